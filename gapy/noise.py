@@ -1,0 +1,112 @@
+"""Noise of the labels: one standard deviation per label kind, adjustable per config_type."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from gapy.errors import GapyError
+
+KINDS = ("energy", "forces", "stress")
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Standard deviation of the labels of each kind.
+
+    An energy row of a structure of N atoms has the standard deviation energy * sqrt(N); the rows
+    of force components and stress components have forces and stress.
+
+    Attributes
+    ----------
+    energy : eV/atom
+    forces : eV/A
+    stress : eV/A^3; the default, 0.16 GPa, is about the basis-set error of a plane-wave stress at
+        usual cutoffs and weighs, at 20 A^3 per atom, like 0.02 eV/atom
+    overrides : config_type -> {kind: sigma}; kinds that are not named keep the values above
+
+    Raises
+    ------
+    GapyError : a sigma that is not a positive finite number, or a kind that does not exist
+    """
+
+    energy: float = 0.001
+    forces: float = 0.05
+    stress: float = 0.001
+    overrides: Mapping[str, Mapping[str, float]] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        for kind in KINDS:
+            object.__setattr__(self, kind, _sigma(getattr(self, kind), f"noise {kind}"))
+        overrides = {
+            name: _override(name, sigmas)
+            for name, sigmas in _mapping(self.overrides, "noise overrides").items()
+        }
+        object.__setattr__(self, "overrides", MappingProxyType(overrides))
+
+    def __reduce__(self) -> tuple:
+        return type(self).from_dict, (self.to_dict(),)
+
+    def sigma(self, kind: str, config_type: str) -> float:
+        """Standard deviation of one label kind in one config_type; eV/atom, eV/A or eV/A^3.
+
+        Raises
+        ------
+        GapyError : a kind other than energy, forces, stress
+        """
+        _require_kind(kind, "noise")
+        return self.overrides.get(config_type, {}).get(kind, getattr(self, kind))
+
+    def to_dict(self) -> dict:
+        """Plain dictionary for a JSON header; the inverse of from_dict."""
+        overrides = {name: dict(sigmas) for name, sigmas in self.overrides.items()}
+        return {**{kind: getattr(self, kind) for kind in KINDS}, "overrides": overrides}
+
+    @classmethod
+    def from_dict(cls, values: Mapping) -> "Noise":
+        """Noise from a dictionary as to_dict writes it; missing keys take their defaults.
+
+        Raises
+        ------
+        GapyError : an unknown key, or what the constructor refuses
+        """
+        unknown = [k for k in _mapping(values, "noise") if k not in (*KINDS, "overrides")]
+        if unknown:
+            raise GapyError(
+                f"noise: expected the keys {', '.join(KINDS)}, overrides, got {unknown[0]!r}; "
+                "correct or remove it"
+            )
+        return cls(**values)
+
+
+def _override(config_type: str, sigmas: Mapping[str, float]) -> Mapping[str, float]:
+    where = f"noise of config_type {config_type!r}"
+    for kind in _mapping(sigmas, where):
+        _require_kind(kind, where)
+    checked = {kind: _sigma(value, f"{where}, {kind}") for kind, value in sigmas.items()}
+    return MappingProxyType(checked)
+
+
+def _require_kind(kind: str, where: str) -> None:
+    if kind not in KINDS:
+        raise GapyError(
+            f"{where}: label kind expected one of {', '.join(KINDS)}, got {kind!r}; correct it"
+        )
+
+
+def _mapping(value: object, where: str) -> Mapping:
+    if not isinstance(value, Mapping):
+        raise GapyError(f"{where}: expected a mapping, got {value!r}; give names and values")
+    return value
+
+
+def _sigma(value: object, where: str) -> float:
+    try:
+        sigma = float(value)
+    except (TypeError, ValueError):
+        sigma = math.nan
+    if not (math.isfinite(sigma) and sigma > 0):
+        raise GapyError(
+            f"{where}: expected a positive finite number, got {value!r}; correct its value"
+        )
+    return sigma

@@ -1,0 +1,75 @@
+"""A structure with its labels, and the keys under which a file stores them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from ase import Atoms
+
+
+class StructureWarning(UserWarning):
+    """A structure is suspicious but usable; the message names the file and the frame index."""
+
+
+@dataclass(frozen=True)
+class LabelKeys:
+    """Keys of ``atoms.info`` and ``atoms.arrays`` that hold the labels.
+
+    ``forces`` is looked for in ``atoms.arrays``, all others in ``atoms.info``; a key that is not
+    there is looked for in the calculator results (ASE moves ``energy``, ``forces`` and ``stress``
+    of an extended XYZ file there). A key that differs from its default must occur in some frame.
+
+    Units: energy eV, forces eV/A, stress eV/A^3 in ASE's sign, virial eV with
+    virial = -volume * stress. Stress and virial hold 6 numbers (xx yy zz yz xz xy) or 9; a frame
+    that has both gives its stress. The sigmas are a structure's own noise in eV/atom, eV/A, eV/A^3.
+    """
+
+    energy: str = "REF_energy"
+    forces: str = "REF_forces"
+    stress: str = "REF_stress"
+    virial: str = "REF_virial"
+    energy_sigma: str = "energy_sigma"
+    forces_sigma: str = "forces_sigma"
+    stress_sigma: str = "stress_sigma"
+    config_type: str = "config_type"
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledStructure:
+    """One structure, its labels and where it came from.
+
+    Attributes
+    ----------
+    atoms : species, positions, cell and pbc; no calculator, ``config_type`` in info
+    energy : total energy, eV, or None
+    forces : (n, 3), eV/A, or None
+    stress : (6,), eV/A^3, ASE sign, xx yy zz yz xz xy, or None
+    config_type : noise group, "default" when the frame names none
+    energy_sigma, forces_sigma, stress_sigma : own noise in eV/atom, eV/A, eV/A^3, or None
+    source, index : file name (or "frames") and 0-based frame index in it
+    """
+
+    atoms: Atoms
+    energy: float | None
+    forces: np.ndarray | None
+    stress: np.ndarray | None
+    config_type: str
+    energy_sigma: float | None
+    forces_sigma: float | None
+    stress_sigma: float | None
+    source: str
+    index: int
+
+    @property
+    def where(self) -> str:
+        """File name and frame index, as messages name them."""
+        return f"{self.source} frame {self.index}"
+
+
+def is_isolated_type(config_type: str) -> bool:
+    """Whether a config_type says IsolatedAtom or isolated_atom, in any case."""
+    return config_type.replace("_", "").lower() == "isolatedatom"
+
+
+def is_isolated_atom(structure: LabelledStructure) -> bool:
+    """Whether this is a single atom whose config_type says IsolatedAtom or isolated_atom."""
+    return len(structure.atoms) == 1 and is_isolated_type(structure.config_type)

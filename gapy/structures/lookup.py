@@ -1,0 +1,215 @@
+"""Finding the labels of ``ase.Atoms``: label keys first, calculator results behind them."""
+
+import warnings
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+
+from ase import Atoms
+from ase.calculators.calculator import compare_atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+
+from gapy.errors import StructureError
+from gapy.structures import values
+from gapy.structures.labelled import LabelKeys, LabelledStructure, StructureWarning
+
+DEFAULT_KEYS = LabelKeys()
+# Label kind -> the fields of LabelKeys that may hold it, first choice first.
+KIND_FIELDS = {"energy": ("energy",), "forces": ("forces",), "stress": ("stress", "virial")}
+# Label kind -> names among calculator results, first choice first. Forces are the derivative of
+# the free energy, not of the energy extrapolated to zero smearing.
+RESULT_NAMES = {"energy": ("free_energy", "energy"), "forces": ("forces",), "stress": ("stress",)}
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """A structure as read: its index in the file and the results its calculator holds."""
+
+    index: int
+    atoms: Atoms
+    results: dict[str, object]
+
+    def value(self, keys: LabelKeys, field: str) -> object | None:
+        key = getattr(keys, field)
+        store = self.atoms.arrays if field == "forces" else self.atoms.info
+        return store.get(key, self.results.get(key))
+
+    def has(self, keys: LabelKeys, field: str) -> bool:
+        return self.value(keys, field) is not None
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """One file (or list) and the frames taken from it."""
+
+    name: str
+    frames: Sequence[Frame]
+
+    def where(self, frame: Frame) -> str:
+        return f"{self.name} frame {frame.index}"
+
+
+def make_source(name: str, frames: Iterable[tuple[int, Atoms]]) -> Source:
+    return Source(name, [Frame(i, atoms, _calculator_results(atoms)) for i, atoms in frames])
+
+
+def from_atoms(
+    frames: Atoms | LabelledStructure | Iterable[Atoms | LabelledStructure],
+    keys: LabelKeys = DEFAULT_KEYS,
+    *,
+    source: str = "frames",
+) -> list[LabelledStructure]:
+    """Find the labels of structures in memory.
+
+    Label keys come first. When none of the default keys occurs in any frame, labels whose key is
+    the default come from the calculator results: ``free_energy`` (the quantity that forces are the
+    derivative of) before ``energy``, ``forces``, ``stress``. Results of a calculator that has seen
+    another structure do not count.
+
+    Parameters
+    ----------
+    frames : one ``ase.Atoms`` or many; a LabelledStructure passes through unchanged
+    keys : which keys hold the labels
+    source : name of the frames in messages
+
+    Raises
+    ------
+    StructureError : no frames, a frame without labels, a chosen key that no frame holds, or a label
+        of the wrong shape
+    """
+    items = [frames] if isinstance(frames, Atoms | LabelledStructure) else list(frames)
+    if not items:
+        raise StructureError(f"{source}: expected at least one structure, got none; add structures")
+    for index, item in enumerate(items):
+        if not isinstance(item, Atoms | LabelledStructure):
+            raise StructureError(
+                f"{source} frame {index}: expected an ase.Atoms or a LabelledStructure, got "
+                f"{type(item).__name__}; read files with read_structures"
+            )
+    plain = [(i, item) for i, item in enumerate(items) if isinstance(item, Atoms)]
+    labelled = iter(label_sources([make_source(source, plain)], keys) if plain else [])
+    return [next(labelled) if isinstance(item, Atoms) else item for item in items]
+
+
+def label_sources(sources: Sequence[Source], keys: LabelKeys) -> list[LabelledStructure]:
+    """Label the frames of several files; each file decides on the calculator results by itself."""
+    _require_chosen_keys(sources, keys)
+    structures = [s for source in sources for s in _label_source(source, keys)]
+    if all(s.energy is None and s.forces is None for s in structures):
+        raise StructureError(
+            f"{_names(sources)}: expected energies under {keys.energy!r} or forces under "
+            f"{keys.forces!r}, found neither; {_present(sources)}; name the right keys"
+        )
+    for s in structures:
+        if s.energy is None and s.forces is None and s.stress is None:
+            raise StructureError(
+                f"{s.where}: expected an energy, forces or a stress, got none; label the frame or "
+                "remove it"
+            )
+    return structures
+
+
+def _label_source(source: Source, keys: LabelKeys) -> Iterator[LabelledStructure]:
+    default = [field for fields_ in KIND_FIELDS.values() for field in fields_]
+    default = [field for field in default if not _chosen(keys, field)]
+    if any(frame.has(keys, field) for frame in source.frames for field in default):
+        _warn_unused_results(source, keys)
+        from_calculator = []
+    else:
+        from_calculator = [k for k, names in KIND_FIELDS.items() if set(names) <= set(default)]
+    for frame in source.frames:
+        yield _label(source.where(frame), source.name, frame, keys, from_calculator)
+
+
+def _label(
+    where: str, name: str, frame: Frame, keys: LabelKeys, from_calculator: Collection[str]
+) -> LabelledStructure:
+    """One frame; ``from_calculator`` holds the label kinds that calculator results may give."""
+    atoms = frame.atoms
+
+    def find(kind: str, field: str) -> tuple[str, object]:
+        value = frame.value(keys, field)
+        if value is None and kind in from_calculator:
+            held = [n for n in RESULT_NAMES[kind] if frame.results.get(n) is not None]
+            return (held[0], frame.results[held[0]]) if held else ("", None)
+        return getattr(keys, field), value
+
+    def sigma(field: str) -> float | None:
+        value = frame.value(keys, field)
+        return None if value is None else values.positive(value, getattr(keys, field), where)
+
+    energy_key, energy = find("energy", "energy")
+    forces_key, forces = find("forces", "forces")
+    stress_key, stress = find("stress", "stress")
+    virial = frame.value(keys, "virial")
+    if stress is not None:
+        stress = values.voigt(stress, stress_key, where)
+    elif virial is not None:
+        virial = values.voigt(virial, keys.virial, where)
+        stress = values.stress_from_virial(virial, atoms.cell.volume, keys.virial, where)
+    config_type = frame.value(keys, "config_type")
+    config_type = "default" if config_type is None else str(config_type).strip() or "default"
+    bare = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+    bare.info["config_type"] = config_type
+    return LabelledStructure(
+        atoms=bare,
+        energy=None if energy is None else values.scalar(energy, energy_key, where),
+        forces=None if forces is None else values.vectors(forces, len(atoms), forces_key, where),
+        stress=stress,
+        config_type=config_type,
+        energy_sigma=sigma("energy_sigma"),
+        forces_sigma=sigma("forces_sigma"),
+        stress_sigma=sigma("stress_sigma"),
+        source=name,
+        index=frame.index,
+    )
+
+
+def _calculator_results(atoms: Atoms) -> dict[str, object]:
+    """Results that belong to the present positions, cell and species; {} when there are none."""
+    results = getattr(atoms.calc, "results", None)
+    if not results or compare_atoms(getattr(atoms.calc, "atoms", None), atoms):
+        return {}
+    return results
+
+
+def _chosen(keys: LabelKeys, field: str) -> bool:
+    return getattr(keys, field) != getattr(DEFAULT_KEYS, field)
+
+
+def _require_chosen_keys(sources: Sequence[Source], keys: LabelKeys) -> None:
+    frames = [frame for source in sources for frame in source.frames]
+    for field in (f.name for f in fields(keys)):
+        if _chosen(keys, field) and not any(frame.has(keys, field) for frame in frames):
+            raise StructureError(
+                f"{_names(sources)}: {field} key {getattr(keys, field)!r} expected in some frame, "
+                f"found in none; {_present(sources)}; name one of these"
+            )
+
+
+def _warn_unused_results(source: Source, keys: LabelKeys) -> None:
+    """A file with some REF_ labels and others only among its results is easy to misread."""
+    for kind, names in KIND_FIELDS.items():
+        held = any(f.has(keys, name) for f in source.frames for name in names)
+        stored = (f for f in source.frames if isinstance(f.atoms.calc, SinglePointCalculator))
+        if not held and any(RESULT_NAMES[kind][-1] in f.results for f in stored):
+            warnings.warn(
+                f"{source.name}: {kind} found only as calculator result "
+                f"{RESULT_NAMES[kind][-1]!r} beside other labels and not used; name "
+                f"{RESULT_NAMES[kind][-1]!r} as the {kind} key to use it",
+                StructureWarning,
+                stacklevel=2,
+            )
+
+
+def _names(sources: Sequence[Source]) -> str:
+    return ", ".join(source.name for source in sources)
+
+
+def _present(sources: Sequence[Source]) -> str:
+    """The keys that are there, for a message about one that is not."""
+    frames = [frame for source in sources for frame in source.frames]
+    info = {str(key) for frame in frames for key in frame.atoms.info}
+    arrays = {key for frame in frames for key in frame.atoms.arrays} - {"numbers", "positions"}
+    results = {key for frame in frames for key in frame.results}
+    parts = (("info", info), ("arrays", arrays), ("calculator results", results))
+    return "; ".join(f"{name}: {', '.join(sorted(keys)) or 'none'}" for name, keys in parts)

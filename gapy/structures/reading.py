@@ -1,0 +1,153 @@
+"""Reading labelled structures from files that ASE understands."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from itertools import islice
+from os import PathLike
+from pathlib import Path
+
+import ase.db
+import numpy as np
+from ase import Atoms
+from ase.db.row import AtomsRow
+from ase.io import iread
+from ase.io.formats import filetype, open_with_compression, string2index
+
+from gapy.errors import StructureError
+from gapy.structures.labelled import LabelKeys, LabelledStructure
+from gapy.structures.lookup import DEFAULT_KEYS, label_sources, make_source
+
+DATABASES = ("db", "json")
+
+
+def read_structures(
+    paths: str | PathLike | Iterable[str | PathLike],
+    keys: LabelKeys = DEFAULT_KEYS,
+    *,
+    index: str | int | slice = ":",
+) -> list[LabelledStructure]:
+    """Read structures and their labels from one file or several.
+
+    Extended XYZ, ASE trajectories, ASE databases (key-value pairs and data become info and arrays)
+    and every other format of ``ase.io.read``. ``file.xyz@0:10`` takes a slice of that file in
+    place of ``index``; a database also takes a selection, ``file.db@natoms=8``.
+
+    Labels are found as in :func:`from_atoms`, and each file decides by itself on the use of
+    calculator results.
+
+    Raises
+    ------
+    StructureError : a file is missing, empty or unreadable, a slice takes nothing, or the labels
+        cannot be found
+    """
+    paths = [paths] if isinstance(paths, str | PathLike) else list(paths)
+    if not paths:
+        raise StructureError("paths: expected at least one file, got none; name a file")
+    sources = []
+    for path in paths:
+        file, selection = _split_selection(str(path), index)
+        sources.append(make_source(file.name, _read_file(file, selection)))
+    return label_sources(sources, keys)
+
+
+def _split_selection(path: str, index: str | int | slice) -> tuple[Path, str | slice]:
+    """File and selection of "file@selection": a slice, or the query of a database."""
+    file = Path(path)
+    if "@" in file.name and not file.exists():
+        path, index = path.rsplit("@", 1)
+        file = Path(path)
+    selection = index
+    if isinstance(index, str):
+        try:
+            selection = string2index(index)
+        except ValueError:
+            raise _bad_index(file, index) from None
+    if isinstance(selection, int):
+        selection = slice(selection, selection + 1 or None)
+    if isinstance(selection, slice) and selection.step == 0:
+        raise _bad_index(file, index)
+    return file, selection
+
+
+def _bad_index(file: Path, index: object) -> StructureError:
+    return StructureError(
+        f"{file.name}: index expected as in 3, -1, 0:10 or ::5, got {index!r}; correct it"
+    )
+
+
+def _read_file(file: Path, selection: str | slice) -> list[tuple[int, Atoms]]:
+    """(frame index in the file, atoms) of the frames that the selection takes."""
+    if not file.is_file():
+        raise StructureError(f"{file.name}: expected a file, found none; correct the path")
+    if file.stat().st_size == 0:
+        raise StructureError(f"{file.name}: expected structures, got an empty file; write it again")
+    read = []
+    try:
+        format_name = filetype(str(file))
+        query = ""
+        if isinstance(selection, str):
+            if format_name not in DATABASES:
+                raise _bad_index(file, selection)
+            query, selection = selection, slice(None)
+        if format_name == "extxyz":
+            _refuse_blank_line(file)
+        stream = _rows(file, query) if format_name in DATABASES else _frames(file, format_name)
+        with closing(stream):
+            read.extend(islice(stream, _last(selection)))
+    except StructureError:
+        raise
+    except Exception as error:  # every format raises its own kinds
+        raise StructureError(
+            f"{file.name} frame {len(read)}: expected what ase.io.read understands, got "
+            f"{type(error).__name__}: {error}; correct or remove the frame"
+        ) from error
+    frames = list(enumerate(read))[selection]
+    if not frames:
+        raise StructureError(
+            f"{file.name}: expected structures in the selection {query or selection}, got none "
+            f"of {len(read)} read; choose others"
+        )
+    return frames
+
+
+def _last(selection: slice) -> int | None:
+    """Number of frames to read; None when the selection counts from the end."""
+    start, stop, step = selection.start or 0, selection.stop, selection.step or 1
+    return stop if stop is not None and min(start, stop, step) >= 0 else None
+
+
+def _frames(file: Path, format_name: str) -> Iterator[Atoms]:
+    return iread(str(file), index=":", format=format_name, do_not_split_by_at_sign=True)
+
+
+def _rows(file: Path, query: str) -> Iterator[Atoms]:
+    with ase.db.connect(str(file), serial=True) as database:
+        for row in database.select(query):
+            yield _row_atoms(row)
+
+
+def _row_atoms(row: AtomsRow) -> Atoms:
+    """A database row with its key-value pairs and data as info, per-atom vectors as arrays."""
+    atoms = row.toatoms()
+    atoms.info.update(row.key_value_pairs)
+    for key, value in row.data.items():
+        if np.shape(value) == (len(atoms), 3):
+            atoms.arrays[key] = np.asarray(value)
+        else:
+            atoms.info[key] = value
+    return atoms
+
+
+def _refuse_blank_line(file: Path) -> None:
+    """ASE takes a blank line between two frames for the end of the file and drops the rest."""
+    with open_with_compression(str(file), "r") as lines:
+        n_frames = 0
+        while (header := next(lines, "").strip()).isdigit():
+            deque(islice(lines, int(header) + 1), maxlen=0)
+            n_frames += 1
+        if not header and any(line.strip() for line in lines):
+            raise StructureError(
+                f"{file.name} frame {n_frames}: expected a number of atoms, got a blank line; "
+                "remove the line"
+            )
