@@ -1,0 +1,299 @@
+"""dscribe's SOAP evaluated by compiled kernels, with analytical derivatives in every case.
+
+x_d(i) = sum_m c_ku c_kv, with c the density coefficients of the neighbourhood of atom i; see
+`gapy._jit.soap` for the layout and `radial_basis` for the radial part.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from gapy._jit import harmonics as _harmonics
+from gapy._jit import radial as _radial
+from gapy._jit import soap as _soap
+from gapy.descriptors.base import DerivativeBlock, Environments, species_slots
+from gapy.descriptors.radial_basis import central_weight, density_cutoff, radial_functions
+from gapy.errors import GapyError, StructureError
+from gapy.neighbours import neighbour_list
+
+
+def soap_settings(soap) -> dict:
+    """Keyword arguments that rebuild a dscribe SOAP; plain JSON types."""
+    compression = dict(soap.compression)
+    weights = compression.get("species_weighting")
+    if weights is not None:
+        compression["species_weighting"] = {str(k): float(v) for k, v in weights.items()}
+    return {
+        "r_cut": float(soap._r_cut),
+        "n_max": int(soap._n_max),
+        "l_max": int(soap._l_max),
+        "sigma": float(soap._sigma),
+        "rbf": soap._rbf,
+        "weighting": dict(soap._weighting) or None,
+        "average": soap.average,
+        "compression": compression,
+        "species": [s if isinstance(s, str) else int(s) for s in soap.species],
+        "periodic": bool(soap.periodic),
+    }
+
+
+def smooth_soap(species, r_cut=5.0, n_max=8, l_max=8, sigma=0.5, **options):
+    """A dscribe SOAP made for MD: `poly` weighting with r0 = r_cut, periodic.
+
+    The density goes to zero smoothly at r_cut, so the energy is continuous when an atom crosses
+    it. `species`: symbols or atomic numbers; r_cut and sigma in A; `options` go to dscribe.
+    """
+    from dscribe.descriptors import SOAP
+
+    weighting = {"function": "poly", "r0": float(r_cut), "c": 1.0, "m": 1.0}
+    settings = {"weighting": weighting, "periodic": True} | options
+    return SOAP(
+        species=species, r_cut=r_cut, n_max=n_max, l_max=l_max, sigma=sigma, **settings
+    )  # fmt: skip
+
+
+class CompiledSOAP:
+    """Compiled twin of a dscribe `SOAP` object: the same numbers, with derivatives.
+
+    Arguments
+    ---------
+    soap : dscribe.descriptors.SOAP
+        Any radial basis (gto, polynomial), weighting, compression, species and l_max <= 20.
+        `average` must be "off": a potential needs one vector for each atom.
+
+    Raises
+    ------
+    GapyError
+        if `soap` is not a SOAP or averages over atoms.
+
+    Source: Bartok, Kondor, Csanyi, Phys. Rev. B 87, 184115 (2013); compression after Darby,
+    Kermode, Csanyi, npj Comput. Mater. 8, 166 (2022).
+    """
+
+    def __init__(self, soap):
+        if not hasattr(soap, "_alphas") and getattr(soap, "_rbf", None) != "polynomial":
+            raise GapyError(f"soap: expected a dscribe SOAP object, got {type(soap).__name__}")
+        if soap.average != "off":
+            raise GapyError(
+                f"soap: expected average='off', got {soap.average!r}; local energies need one "
+                "vector per atom"
+            )
+        if soap._rbf == "polynomial" and soap._l_max > 9:
+            raise GapyError(
+                f"soap: expected l_max <= 9 with rbf='polynomial', got {soap._l_max}; dscribe drops "
+                "the harmonics |m| >= 10 of that basis, which breaks rotational invariance; use "
+                "rbf='gto' or a smaller l_max"
+            )
+        self.soap = soap
+        self.species = tuple(int(z) for z in soap._atomic_numbers)
+        self.n_features = int(soap.get_number_of_features())
+        self.cutoff = density_cutoff(soap)
+        self.periodic = bool(soap.periodic)
+        self._build_tables()
+        self._build_layout()
+
+    @property
+    def is_smooth(self) -> bool:
+        """Whether contributions vanish where atoms leave the cutoff."""
+        weighting = self.soap._weighting
+        return weighting.get("function") == "poly" and self.cutoff >= weighting["r0"]
+
+    def settings(self) -> dict:
+        """Keyword arguments of the dscribe SOAP, as plain JSON types."""
+        return soap_settings(self.soap)
+
+    def _build_tables(self) -> None:
+        soap = self.soap
+        self._table, self._inv_h = _radial.build_table(
+            lambda r: radial_functions(soap, r), self.cutoff
+        )
+        self._factor = _harmonics.prefactors(soap._l_max)
+        at_zero = radial_functions(soap, np.zeros(1), weighted=False)[0, : soap._n_max]
+        self._central = at_zero * central_weight(soap) / np.sqrt(4.0 * np.pi)
+
+    def _build_layout(self) -> None:
+        soap = self.soap
+        n, l_max, n_species = soap._n_max, soap._l_max, len(self.species)
+        mode = soap.compression.get("mode", "off")
+        slots = np.arange(n_species) if mode != "mu2" else np.zeros(n_species, dtype=int)
+        n_slots = int(slots.max()) + 1
+        sum_slot = n_slots if mode == "mu1nu1" else -1
+        self._n_channels = n * (n_slots + (sum_slot >= 0))
+        if mode == "mu1nu1":
+            channel_blocks = [(0, n * n_slots, n * sum_slot, n, 0)]
+        elif mode == "crossover":
+            channel_blocks = [(n * s, n, n * s, n, 1) for s in range(n_slots)]
+        else:
+            channel_blocks = [(0, n * n_slots, 0, n * n_slots, 1)]
+        blocks, maps, offset = [], [], 0
+        for block, index in zip(channel_blocks, _index_maps(mode, n_slots, n, l_max)):
+            blocks.append((*block, offset))
+            maps.append(index.ravel())
+            offset += index.size
+        reach = np.full((n_species, len(blocks), 2), -1, dtype=np.int64)
+        for s in range(n_species):
+            for b, (a0, na, b0, nb, symmetric, _) in enumerate(blocks):
+                u = slots[s] * n
+                if a0 <= u < a0 + na:
+                    reach[s, b, 0] = u - a0
+                if not symmetric and b0 <= sum_slot * n < b0 + nb:
+                    reach[s, b, 1] = 0
+        self._blocks = np.array(blocks, dtype=np.int64)
+        self._index = np.ascontiguousarray(np.concatenate(maps), dtype=np.int64)
+        self._reach = reach
+        self._slots = slots.astype(np.int64)
+        self._weights = np.ascontiguousarray(soap._species_weights, dtype=float)
+        self._layout = np.array([l_max, n, n_species, sum_slot], dtype=np.int64)
+        self._n_lm = (l_max + 1) ** 2
+
+    # -- environments -----------------------------------------------------------------------
+
+    def environments(self, atoms, neighbours=None) -> Environments:
+        """Neighbour vectors of every atom; `neighbours` may hold pairs beyond the cutoff."""
+        species_i = species_slots(self.species, atoms.numbers)
+        if neighbours is None:
+            pbc = atoms.pbc if self.periodic else np.zeros(3, dtype=bool)
+            neighbours = neighbour_list(atoms.positions, atoms.cell.array, pbc, self.cutoff)
+        _refuse_coincident(neighbours)
+        return Environments(neighbours, species_i)
+
+    # -- kernels on blocks of centres ---------------------------------------------------------
+
+    def expand(self, env: Environments, begin: int, end: int) -> np.ndarray:
+        """Density coefficients c_iku of centres begin..end-1."""
+        c_iku = np.empty((end - begin, self._n_lm, self._n_channels))
+        _soap.expand(
+            begin, end, env.first_i, env.species_i, env.r_pc, env.species_p, self.cutoff,
+            self._layout, self._slots, self._weights, self._central, self._table, self._inv_h,
+            self._factor, c_iku,
+        )  # fmt: skip
+        return c_iku
+
+    def spectrum(self, c_iku: np.ndarray) -> np.ndarray:
+        """Power spectrum x_id of expanded centres."""
+        x_id = np.empty((len(c_iku), self.n_features))
+        _soap.power_spectrum(c_iku, self._layout[0], self._blocks, self._index, x_id)
+        return x_id
+
+    def backward(self, env: Environments, begin, end, c_iku, g_id, g_pc) -> None:
+        """dE/dr_p of the pairs of centres begin..end-1 into g_pc, from g_id = dE/dx."""
+        dc_iku = np.empty_like(c_iku)
+        _soap.power_spectrum_backward(
+            np.ascontiguousarray(g_id), c_iku, self._layout, self._blocks, self._index, dc_iku
+        )
+        _soap.expand_backward(
+            begin, end, env.first_i, env.r_pc, env.species_p, self.cutoff, self._layout,
+            self._slots, self._weights, self._table, self._inv_h, self._factor, dc_iku, g_pc,
+        )  # fmt: skip
+
+    def derivative_block(self, env: Environments, begin: int, end: int) -> DerivativeBlock:
+        """x and d x / d r_p of centres begin..end-1."""
+        c_iku = self.expand(env, begin, end)
+        lo, hi = env.first_i[begin], env.first_i[end]
+        dx_pcd = np.empty((hi - lo, 3, self.n_features))
+        _soap.spectrum_derivatives(
+            begin, end, env.first_i, env.r_pc, env.species_p, self.cutoff, self._layout,
+            self._slots, self._weights, self._reach, self._table, self._inv_h, self._factor,
+            c_iku, self._blocks, self._index, dx_pcd,
+        )  # fmt: skip
+        return DerivativeBlock(
+            begin=begin,
+            x_id=self.spectrum(c_iku),
+            first_i=env.first_i[begin : end + 1] - lo,
+            j_p=env.j_p[lo:hi],
+            dx_pcd=dx_pcd,
+            r_pc=env.r_pc[lo:hi],
+        )
+
+    # -- dscribe's verbs ----------------------------------------------------------------------
+
+    def create(self, system, centers=None):
+        """Power spectra of all atoms, (n, n_features); for a list of systems, a list of arrays.
+
+        `centers`: indices of atoms to keep, in that order. Equal to `soap.create(system)`.
+        """
+        if isinstance(system, list | tuple):
+            chosen = centers if centers is not None else [None] * len(system)
+            return [self.create(a, c) for a, c in zip(system, chosen)]
+        env = self.environments(system)
+        x_id = np.empty((len(system), self.n_features))
+        for begin in range(0, len(system), 64):
+            end = min(begin + 64, len(system))
+            x_id[begin:end] = self.spectrum(self.expand(env, begin, end))
+        return x_id if centers is None else x_id[_atom_indices(centers, len(system))]
+
+    def derivatives(self, system, return_descriptor=False):
+        """d x_i / d r_j with periodic images folded onto their atom j, (n, n, 3, n_features), 1/A.
+
+        The centre moves with its atom (dscribe's attach=True). With `return_descriptor` the
+        result is (derivatives, descriptor) as in dscribe.
+        """
+        env = self.environments(system)
+        n = len(system)
+        out = np.zeros((n, n, 3, self.n_features))
+        x_id = np.empty((n, self.n_features))
+        for i in range(n):
+            block = self.derivative_block(env, i, i + 1)
+            x_id[i] = block.x_id[0]
+            np.add.at(out[i], block.j_p, block.dx_pcd)
+            out[i, i] -= block.dx_pcd.sum(axis=0)
+        return (out, x_id) if return_descriptor else out
+
+
+def _index_maps(mode: str, n_slots: int, n: int, l_max: int) -> list[np.ndarray]:
+    """Where dscribe puts each (l, u, v): one [l, A, B] map for each channel block."""
+    size = n_slots * n
+    if mode == "mu1nu1":
+        s, l, k, kd = np.indices((n_slots, l_max + 1, n, n))
+        d = ((s * (l_max + 1) + l) * n + k) * n + kd
+        return [np.ascontiguousarray(d.transpose(1, 0, 2, 3).reshape(l_max + 1, size, n))]
+    full = np.zeros((l_max + 1, size, size), dtype=np.int64)
+    d = 0
+    for s in range(n_slots):
+        for t in range(s, n_slots if mode == "off" else s + 1):
+            for l in range(l_max + 1):
+                for k in range(n):
+                    for kd in range(k if s == t else 0, n):
+                        u, v = s * n + k, t * n + kd
+                        full[l, u, v] = full[l, v, u] = d
+                        d += 1
+    if mode == "crossover":
+        return [full[:, s * n : s * n + n, s * n : s * n + n].copy() for s in range(n_slots)]
+    return [full]
+
+
+def _atom_indices(centers, n: int) -> np.ndarray:
+    index = np.asarray(centers)
+    if index.ndim != 1 or not np.issubdtype(index.dtype, np.integer) or (index >= n).any():
+        raise GapyError(
+            f"centers: expected indices of the {n} atoms, got {centers!r}; "
+            "free positions are not supported here"
+        )
+    return index
+
+
+def _refuse_coincident(neighbours) -> None:
+    d2 = np.einsum("pc,pc->p", neighbours.r_pc, neighbours.r_pc)
+    if d2.size and d2.min() < 1e-10:
+        p = int(d2.argmin())
+        i = int(np.searchsorted(neighbours.first_i, p, side="right") - 1)
+        raise StructureError(
+            f"positions: atoms {i} and {int(neighbours.j_p[p])} are on top of each other "
+            f"({np.sqrt(d2[p]):.1e} A apart); remove one of them"
+        )
+
+
+def warn_if_rough(descriptor) -> None:
+    """Warn about a descriptor whose neighbours enter and leave with a jump."""
+    if getattr(descriptor, "is_smooth", True):
+        return
+    warnings.warn(
+        f"soap: without a 'poly' weighting that ends at r0 <= r_cut + padding, neighbours are cut "
+        f"sharply at {descriptor.cutoff:.2f} A and the energy jumps there; use "
+        "gapy.descriptors.smooth_soap or weighting={'function': 'poly', 'r0': r_cut, 'c': 1, "
+        "'m': 1} for MD",
+        UserWarning,
+        stacklevel=3,
+    )

@@ -1,0 +1,135 @@
+"""Neighbour lists in CSR form from vesin, and a Verlet list that rebuilds rarely.
+
+Convention: r_p = r_j - r_i + S_p @ cell (rows of `cell` are the lattice vectors). The pairs of
+centre i are first_i[i]:first_i[i + 1]; every pair appears from both ends; a periodic image of
+the centre itself counts as a neighbour.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import ase.geometry
+import numpy as np
+import vesin
+
+from gapy._jit.pairs import pair_vectors
+from gapy.errors import StructureError
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Pairs of a structure: first_i (n+1,), j_p (P,), shift_pc (P, 3) int, r_pc (P, 3) in A."""
+
+    first_i: np.ndarray
+    j_p: np.ndarray
+    shift_pc: np.ndarray
+    r_pc: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.first_i) - 1
+
+    @property
+    def i_p(self) -> np.ndarray:
+        """Centre of each pair, (P,)."""
+        return np.repeat(np.arange(len(self)), np.diff(self.first_i))
+
+
+def check_geometry(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray) -> None:
+    """Raise StructureError on non-finite numbers or on a periodic direction without extent."""
+    if not np.isfinite(positions).all():
+        bad = np.flatnonzero(~np.isfinite(positions).all(axis=1))
+        raise StructureError(
+            f"positions: expected finite numbers, found NaN or infinity for atoms {bad[:5].tolist()}"
+        )
+    if not np.isfinite(cell).all():
+        raise StructureError("cell: expected finite numbers, found NaN or infinity")
+    if pbc.any():
+        completed = ase.geometry.complete_cell(np.where(pbc[:, None], cell, 0.0))
+        lengths = np.linalg.norm(cell, axis=1)
+        zero = [("a", "b", "c")[k] for k in range(3) if pbc[k] and lengths[k] < 1e-8]
+        if zero or abs(np.linalg.det(completed)) < 1e-8:
+            raise StructureError(
+                f"cell: periodic directions need linearly independent lattice vectors, got lengths "
+                f"{lengths.round(6).tolist()} with pbc {pbc.tolist()}; set the cell or pbc=False"
+            )
+
+
+def neighbour_list(
+    positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutoff: float
+) -> Neighbours:
+    """All pairs closer than `cutoff` (A), sorted by centre.
+
+    Raises StructureError for non-finite input or a periodic direction without extent.
+    """
+    positions = np.ascontiguousarray(positions, dtype=float)
+    cell = np.asarray(cell, dtype=float)
+    pbc = np.broadcast_to(np.asarray(pbc, dtype=bool), (3,)).copy()
+    check_geometry(positions, cell, pbc)
+    n = len(positions)
+    # vesin needs a full box; directions without periodicity may come with a zero vector.
+    box = ase.geometry.complete_cell(cell) if pbc.any() else np.eye(3)
+    search = vesin.NeighborList(cutoff=float(cutoff), full_list=True, sorted=True, n_threads=1)
+    i_p, j_p, shift_pc = search.compute(positions, box, pbc, quantities="ijS")
+    first_i = np.zeros(n + 1, dtype=np.int64)
+    np.cumsum(np.bincount(i_p.astype(np.int64), minlength=n), out=first_i[1:])
+    j_p = np.ascontiguousarray(j_p, dtype=np.int64)
+    shift_pc = np.ascontiguousarray(shift_pc, dtype=np.int64)
+    r_pc = np.empty((len(j_p), 3))
+    pair_vectors(positions, box, first_i, j_p, shift_pc, r_pc)
+    return Neighbours(first_i, j_p, shift_pc, r_pc)
+
+
+class VerletList:
+    """Neighbour list with a skin: pairs are searched again only when they could have changed.
+
+    The list holds pairs up to cutoff + skin of a reference geometry. With the cell deformed by
+    F since then and d the largest displacement beyond that deformation, a pair outside the list
+    is still longer than (cutoff + skin) (1 - |F - 1|) - 2 d, which must stay above the cutoff.
+
+    Arguments: cutoff and skin in A.
+    """
+
+    def __init__(self, cutoff: float, skin: float = 0.5):
+        self.cutoff = float(cutoff)
+        self.skin = float(skin)
+        self.n_builds = 0
+        self._reference: tuple | None = None
+        self._list: Neighbours | None = None
+
+    def update(self, positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray) -> Neighbours:
+        """Pairs with current vectors; some may be longer than the cutoff."""
+        positions = np.ascontiguousarray(positions, dtype=float)
+        cell = np.asarray(cell, dtype=float)
+        pbc = np.asarray(pbc, dtype=bool)
+        if self._is_stale(positions, cell, pbc):
+            self._list = neighbour_list(positions, cell, pbc, self.cutoff + self.skin)
+            self._reference = (positions.copy(), cell.copy(), pbc.copy())
+            self.n_builds += 1
+            return self._list
+        old = self._list
+        r_pc = np.empty_like(old.r_pc)
+        box = ase.geometry.complete_cell(cell) if pbc.any() else np.eye(3)
+        pair_vectors(positions, box, old.first_i, old.j_p, old.shift_pc, r_pc)
+        return Neighbours(old.first_i, old.j_p, old.shift_pc, r_pc)
+
+    def _is_stale(self, positions, cell, pbc) -> bool:
+        if self._reference is None:
+            return True
+        old_positions, old_cell, old_pbc = self._reference
+        if old_positions.shape != positions.shape or (old_pbc != pbc).any():
+            return True
+        if not np.isfinite(positions).all():
+            return True
+        reach = self.cutoff + self.skin
+        if np.array_equal(cell, old_cell):
+            moved = positions - old_positions
+            shrink = 0.0
+        else:
+            deformation = np.linalg.solve(
+                ase.geometry.complete_cell(old_cell), ase.geometry.complete_cell(cell)
+            )
+            moved = positions - old_positions @ deformation
+            shrink = np.linalg.norm(deformation - np.eye(3), 2)
+        largest = np.sqrt((moved**2).sum(axis=1).max(initial=0.0))
+        return reach * (1.0 - shrink) - 2.0 * largest <= self.cutoff
