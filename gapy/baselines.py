@@ -30,8 +30,8 @@ def isolated_atom_energies(
     over the S structures with an energy, c_sZ the fraction of species Z and m the mean energy per
     atom: the ridge decides only what the compositions leave open, a fixed stoichiometry for
     instance, where every species then tends to m. Where some e0 are known from isolated atoms,
-    their part of E_s is subtracted first and m is the mean of the rest. Isolated atoms do not enter
-    the sum unless nothing else has an energy.
+    their part of E_s is subtracted first and m is the mean of the rest. An isolated atom enters
+    the sum only when its species occurs in nothing else that has an energy.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ def _from_isolated_atoms(labelled: Sequence[LabelledStructure]) -> dict[int, flo
         low, high = (f(atoms, key=lambda s: s.energy) for f in (min, max))
         if high.energy - low.energy > ISOLATED_SPREAD:
             warnings.warn(
-                f"isolated {chemical_symbols[z]} atoms expected one energy, got {low.energy:.6g} eV "
+                f"isolated {chemical_symbols[z]} atoms: expected one energy, got {low.energy:.6g} "
                 f"({low.where}) to {high.energy:.6g} eV ({high.where}); their mean is used, remove "
                 "the wrong one",
                 StructureWarning,
@@ -153,11 +153,12 @@ def _fit(
     ridge: float,
 ) -> dict[int, float]:
     """Least squares for the species that are not known; the known ones are subtracted first."""
-    bulk = [s for s in labelled if not is_isolated_atom(s)] or labelled
-    n_atoms_s = np.array([len(s.atoms) for s in bulk])
-    counts_sz = np.array([[np.count_nonzero(s.atoms.numbers == z) for z in species] for s in bulk])
+    bonded = {z for s in labelled if not is_isolated_atom(s) for z in s.atoms.numbers.tolist()}
+    used = [s for s in labelled if not is_isolated_atom(s) or s.atoms.numbers[0] not in bonded]
+    n_atoms_s = np.array([len(s.atoms) for s in used])
+    counts_sz = np.array([[np.count_nonzero(s.atoms.numbers == z) for z in species] for s in used])
     known_z = np.array([known.get(z, 0.0) for z in species])
-    rest_s = np.array([s.energy for s in bulk]) - counts_sz @ known_z
+    rest_s = np.array([s.energy for s in used]) - counts_sz @ known_z
     is_known_z = np.isin(species, list(known))
     is_free_z = ~is_known_z & counts_sz.any(axis=0)
     _warn_uncovered([z for z, k, f in zip(species, is_known_z, is_free_z) if not k and not f])

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 
+import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import compare_atoms
 from ase.calculators.singlepoint import SinglePointCalculator
@@ -18,6 +19,7 @@ KIND_FIELDS = {"energy": ("energy",), "forces": ("forces",), "stress": ("stress"
 # Label kind -> names among calculator results, first choice first. Forces are the derivative of
 # the free energy, not of the energy extrapolated to zero smearing.
 RESULT_NAMES = {"energy": ("free_energy", "energy"), "forces": ("forces",), "stress": ("stress",)}
+SIGMA_FIELDS = ("energy_sigma", "forces_sigma", "stress_sigma")
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,43 +111,23 @@ def label_sources(sources: Sequence[Source], keys: LabelKeys) -> list[LabelledSt
 
 
 def _label_source(source: Source, keys: LabelKeys) -> Iterator[LabelledStructure]:
-    default = [field for fields_ in KIND_FIELDS.values() for field in fields_]
-    default = [field for field in default if not _chosen(keys, field)]
+    default = {f for names in KIND_FIELDS.values() for f in names if not _chosen(keys, f)}
     if any(frame.has(keys, field) for frame in source.frames for field in default):
         _warn_unused_results(source, keys)
-        from_calculator = []
+        from_results = set()
     else:
-        from_calculator = [k for k, names in KIND_FIELDS.items() if set(names) <= set(default)]
+        from_results = {kind for kind, names in KIND_FIELDS.items() if default.issuperset(names)}
     for frame in source.frames:
-        yield _label(source.where(frame), source.name, frame, keys, from_calculator)
+        yield _label(source, frame, keys, from_results)
 
 
 def _label(
-    where: str, name: str, frame: Frame, keys: LabelKeys, from_calculator: Collection[str]
+    source: Source, frame: Frame, keys: LabelKeys, from_results: Collection[str]
 ) -> LabelledStructure:
-    """One frame; ``from_calculator`` holds the label kinds that calculator results may give."""
-    atoms = frame.atoms
-
-    def find(kind: str, field: str) -> tuple[str, object]:
-        value = frame.value(keys, field)
-        if value is None and kind in from_calculator:
-            held = [n for n in RESULT_NAMES[kind] if frame.results.get(n) is not None]
-            return (held[0], frame.results[held[0]]) if held else ("", None)
-        return getattr(keys, field), value
-
-    def sigma(field: str) -> float | None:
-        value = frame.value(keys, field)
-        return None if value is None else values.positive(value, getattr(keys, field), where)
-
-    energy_key, energy = find("energy", "energy")
-    forces_key, forces = find("forces", "forces")
-    stress_key, stress = find("stress", "stress")
-    virial = frame.value(keys, "virial")
-    if stress is not None:
-        stress = values.voigt(stress, stress_key, where)
-    elif virial is not None:
-        virial = values.voigt(virial, keys.virial, where)
-        stress = values.stress_from_virial(virial, atoms.cell.volume, keys.virial, where)
+    """One frame; ``from_results`` holds the label kinds that calculator results may give."""
+    where, atoms = source.where(frame), frame.atoms
+    energy_key, energy = _find(frame, keys, "energy", from_results)
+    forces_key, forces = _find(frame, keys, "forces", from_results)
     config_type = frame.value(keys, "config_type")
     config_type = "default" if config_type is None else str(config_type).strip() or "default"
     bare = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
@@ -154,14 +136,42 @@ def _label(
         atoms=bare,
         energy=None if energy is None else values.scalar(energy, energy_key, where),
         forces=None if forces is None else values.vectors(forces, len(atoms), forces_key, where),
-        stress=stress,
+        stress=_stress(frame, keys, from_results, where),
         config_type=config_type,
-        energy_sigma=sigma("energy_sigma"),
-        forces_sigma=sigma("forces_sigma"),
-        stress_sigma=sigma("stress_sigma"),
-        source=name,
+        **{name: _sigma(frame, keys, name, where) for name in SIGMA_FIELDS},
+        source=source.name,
         index=frame.index,
     )
+
+
+def _find(
+    frame: Frame, keys: LabelKeys, kind: str, from_results: Collection[str]
+) -> tuple[str, object | None]:
+    """(key, value) of a label: its own key first, then the names that calculators use."""
+    value = frame.value(keys, kind)
+    if value is None and kind in from_results:
+        for name in RESULT_NAMES[kind]:
+            if frame.results.get(name) is not None:
+                return name, frame.results[name]
+    return getattr(keys, kind), value
+
+
+def _stress(
+    frame: Frame, keys: LabelKeys, from_results: Collection[str], where: str
+) -> np.ndarray | None:
+    key, stress = _find(frame, keys, "stress", from_results)
+    if stress is not None:
+        return values.voigt(stress, key, where)
+    virial = frame.value(keys, "virial")
+    if virial is None:
+        return None
+    virial = values.voigt(virial, keys.virial, where)
+    return values.stress_from_virial(virial, frame.atoms.cell.volume, keys.virial, where)
+
+
+def _sigma(frame: Frame, keys: LabelKeys, field: str, where: str) -> float | None:
+    value = frame.value(keys, field)
+    return None if value is None else values.positive(value, getattr(keys, field), where)
 
 
 def _calculator_results(atoms: Atoms) -> dict[str, object]:

@@ -30,8 +30,11 @@ def read_structures(
     """Read structures and their labels from one file or several.
 
     Extended XYZ, ASE trajectories, ASE databases (key-value pairs and data become info and arrays)
-    and every other format of ``ase.io.read``. ``file.xyz@0:10`` takes a slice of that file in
-    place of ``index``; a database also takes a selection, ``file.db@natoms=8``.
+    and every other format of ``ase.io.read``. ASE does not write arrays of its user, REF_forces
+    say, to a trajectory: forces reach one only as calculator results.
+
+    ``file.xyz@0:10`` takes a slice of that file in place of ``index``; a database also takes a
+    selection, ``file.db@natoms=8``.
 
     Labels are found as in :func:`from_atoms`, and each file decides by itself on the use of
     calculator results.
