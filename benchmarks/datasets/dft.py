@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ase.calculators.espresso import Espresso, EspressoProfile
 from ase.calculators.singlepoint import SinglePointCalculator
-from settings import input_data, kgrid
+from settings import input_data, kgrid, koffset
 
 
 class BadLabel(RuntimeError):
@@ -22,13 +22,15 @@ def single_point(atoms, settings, pw="pw.x", pseudo_dir="/usr/share/espresso/pse
     """
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     species = set(atoms.get_chemical_symbols())
+    grid = kgrid(atoms, settings["dk"])
     with tempfile.TemporaryDirectory() as directory:
         calc = Espresso(
             profile=EspressoProfile(command=pw, pseudo_dir=pseudo_dir),
             directory=directory,
             pseudopotentials={s: settings["pseudopotentials"][s] for s in species},
             input_data=input_data(settings, len(atoms)),
-            kpts=kgrid(atoms, settings["dk"]),
+            kpts=grid,
+            koffset=koffset(grid),
         )
         work = atoms.copy()
         work.pbc = True  # pw.x is periodic always; vacuum only lowers the k grid
@@ -39,9 +41,13 @@ def single_point(atoms, settings, pw="pw.x", pseudo_dir="/usr/share/espresso/pse
             text = output.read_text()
             forces, stress = work.get_forces(), work.get_stress()
         except Exception as error:
-            tail = output.read_text()[-600:] if output.exists() else ""
-            reason = "not converged" if "convergence NOT achieved" in tail else "crashed"
-            raise BadLabel(f"{reason}: {type(error).__name__}: {tail[-300:]!r}") from error
+            text = "".join(
+                (Path(directory) / name).read_text()
+                for name in ("espresso.pwo", "espresso.err")
+                if (Path(directory) / name).exists()
+            )
+            reason = "not converged" if "convergence NOT achieved" in text else "crashed"
+            raise BadLabel(f"{reason}: {type(error).__name__}: {text[-600:]!r}") from error
         if "convergence NOT achieved" in text or "convergence has been achieved" not in text:
             raise BadLabel("self-consistency not reached")
         if "JOB DONE" not in text:

@@ -5,18 +5,28 @@ Every snapshot is the end of its own run with its own seed, so no two snapshots
 share a history.  Units: eV, A, fs, K.
 """
 
-import numpy as np
 from ase import units
 from ase.calculators.tersoff import Tersoff, TersoffParameters
 from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
-from ase.neighborlist import neighbor_list
 
 # Silicon, J. Tersoff, Phys. Rev. B 38, 9902 (1988).
-SI = dict(
-    m=3.0, gamma=1.0, lambda3=0.0, c=1.0039e5, d=16.217, h=-0.59825, n=0.78734,
-    beta=1.1e-6, lambda2=1.73222, B=471.18, R=2.85, D=0.15, lambda1=2.4799, A=1830.8,
-)  # fmt: skip
+SI = {
+    "A": 1830.8,
+    "B": 471.18,
+    "lambda1": 2.4799,
+    "lambda2": 1.73222,
+    "lambda3": 0.0,
+    "beta": 1.1e-6,
+    "n": 0.78734,
+    "c": 1.0039e5,
+    "d": 16.217,
+    "h": -0.59825,
+    "m": 3.0,
+    "gamma": 1.0,
+    "R": 2.85,
+    "D": 0.15,
+}
 SI_LATTICE = 5.432
 
 
@@ -48,12 +58,6 @@ def stretched(species, lattice, like_weakening):
                     entry["B"] *= like_weakening
                 table[(one, two, three)] = TersoffParameters(**entry)
     return Tersoff(table)
-
-
-def closest(atoms, reach=4.0):
-    """Return the smallest distance between two atoms (A), periodic images included."""
-    distances = neighbor_list("d", atoms, reach)
-    return distances.min() if len(distances) else np.inf
 
 
 def snapshot(start, calculator, temperature, rng, steps=200, timestep=2.0, friction=0.02):

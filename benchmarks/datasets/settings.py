@@ -9,21 +9,21 @@ import numpy as np
 SETTINGS = {
     "si": {
         "pseudopotentials": {"Si": "Si.pz-vbc.UPF"},
-        "ecutwfc": 20.0,
-        "dk": 0.3,
-        "degauss": 0.01,
+        "ecutwfc": 24.0,
+        "dk": 0.31,
+        "degauss": 0.02,
     },
     "alas": {
         "pseudopotentials": {"Al": "Al.pz-vbc.UPF", "As": "As.pz-bhs.UPF"},
-        "ecutwfc": 20.0,
-        "dk": 0.3,
-        "degauss": 0.01,
+        "ecutwfc": 22.0,
+        "dk": 0.38,
+        "degauss": 0.02,
     },
 }
 
 
 def kgrid(atoms, dk):
-    """Return the Gamma-centred grid ceil(|b_i| / dk), with 1 along vacuum.
+    """Return the k-point grid ceil(|b_i| / dk), with 1 along vacuum.
 
     dk is in 1/A; a direction is vacuum where ``atoms.pbc`` is False.
     """
@@ -31,6 +31,15 @@ def kgrid(atoms, dk):
     # A tiny tolerance keeps round-off from adding a point to an exact multiple.
     counts = np.ceil(lengths / dk - 1e-8).astype(int)
     return tuple(int(n) if periodic else 1 for n, periodic in zip(counts, atoms.pbc))
+
+
+def koffset(grid):
+    """Return the half-step shift of the grid: 1 along periodic directions, 0 along vacuum.
+
+    The shifted grid gives silicon forces at 4x4x4 points that are several times
+    closer to the converged ones than the Gamma-centred grid of the same size.
+    """
+    return tuple(int(n > 1) for n in grid)
 
 
 def input_data(settings, natoms):
@@ -50,8 +59,7 @@ def input_data(settings, natoms):
             "degauss": settings["degauss"],
         },
         "electrons": {
-            "conv_thr": 1e-9 * max(natoms, 2),
+            "conv_thr": 2e-9 * max(natoms, 2),
             "electron_maxstep": 80,
-            "mixing_beta": 0.5,
         },
     }
