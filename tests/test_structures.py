@@ -552,6 +552,13 @@ def test_coincident_atoms_are_an_error_across_the_boundary(shift):
         check_structures([s], min_distance=0.01)
 
 
+def test_the_closest_pair_relative_to_its_limit_is_named():
+    positions = [[0, 0, 0], [0, 0, 0.76], [0, 0, 5], [0, 0, 5.4], [0, 0, 9], [0, 0, 9.7]]
+    s = labelled(Atoms("Si2H2Si2", positions))
+    with pytest.warns(StructureWarning, match=r"atoms 4 \(Si\) and 5 \(Si\) are 0\.7 A apart"):
+        check_structures([s])
+
+
 def test_an_atom_close_to_its_own_image():
     s = labelled(Atoms("Si", cell=[0.6, 5, 5], pbc=[True, False, False]))
     with pytest.warns(StructureWarning, match=r"atoms 0 \(Si\) and 0 \(Si\) are 0\.6 A apart"):
