@@ -25,8 +25,10 @@ def evaluate(atoms: Atoms, *, stress: bool) -> Atoms:
     if stress:
         atoms.get_stress(apply_constraint=False)
     atoms.get_forces(apply_constraint=False)
-    atoms.get_potential_energy()
     results = atoms.calc.results
+    if "energy" not in results:  # asking costs ASE's comparison of all atoms once more
+        atoms.get_potential_energy()
+        results = atoms.calc.results
     frame = Atoms(
         numbers=atoms.numbers,
         positions=atoms.positions,
@@ -40,9 +42,9 @@ def evaluate(atoms: Atoms, *, stress: bool) -> Atoms:
     for name in STD_ARRAYS:
         if results.get(name) is not None:
             frame.set_array(name, np.array(results[name], dtype=float))
-    kept = {name: np.copy(results[name]) for name in RESULTS if results.get(name) is not None}
+    kept = {name: results[name] for name in RESULTS if results.get(name) is not None}
     kept["energy"] = float(kept["energy"])
-    frame.calc = SinglePointCalculator(frame, **kept)
+    frame.calc = SinglePointCalculator(frame, **kept)  # copies the arrays
     return frame
 
 

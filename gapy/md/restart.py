@@ -90,7 +90,7 @@ class Checkpoint:
             atoms.set_momenta(momenta)
             averages = Averages(**header.pop("averages"))
             return cls(atoms=atoms, averages=averages, **header)
-        except (ValueError, KeyError, TypeError, OSError, zipfile.BadZipFile) as error:
+        except (ValueError, KeyError, TypeError, EOFError, OSError, zipfile.BadZipFile) as error:
             raise GapyError(
                 f"{path} is damaged or no checkpoint of this version ({error}); start again with "
                 "overwrite"

@@ -30,6 +30,8 @@ def check_atoms(atoms: Atoms, ensemble: str) -> None:
     """Raise GapyError where `atoms` cannot be moved in this ensemble."""
     if len(atoms) == 0:
         raise GapyError("atoms is empty; MD needs at least one atom")
+    if atoms.get_number_of_degrees_of_freedom() < 1:
+        raise GapyError("every atom is fixed; free at least one with atoms.set_constraint")
     if ensemble == "nvt-bussi" and len(atoms) < 2:
         raise GapyError("ensemble 'nvt-bussi' needs at least two atoms; choose ensemble 'nvt'")
     other = [c for c in atoms.constraints if not isinstance(c, (FixAtoms, FixCartesian))]
