@@ -19,10 +19,11 @@ def pair_vectors(positions, cell, first_i, j_p, shift_pc, r_pc):
 
 
 @njit(cache=True, nogil=True)
-def forces_from_pairs(first_i, j_p, r_pc, g_pc, forces, virial):
+def forces_from_pairs(atom_i, first_i, j_p, r_pc, g_pc, forces, virial):
     """Add -dE/dr of every atom and dE/d(strain) from g_p = dE/dr_p, in a fixed order."""
-    for i in range(first_i.shape[0] - 1):
-        for p in range(first_i[i], first_i[i + 1]):
+    for k in range(first_i.shape[0] - 1):
+        i = atom_i[k]
+        for p in range(first_i[k], first_i[k + 1]):
             j = j_p[p]
             for a in range(3):
                 g = g_pc[p, a]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import ase.data
 import numpy as np
@@ -14,42 +13,60 @@ from gapy.neighbours import Neighbours
 
 @dataclass(frozen=True)
 class Environments:
-    """Neighbourhoods of a structure: pairs in CSR form, species as slots of the descriptor."""
+    """Neighbourhoods of a structure, centres ordered by species.
 
-    neighbours: Neighbours
+    Centre i is atom `atom_i[i]` of species slot `species_i[i]`; its pairs are
+    first_i[i]:first_i[i + 1] with atom j_p and vector r_pc (A); `species_p` is the slot of the
+    neighbour. Centres of slot s are start_s[s]:start_s[s + 1].
+    """
+
+    atom_i: np.ndarray
     species_i: np.ndarray
+    start_s: np.ndarray
+    first_i: np.ndarray
+    j_p: np.ndarray
+    r_pc: np.ndarray
+    species_p: np.ndarray
 
     def __len__(self) -> int:
         return len(self.species_i)
 
-    @property
-    def first_i(self) -> np.ndarray:
-        return self.neighbours.first_i
+    def blocks(self, slot: int, size: int):
+        """Ranges (begin, end) of at most `size` centres of one species slot."""
+        for begin in range(self.start_s[slot], self.start_s[slot + 1], size):
+            yield begin, min(begin + size, int(self.start_s[slot + 1]))
 
-    @property
-    def j_p(self) -> np.ndarray:
-        return self.neighbours.j_p
 
-    @property
-    def r_pc(self) -> np.ndarray:
-        return self.neighbours.r_pc
-
-    @cached_property
-    def species_p(self) -> np.ndarray:
-        return self.species_i[self.neighbours.j_p]
+def order_by_species(neighbours: Neighbours, slots: np.ndarray, n_slots: int) -> Environments:
+    """Environments of all atoms from a neighbour list in atom order."""
+    start_s = np.zeros(n_slots + 1, dtype=np.int64)
+    np.cumsum(np.bincount(slots, minlength=n_slots), out=start_s[1:])
+    species_p = slots[neighbours.j_p]
+    first_i, j_p, r_pc = neighbours.first_i, neighbours.j_p, neighbours.r_pc
+    if (slots[1:] >= slots[:-1]).all():
+        atom_i = np.arange(len(slots))
+        return Environments(atom_i, slots, start_s, first_i, j_p, r_pc, species_p)
+    atom_i = np.argsort(slots, kind="stable")
+    counts = np.diff(first_i)[atom_i]
+    ordered = np.zeros_like(first_i)
+    np.cumsum(counts, out=ordered[1:])
+    take = np.arange(len(j_p)) + np.repeat(first_i[:-1][atom_i] - ordered[:-1], counts)
+    return Environments(
+        atom_i, slots[atom_i], start_s, ordered, j_p[take], r_pc[take], species_p[take]
+    )
 
 
 @dataclass(frozen=True)
 class DerivativeBlock:
     """Descriptors of some centres and their derivatives.
 
-    x_id (b, D); pairs of local centre i are first_i[i]:first_i[i+1] with atom j_p and
-    dx_pcd = d x_i / d r_jc (P, 3, D). The centre's own derivative is minus the sum over its pairs.
+    x_id (b, D); centre i is atom atom_i[i]; its pairs are first_i[i]:first_i[i+1] with atom j_p
+    and dx_pcd = d x_i / d r_jc (P, 3, D). The centre's own derivative is minus the sum over its pairs.
     Strain derivatives: either r_pc (P, 3), where d x / d eps_ab = sum_p dx_pa r_pb, or
     strain_ivd (b, 6, D) in Voigt order.
     """
 
-    begin: int
+    atom_i: np.ndarray
     x_id: np.ndarray
     first_i: np.ndarray
     j_p: np.ndarray

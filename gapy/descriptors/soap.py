@@ -13,7 +13,13 @@ import numpy as np
 from gapy._jit import harmonics as _harmonics
 from gapy._jit import radial as _radial
 from gapy._jit import soap as _soap
-from gapy.descriptors.base import DerivativeBlock, Environments, species_slots
+from gapy._jit.pairs import forces_from_pairs
+from gapy.descriptors.base import (
+    DerivativeBlock,
+    Environments,
+    order_by_species,
+    species_slots,
+)
 from gapy.descriptors.radial_basis import central_weight, density_cutoff, radial_functions
 from gapy.errors import GapyError, StructureError
 from gapy.neighbours import neighbour_list
@@ -71,6 +77,8 @@ class CompiledSOAP:
     Source: Bartok, Kondor, Csanyi, Phys. Rev. B 87, 184115 (2013); compression after Darby,
     Kermode, Csanyi, npj Comput. Mater. 8, 166 (2022).
     """
+
+    takes_neighbours = True
 
     def __init__(self, soap):
         if not hasattr(soap, "_alphas") and getattr(soap, "_rbf", None) != "polynomial":
@@ -151,13 +159,16 @@ class CompiledSOAP:
     # -- environments -----------------------------------------------------------------------
 
     def environments(self, atoms, neighbours=None) -> Environments:
-        """Neighbour vectors of every atom; `neighbours` may hold pairs beyond the cutoff."""
-        species_i = species_slots(self.species, atoms.numbers)
+        """Neighbour vectors of every atom; `neighbours` may hold pairs beyond the cutoff.
+
+        As in dscribe, a descriptor made with periodic=False sees no images.
+        """
+        slots = species_slots(self.species, atoms.numbers)
         if neighbours is None:
             pbc = atoms.pbc if self.periodic else np.zeros(3, dtype=bool)
             neighbours = neighbour_list(atoms.positions, atoms.cell.array, pbc, self.cutoff)
         _refuse_coincident(neighbours)
-        return Environments(neighbours, species_i)
+        return order_by_species(neighbours, slots, len(self.species))
 
     # -- kernels on blocks of centres ---------------------------------------------------------
 
@@ -177,16 +188,33 @@ class CompiledSOAP:
         _soap.power_spectrum(c_iku, self._layout[0], self._blocks, self._index, x_id)
         return x_id
 
+    def values(self, env: Environments, begin: int, end: int) -> np.ndarray:
+        """Power spectrum of centres begin..end-1, (b, n_features)."""
+        return self.spectrum(self.expand(env, begin, end))
+
+    def forward(self, env: Environments, begin: int, end: int):
+        """What `backward` needs, and the power spectrum, of centres begin..end-1."""
+        c_iku = self.expand(env, begin, end)
+        return c_iku, self.spectrum(c_iku)
+
+    def gradient_store(self, env: Environments) -> np.ndarray:
+        """Room for the gradients that `backward` leaves: dE/dr_p of every pair."""
+        return np.empty((len(env.j_p), 3))
+
     def backward(self, env: Environments, begin, end, c_iku, g_id, g_pc) -> None:
         """dE/dr_p of the pairs of centres begin..end-1 into g_pc, from g_id = dE/dx."""
         dc_iku = np.empty_like(c_iku)
         _soap.power_spectrum_backward(
-            np.ascontiguousarray(g_id), c_iku, self._layout, self._blocks, self._index, dc_iku
+            g_id, c_iku, self._layout, self._blocks, self._index, dc_iku
         )
         _soap.expand_backward(
             begin, end, env.first_i, env.r_pc, env.species_p, self.cutoff, self._layout,
             self._slots, self._weights, self._table, self._inv_h, self._factor, dc_iku, g_pc,
         )  # fmt: skip
+
+    def collect(self, env: Environments, g_pc, forces, virial) -> None:
+        """Add -dE/dr (n, 3) and dE/d(strain) (3, 3) from the gradients of all pairs."""
+        forces_from_pairs(env.atom_i, env.first_i, env.j_p, env.r_pc, g_pc, forces, virial)
 
     def derivative_block(self, env: Environments, begin: int, end: int) -> DerivativeBlock:
         """x and d x / d r_p of centres begin..end-1."""
@@ -199,7 +227,7 @@ class CompiledSOAP:
             c_iku, self._blocks, self._index, dx_pcd,
         )  # fmt: skip
         return DerivativeBlock(
-            begin=begin,
+            atom_i=env.atom_i[begin:end],
             x_id=self.spectrum(c_iku),
             first_i=env.first_i[begin : end + 1] - lo,
             j_p=env.j_p[lo:hi],
@@ -221,7 +249,7 @@ class CompiledSOAP:
         x_id = np.empty((len(system), self.n_features))
         for begin in range(0, len(system), 64):
             end = min(begin + 64, len(system))
-            x_id[begin:end] = self.spectrum(self.expand(env, begin, end))
+            x_id[env.atom_i[begin:end]] = self.spectrum(self.expand(env, begin, end))
         return x_id if centers is None else x_id[_atom_indices(centers, len(system))]
 
     def derivatives(self, system, return_descriptor=False):
@@ -236,9 +264,10 @@ class CompiledSOAP:
         x_id = np.empty((n, self.n_features))
         for i in range(n):
             block = self.derivative_block(env, i, i + 1)
-            x_id[i] = block.x_id[0]
-            np.add.at(out[i], block.j_p, block.dx_pcd)
-            out[i, i] -= block.dx_pcd.sum(axis=0)
+            a = int(env.atom_i[i])
+            x_id[a] = block.x_id[0]
+            np.add.at(out[a], block.j_p, block.dx_pcd)
+            out[a, a] -= block.dx_pcd.sum(axis=0)
         return (out, x_id) if return_descriptor else out
 
 

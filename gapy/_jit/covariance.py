@@ -1,0 +1,107 @@
+"""Elementwise work between the matrix products of the kernel (x . s)^zeta."""
+
+import numpy as np
+from numba import njit
+
+from gapy._jit.settings import FAST
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def normalise(x_id, inv_norm_i):
+    """Divide every row by its length, in place; a zero row stays zero with inverse norm 0."""
+    for i in range(x_id.shape[0]):
+        total = 0.0
+        for d in range(x_id.shape[1]):
+            total += x_id[i, d] * x_id[i, d]
+        inv = 1.0 / np.sqrt(total) if total > 0.0 else 0.0
+        inv_norm_i[i] = inv
+        for d in range(x_id.shape[1]):
+            x_id[i, d] *= inv
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def project(first_i, x_id, inv_norm_i, dx_pcd):
+    """Derivatives of the normalised descriptor: (dx - xh (xh . dx)) / |x|, in place.
+
+    `x_id` is normalised already; pairs of row i are first_i[i]:first_i[i + 1].
+    """
+    n_d = x_id.shape[1]
+    for i in range(first_i.shape[0] - 1):
+        inv = inv_norm_i[i]
+        for p in range(first_i[i], first_i[i + 1]):
+            for c in range(dx_pcd.shape[1]):
+                along = 0.0
+                for d in range(n_d):
+                    along += x_id[i, d] * dx_pcd[p, c, d]
+                for d in range(n_d):
+                    dx_pcd[p, c, d] = (dx_pcd[p, c, d] - along * x_id[i, d]) * inv
+
+
+@njit(cache=True, nogil=True)
+def integer_power(base, exponent):
+    """base**exponent for a small non-negative integer."""
+    out = 1.0
+    for _ in range(exponent):
+        out *= base
+    return out
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def powers(t_is, zeta, k_is):
+    """k = t^zeta into k_is and zeta t^(zeta-1) into t_is."""
+    for i in range(t_is.shape[0]):
+        for s in range(t_is.shape[1]):
+            t = t_is[i, s]
+            below = integer_power(t, zeta - 1)
+            k_is[i, s] = below * t
+            t_is[i, s] = zeta * below
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def energy_and_weights(t_is, alpha_s, zeta, energy_i):
+    """eps_i = sum_s alpha_s t^zeta; t_is becomes alpha_s zeta t^(zeta-1)."""
+    for i in range(t_is.shape[0]):
+        total = 0.0
+        for s in range(t_is.shape[1]):
+            t = t_is[i, s]
+            below = alpha_s[s] * integer_power(t, zeta - 1)
+            total += below * t
+            t_is[i, s] = zeta * below
+        energy_i[i] = total
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def scatter_force_rows(atom_i, first_i, j_p, slope_is, t_pcs, rows_ncs):
+    """Force rows -d/dr_j of sum_i k(i, s), from t_pcs = (d xh_i / d r_p) . s.
+
+    slope_is = dk/dt. Row (j, c) loses, row (centre, c) gains: moving the centre is moving all
+    its neighbours the other way.
+    """
+    n_s = t_pcs.shape[2]
+    for i in range(first_i.shape[0] - 1):
+        a = atom_i[i]
+        for p in range(first_i[i], first_i[i + 1]):
+            j = j_p[p]
+            for c in range(3):
+                for s in range(n_s):
+                    v = slope_is[i, s] * t_pcs[p, c, s]
+                    rows_ncs[j, c, s] -= v
+                    rows_ncs[a, c, s] += v
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def strain_derivative(first_i, dx_pcd, r_pc, out_ivd):
+    """Symmetric strain derivative sum_p (dx_pa r_pb + dx_pb r_pa) / 2 in Voigt order."""
+    n_d = dx_pcd.shape[2]
+    for i in range(first_i.shape[0] - 1):
+        out_ivd[i, :, :] = 0.0
+        for p in range(first_i[i], first_i[i + 1]):
+            x, y, z = r_pc[p, 0], r_pc[p, 1], r_pc[p, 2]
+            for d in range(n_d):
+                gx, gy, gz = dx_pcd[p, 0, d], dx_pcd[p, 1, d], dx_pcd[p, 2, d]
+                out_ivd[i, 0, d] += gx * x
+                out_ivd[i, 1, d] += gy * y
+                out_ivd[i, 2, d] += gz * z
+                out_ivd[i, 3, d] += 0.5 * (gy * z + gz * y)
+                out_ivd[i, 4, d] += 0.5 * (gx * z + gz * x)
+                out_ivd[i, 5, d] += 0.5 * (gx * y + gy * x)

@@ -1,0 +1,116 @@
+"""Reverse-mode evaluation: environments -> local energies, forces, virial and local variances.
+
+For a block of centres of one species, x -> t = xh Xs^T -> eps = sum alpha t^zeta, dE/dxh =
+(alpha zeta t^(zeta-1)) Xs, then back through the descriptor. Two matrix products dominate. The
+engine sees arrays only: no ASE object passes this line except through a descriptor's own verbs.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from gapy._jit.covariance import energy_and_weights, normalise, powers
+
+BLOCK = 64
+"""Centres in one block: its descriptors, kernels and coefficients stay in the cache."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What the engine needs of one (term, species) block.
+
+    x_sd (M, D) normalised inducing points, alpha_s (M,), and for the variance `spread_sr` with
+    var_i = delta^2 - |spread^T k_i|^2 (None: no variances).
+    """
+
+    descriptor: object
+    slot: int
+    zeta: int
+    delta: float
+    x_sd: np.ndarray
+    alpha_s: np.ndarray
+    spread_sr: np.ndarray | None
+
+
+def evaluate(fitted, envs, n_atoms: int, *, variance: bool, threads: int = 1):
+    """Sum of all blocks.
+
+    Arguments
+    ---------
+    fitted : sequence of Fitted
+    envs : dict from descriptor id to Environments
+    threads : blocks of atoms run in parallel; results do not depend on it
+
+    Returns
+    -------
+    energies (n,) eV, forces (n, 3) eV/A, virial (3, 3) = dE/d(strain) eV, variances (n,) eV^2
+    or None.
+    """
+    energies = np.zeros(n_atoms)
+    forces = np.zeros((n_atoms, 3))
+    virial = np.zeros((3, 3))
+    variances = np.zeros(n_atoms) if variance else None
+    with threadpool_limits(1, user_api="blas"):
+        for group in _by_descriptor(fitted):
+            descriptor = group[0].descriptor
+            env = envs[id(descriptor)]
+            gradients = descriptor.gradient_store(env)
+            jobs = [(f, b, e) for f in group for b, e in env.blocks(f.slot, BLOCK)]
+
+            def run(job, env=env, gradients=gradients):
+                _evaluate_block(*job, env, gradients, energies, variances)
+
+            if threads > 1 and len(jobs) > 1:
+                with ThreadPoolExecutor(threads) as pool:
+                    list(pool.map(run, jobs))
+            else:
+                for job in jobs:
+                    run(job)
+            descriptor.collect(env, gradients, forces, virial)
+    return energies, forces, virial, variances
+
+
+def _by_descriptor(fitted):
+    groups: dict[int, list[Fitted]] = {}
+    for f in fitted:
+        groups.setdefault(id(f.descriptor), []).append(f)
+    return groups.values()
+
+
+def _evaluate_block(f: Fitted, begin, end, env, gradients, energies, variances) -> None:
+    state, x_id = f.descriptor.forward(env, begin, end)
+    inv_norm_i = np.empty(end - begin)
+    normalise(x_id, inv_norm_i)
+    t_is = x_id @ f.x_sd.T
+    atoms = env.atom_i[begin:end]
+    if variances is not None:
+        k_is, slope = np.empty_like(t_is), t_is.copy()
+        powers(slope, f.zeta, k_is)
+        explained = k_is @ f.spread_sr
+        variances[atoms] += nonnegative(
+            f.delta**2 - np.einsum("ir,ir->i", explained, explained), f.delta**2
+        )
+    eps_i = np.empty(end - begin)
+    energy_and_weights(t_is, f.alpha_s, f.zeta, eps_i)
+    energies[atoms] += eps_i
+    g_id = t_is @ f.x_sd
+    # xh . dE/dxh = zeta eps: the part along xh does not change the direction.
+    g_id -= (f.zeta * eps_i)[:, None] * x_id
+    g_id *= inv_norm_i[:, None]
+    f.descriptor.backward(env, begin, end, state, g_id, gradients)
+
+
+def nonnegative(variance: np.ndarray, scale) -> np.ndarray:
+    """Rounding may take a vanishing variance below zero; anything larger is a fault."""
+    worst = float((variance / np.maximum(scale, 1e-300)).min(initial=0.0))
+    if worst < -1e-6:
+        raise FloatingPointError(
+            f"variance: expected at least zero, got {worst:.2e} of the prior; the covariance "
+            "factors of the model are inconsistent"
+        )
+    return np.maximum(variance, 0.0)
+

@@ -1,0 +1,128 @@
+"""Rows of K_nM: the linear functionals that labels are, at delta = 1.
+
+    energy      sum_i k(i, s)
+    force a, j  -d/dr_ja sum_i k(i, s)
+    stress      (1/V) d/d(strain) sum_i k(i, s)      Voigt order xx yy zz yz xz xy
+
+Cost of the force rows of one atom with P neighbours: 2 * 3 P * D * M floating point operations,
+one matrix product for a chunk of atoms; memory is bounded by the chunk.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gapy._jit.covariance import (
+    normalise,
+    powers,
+    project,
+    scatter_force_rows,
+    strain_derivative,
+)
+from gapy.gp.terms import blocks
+
+CHUNK_BYTES = 24_000_000
+"""Bytes of one chunk's derivatives and their products: large enough for the matrix product to
+run at full speed, small enough to stay near the cache and to bound memory."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """energy (M,), local (n, M) in atom order, forces (3n, M), stress (6, M); None if not asked."""
+
+    energy: np.ndarray | None
+    local: np.ndarray | None
+    forces: np.ndarray | None
+    stress: np.ndarray | None
+
+
+def derivative_chunks(descriptor, env, slot: int, columns: int):
+    """Normalised derivative blocks of one species slot: (block, inv_norm_i), chunked by memory.
+
+    block.x_id and block.dx_pcd (and strain_ivd where the descriptor gives it) are those of xh.
+    """
+    begin, stop = int(env.start_s[slot]), int(env.start_s[slot + 1])
+    per_pair = 3 * (descriptor.n_features + columns) * 8
+    while begin < stop:
+        budget = max(int(CHUNK_BYTES // per_pair), 1)
+        end = begin + 1
+        while end < stop and env.first_i[end + 1] - env.first_i[begin] <= budget:
+            end += 1
+        block = descriptor.derivative_block(env, begin, end)
+        inv_norm_i = np.empty(end - begin)
+        normalise(block.x_id, inv_norm_i)
+        project(block.first_i, block.x_id, inv_norm_i, block.dx_pcd)
+        if block.strain_ivd is not None:
+            each = np.arange(end - begin + 1)
+            project(each, block.x_id, inv_norm_i, block.strain_ivd)
+        yield block
+        begin = end
+
+
+def strain_of(block) -> np.ndarray:
+    """d xh / d strain (b, 6, D) of a normalised derivative block."""
+    if block.strain_ivd is not None:
+        return block.strain_ivd
+    out = np.empty((len(block.x_id), 6, block.x_id.shape[1]))
+    strain_derivative(block.first_i, block.dx_pcd, block.r_pc, out)
+    return out
+
+
+def structure_rows(
+    terms, atoms, *, energy=True, local=False, forces=True, stress=False, environments=None
+) -> Rows:
+    """Rows of one structure against all inducing points.
+
+    `environments`: those of each term's descriptor for `atoms`, if already known.
+    """
+    table = blocks(terms)
+    n, m = len(atoms), (table[-1].stop if table else 0)
+    out_local = np.zeros((n, m)) if local else None
+    out_energy = np.zeros(m) if energy else None
+    out_forces = np.zeros((n, 3, m)) if forces else None
+    out_stress = np.zeros((6, m)) if stress else None
+    envs = environments or [term.descriptor.environments(atoms) for term in terms]
+    for b in table:
+        descriptor, env = terms[b.term].descriptor, envs[b.term]
+        if not (forces or stress):
+            _values_only(descriptor, env, b, out_energy, out_local)
+            continue
+        for block in derivative_chunks(descriptor, env, b.slot, b.stop - b.start):
+            slope_is = block.x_id @ b.x_sd.T
+            k_is = np.empty_like(slope_is)
+            powers(slope_is, b.zeta, k_is)
+            if energy:
+                out_energy[b.columns] += k_is.sum(axis=0)
+            if local:
+                out_local[block.atom_i, b.columns] = k_is
+            if forces:
+                pairs = len(block.j_p)
+                t = block.dx_pcd.reshape(3 * pairs, -1) @ b.x_sd.T
+                scatter_force_rows(
+                    block.atom_i, block.first_i, block.j_p, slope_is,
+                    t.reshape(pairs, 3, -1), out_forces[:, :, b.columns],
+                )  # fmt: skip
+            if stress:
+                strain = strain_of(block)
+                t = (strain.reshape(-1, strain.shape[2]) @ b.x_sd.T).reshape(len(strain), 6, -1)
+                out_stress[:, b.columns] += np.einsum("is,ivs->vs", slope_is, t)
+    if stress:
+        out_stress /= atoms.get_volume()
+    return Rows(
+        out_energy, out_local, out_forces.reshape(3 * n, m) if forces else None, out_stress
+    )
+
+
+def _values_only(descriptor, env, b, out_energy, out_local) -> None:
+    for begin, end in env.blocks(b.slot, 256):
+        x_id = descriptor.values(env, begin, end)
+        normalise(x_id, np.empty(len(x_id)))
+        t_is = x_id @ b.x_sd.T
+        k_is = np.empty_like(t_is)
+        powers(t_is, b.zeta, k_is)
+        if out_energy is not None:
+            out_energy[b.columns] += k_is.sum(axis=0)
+        if out_local is not None:
+            out_local[env.atom_i[begin:end], b.columns] = k_is

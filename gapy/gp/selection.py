@@ -1,0 +1,161 @@
+"""Choice of inducing points among the environments of the training set, for one species.
+
+All methods take normalised descriptors x_id (n, D) of the candidates and return indices,
+deterministic for a seed. The kernel is (x . x')^zeta with unit diagonal.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.linalg
+
+from gapy.errors import GapyError
+
+MIN_RESIDUAL = 1e-9
+"""Pivoted Cholesky stops where the unexplained prior variance of every candidate is below this
+fraction: further points would be combinations of those chosen, and K_MM singular."""
+
+
+def pivoted_cholesky(x_id, n_points: int, zeta: int, rng) -> np.ndarray:
+    """Greedy choice of the largest residual prior variance k(i,i) - k_iS K_SS^-1 k_Si.
+
+    O(n M (M + D)) time, n M numbers of memory. Source: Fine and Scheinberg, J. Mach. Learn. Res.
+    2, 243 (2001); as a choice of inducing points Foster et al., J. Mach. Learn. Res. 10, 857 (2009).
+    """
+    n = len(x_id)
+    residual = np.ones(n)
+    factor_ki = np.empty((n_points, n))
+    # Every candidate starts with the same residual; the most typical one is a fair first point.
+    pivot = int(np.argmin(((x_id - x_id.mean(axis=0)) ** 2).sum(axis=1)))
+    chosen: list[int] = []
+    for k in range(n_points):
+        column = (x_id @ x_id[pivot]) ** zeta
+        column -= factor_ki[:k, pivot] @ factor_ki[:k]
+        column /= np.sqrt(residual[pivot])
+        factor_ki[k] = column
+        residual -= column**2
+        chosen.append(pivot)
+        residual[pivot] = -np.inf
+        pivot = int(np.argmax(residual))
+        if residual[pivot] < MIN_RESIDUAL:
+            break
+    return np.array(chosen)
+
+
+def farthest_point(x_id, n_points: int, zeta: int, rng) -> np.ndarray:
+    """Greedy choice of the largest kernel distance sqrt(2 - 2 k) to the chosen points."""
+    nearest = np.full(len(x_id), -np.inf)
+    chosen = [int(rng.integers(len(x_id)))]
+    while len(chosen) < n_points:
+        nearest = np.maximum(nearest, (x_id @ x_id[chosen[-1]]) ** zeta)
+        candidate = int(np.argmin(nearest))
+        if nearest[candidate] > 1.0 - MIN_RESIDUAL:
+            break
+        chosen.append(candidate)
+    return np.array(chosen)
+
+
+def cur(x_id, n_points: int, zeta: int, rng) -> np.ndarray:
+    """Rows drawn with the probability of their leverage in the leading singular directions.
+
+    Source: Mahoney and Drineas, Proc. Natl. Acad. Sci. 106, 697 (2009).
+    """
+    u, s, _ = scipy.linalg.svd(x_id, full_matrices=False)
+    rank = int((s > 1e-8 * s[0]).sum())
+    leverage = (u[:, : min(rank, n_points)] ** 2).sum(axis=1) + 1e-12
+    return np.sort(
+        rng.choice(len(x_id), size=n_points, replace=False, p=leverage / leverage.sum())
+    )
+
+
+def k_means(x_id, n_points: int, zeta: int, rng) -> np.ndarray:
+    """The candidate nearest to each centre of a mini-batch k-means clustering."""
+    from sklearn.cluster import MiniBatchKMeans
+
+    clusters = MiniBatchKMeans(
+        n_clusters=n_points, random_state=int(rng.integers(2**31)), n_init=1, batch_size=4096
+    ).fit(x_id)
+    nearest = np.full(n_points, -1)
+    best = np.full(n_points, np.inf)
+    distance = ((x_id - clusters.cluster_centers_[clusters.labels_]) ** 2).sum(axis=1)
+    for i, label in enumerate(clusters.labels_):
+        if distance[i] < best[label]:
+            nearest[label], best[label] = i, distance[i]
+    return np.unique(nearest[nearest >= 0])
+
+
+def at_random(x_id, n_points: int, zeta: int, rng) -> np.ndarray:
+    """Uniform choice without replacement."""
+    return np.sort(rng.choice(len(x_id), size=n_points, replace=False))
+
+
+METHODS = {
+    "cholesky": pivoted_cholesky,
+    "farthest": farthest_point,
+    "cur": cur,
+    "kmeans": k_means,
+    "random": at_random,
+}
+
+
+def select(x_id: np.ndarray, n_points: int, zeta: int, method: str, rng) -> np.ndarray:
+    """Indices of at most `n_points` distinct candidates.
+
+    Fewer come back when there are fewer distinct environments. Raises GapyError for an unknown
+    method or a number below 1.
+    """
+    if method not in METHODS:
+        raise GapyError(f"selection: expected one of {sorted(METHODS)}, got {method!r}")
+    if n_points < 1:
+        raise GapyError(f"n_inducing: expected at least 1, got {n_points}")
+    candidates = _distinct(x_id)
+    n_points = min(n_points, len(candidates))
+    return candidates[METHODS[method](x_id[candidates], n_points, zeta, rng)]
+
+
+def _distinct(x_id: np.ndarray) -> np.ndarray:
+    """Candidates that differ from one another: repeated environments make K_MM singular.
+
+    Rows are compared by two projections on fixed pseudo-random directions, to 1e-7.
+    """
+    directions = np.random.default_rng(0).normal(size=(x_id.shape[1], 2))
+    keys = np.round((x_id @ directions) * 1e7)
+    return np.sort(np.unique(keys, axis=0, return_index=True)[1])
+
+
+class Reservoir:
+    """Uniform sample of at most `capacity` candidates from a stream (Vitter's algorithm R).
+
+    It bounds the memory of the choice whatever the size of the training set.
+    """
+
+    def __init__(self, capacity: int, n_features: int, rng):
+        self._rows = np.empty((0, n_features))
+        self._capacity = capacity
+        self._rng = rng
+        self._seen = 0
+        self._parts: list[np.ndarray] = []
+        self._filled = 0
+
+    def add(self, x_id: np.ndarray) -> None:
+        """Offer rows to the sample."""
+        room = max(self._capacity - self._filled, 0)
+        head, tail = x_id[:room], x_id[room:]
+        if len(head):
+            self._parts.append(head.copy())
+            self._filled += len(head)
+            self._seen += len(head)
+        if len(tail):
+            rows = self.rows()
+            for row in tail:
+                self._seen += 1
+                slot = int(self._rng.integers(self._seen))
+                if slot < self._capacity:
+                    rows[slot] = row
+
+    def rows(self) -> np.ndarray:
+        """The sample (a view that later additions may change)."""
+        if self._parts:
+            self._rows = np.concatenate([self._rows, *self._parts])
+            self._parts = []
+        return self._rows

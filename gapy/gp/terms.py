@@ -1,0 +1,96 @@
+"""A term of the model: descriptor, kernel exponent and inducing points, by central species.
+
+    k(i, j) = delta^2 [Z_i = Z_j] (xh_i . xh_j)^zeta,   xh = x / |x|
+
+Terms and species have no covariance with one another, so the columns of K_nM fall into blocks,
+one for each (term, central species), listed in this order by `blocks`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+
+from gapy._jit.covariance import normalise
+from gapy.errors import GapyError
+
+JITTER = 1e-10
+"""Added to K_MM (unit diagonal): well above rounding (1e-16 M), well below any label's weight."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """One descriptor with its inducing points.
+
+    inducing[slot] (M_s, D) are normalised descriptors of environments whose centre is species
+    slot; delta[slot] (eV) is the prior standard deviation of such a local energy.
+    """
+
+    descriptor: object
+    zeta: int
+    inducing: tuple[np.ndarray, ...]
+    delta: tuple[float, ...]
+
+    def __post_init__(self):
+        if int(self.zeta) != self.zeta or self.zeta < 1:
+            raise GapyError(f"zeta: expected an integer of at least 1, got {self.zeta}")
+        if any(not d > 0.0 for d in self.delta):
+            raise GapyError(f"delta: expected positive numbers (eV), got {self.delta}")
+
+
+@dataclass(frozen=True)
+class Block:
+    """Columns `start:stop` of K_nM: inducing points of one term and one species slot."""
+
+    term: int
+    slot: int
+    start: int
+    stop: int
+    x_sd: np.ndarray
+    zeta: int
+    delta: float
+
+    @property
+    def columns(self) -> slice:
+        return slice(self.start, self.stop)
+
+
+def blocks(terms) -> tuple[Block, ...]:
+    """Column blocks of all terms, species without inducing points left out."""
+
+    def generate() -> Iterator[Block]:
+        start = 0
+        for t, term in enumerate(terms):
+            for slot, x_sd in enumerate(term.inducing):
+                if len(x_sd):
+                    stop = start + len(x_sd)
+                    yield Block(t, slot, start, stop, x_sd, term.zeta, term.delta[slot])
+                    start = stop
+
+    return tuple(generate())
+
+
+def normalised(x_id: np.ndarray) -> np.ndarray:
+    """Rows of unit length (a copy); rows of zeros stay zero."""
+    out = np.array(x_id, dtype=float, order="C")
+    normalise(out, np.empty(len(out)))
+    return out
+
+
+def cholesky_factors(terms) -> tuple[np.ndarray, ...]:
+    """Lower L_b with L_b L_b^T = K_MM + JITTER of each block, at delta = 1."""
+    out = []
+    for block in blocks(terms):
+        k = (block.x_sd @ block.x_sd.T) ** block.zeta
+        k[np.diag_indices_from(k)] += JITTER
+        try:
+            out.append(scipy.linalg.cholesky(k, lower=True, overwrite_a=True, check_finite=True))
+        except (np.linalg.LinAlgError, ValueError) as error:
+            raise GapyError(
+                f"inducing points: K_MM of {len(block.x_sd)} points is not positive definite "
+                f"({error}); choose fewer or more distinct points (selection='cholesky')"
+            ) from error
+    return tuple(out)

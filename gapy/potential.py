@@ -1,0 +1,215 @@
+"""The fitted model: immutable, evaluated on ASE structures, saved to one file.
+
+    E = sum_i e0(Z_i) + sum_i eps_i
+
+with eps_i the posterior mean of the sparse GP; see `gapy.gp.posterior` for the formulas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import ase.data
+import numpy as np
+import scipy.linalg
+
+from gapy import engine
+from gapy.calculator import GAPCalculator
+from gapy.errors import SpeciesError
+from gapy.gp.posterior import Posterior
+from gapy.gp.prior import prior_variances
+from gapy.gp.rows import structure_rows
+from gapy.gp.terms import Term
+from gapy.noise import Noise
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Energies in eV, forces (n, 3) eV/A, virial dE/d(strain) (3, 3) eV, local sigma (n,) eV."""
+
+    energy: float
+    energies: np.ndarray
+    forces: np.ndarray
+    virial: np.ndarray
+    energies_std: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Values or standard deviations of one structure.
+
+    energy (eV), energies (n,) eV local, forces (n, 3) eV/A, stress (6,) eV/A^3 (xx yy zz yz xz
+    xy; None without a full cell).
+    """
+
+    energy: float
+    energies: np.ndarray
+    forces: np.ndarray
+    stress: np.ndarray | None
+
+
+@dataclass(frozen=True, eq=False)
+class Potential:
+    """A fitted sparse GP potential.
+
+    terms, posterior: descriptor, kernel and inducing points, and what the data say about them.
+    e0: energy of the free atom by atomic number (eV). noise: that of the fit. force_scale: eV/A
+    of force error per eV of local sigma (1/A), from leave-one-structure-out residuals. metadata:
+    plain JSON (data hash, versions, label counts). references: structures whose energies are
+    checked when the file is loaded.
+    """
+
+    terms: tuple[Term, ...]
+    posterior: Posterior
+    e0: Mapping[int, float]
+    noise: Noise
+    force_scale: float
+    metadata: Mapping[str, object] = field(default_factory=dict)
+    references: tuple = ()
+
+    @property
+    def species(self) -> tuple[int, ...]:
+        """Atomic numbers that every term knows and that occurred in training."""
+        known = set.intersection(*(set(t.descriptor.species) for t in self.terms))
+        return tuple(sorted(known & set(self.e0)))
+
+    @property
+    def cutoff(self) -> float:
+        """Largest cutoff of all terms, A."""
+        return max(t.descriptor.cutoff for t in self.terms)
+
+    @cached_property
+    def _fitted(self) -> tuple[engine.Fitted, ...]:
+        out = []
+        posterior = self.posterior
+        for b, lower in zip(posterior.blocks, posterior.cholesky):
+            out.append(
+                engine.Fitted(
+                    descriptor=self.terms[b.term].descriptor,
+                    slot=b.slot,
+                    zeta=b.zeta,
+                    delta=b.delta,
+                    x_sd=np.ascontiguousarray(b.x_sd),
+                    alpha_s=np.ascontiguousarray(posterior.alpha[b.columns]),
+                    spread_sr=_variance_factor(posterior.r_factor, b, lower),
+                )
+            )
+        return tuple(out)
+
+    def check_species(self, numbers) -> None:
+        """Raise SpeciesError if a species is unknown to the potential."""
+        unknown = sorted(set(map(int, numbers)) - set(self.species))
+        if unknown:
+            symbols = ase.data.chemical_symbols
+            raise SpeciesError(
+                f"species: the potential was fitted for {[symbols[z] for z in self.species]}, the "
+                f"structure also holds {[symbols[z] for z in unknown]}; fit with structures that "
+                "contain them"
+            )
+
+    def _e0(self, numbers) -> np.ndarray:
+        return np.array([self.e0[int(z)] for z in numbers])
+
+    def environments(self, atoms, neighbours=None) -> dict[int, object]:
+        """Environments of each term's descriptor; `neighbours` maps a descriptor's id to pairs."""
+        neighbours = neighbours or {}
+        return {
+            id(t.descriptor): t.descriptor.environments(atoms, neighbours.get(id(t.descriptor)))
+            for t in self.terms
+        }
+
+    def evaluate(self, atoms, *, local_std=False, neighbours=None, threads=1) -> Evaluation:
+        """Energy, forces and virial of a structure, with the local sigma if asked for.
+
+        The cost is that of one force call; `threads` do not change the result.
+        """
+        self.check_species(atoms.numbers)
+        envs = self.environments(atoms, neighbours)
+        energies, forces, virial, variances = engine.evaluate(
+            self._fitted, envs, len(atoms), variance=local_std, threads=threads
+        )
+        energies += self._e0(atoms.numbers)
+        std = np.sqrt(variances) if variances is not None else None
+        return Evaluation(float(energies.sum()), energies, forces, virial, std)
+
+    def predict(self, atoms, *, forces=True, stress=None) -> tuple[Prediction, Prediction]:
+        """Posterior means and standard deviations of one structure from the full formula.
+
+        var = (k** - |l*|^2) + |R^-T l*|^2 with exact k** for energy, forces and stress; noise is
+        not included. Costs as much as the training rows of the structure: use `evaluate` in MD.
+        `stress` defaults to whether the structure has a cell of full rank.
+        """
+        self.check_species(atoms.numbers)
+        stress = _has_volume(atoms) if stress is None else stress
+        n = len(atoms)
+        envs = [t.descriptor.environments(atoms) for t in self.terms]
+        rows = structure_rows(
+            self.terms, atoms, local=True, forces=forces, stress=stress, environments=envs
+        )
+        prior_e, prior_f, prior_s = prior_variances(
+            self.terms, atoms, forces=forces, stress=stress, environments=envs
+        )
+        alpha = self.posterior.alpha
+        e0 = self._e0(atoms.numbers)
+        mean = Prediction(
+            energy=float(rows.energy @ alpha + e0.sum()),
+            energies=rows.local @ alpha + e0,
+            forces=(rows.forces @ alpha).reshape(n, 3) if forces else None,
+            stress=rows.stress @ alpha if stress else None,
+        )
+        std = Prediction(
+            energy=float(self._std(rows.energy[None], np.array([prior_e]))[0]),
+            energies=self._std(rows.local, self._local_prior(atoms)),
+            forces=self._std(rows.forces, prior_f).reshape(n, 3) if forces else None,
+            stress=self._std(rows.stress, prior_s) if stress else None,
+        )
+        return mean, std
+
+    def _local_prior(self, atoms) -> np.ndarray:
+        prior = np.zeros(len(atoms))
+        for term in self.terms:
+            for slot, z in enumerate(term.descriptor.species):
+                prior[atoms.numbers == z] += term.delta[slot] ** 2
+        return prior
+
+    def _std(self, rows: np.ndarray, prior: np.ndarray) -> np.ndarray:
+        explained, posterior = self.posterior.explained_and_posterior(rows)
+        scale = np.maximum(prior, 1e-12 * prior.max(initial=1e-300))
+        return np.sqrt(engine.nonnegative(prior - explained, scale) + posterior)
+
+    def calculator(self, *, uncertainty=False, skin=0.5, threads=1) -> GAPCalculator:
+        """ASE calculator; see GAPCalculator for `uncertainty`."""
+        return GAPCalculator(self, uncertainty=uncertainty, skin=skin, threads=threads)
+
+    def with_references(self, structures) -> Potential:
+        """A copy that remembers structures with their energies, checked when a file is loaded."""
+        checked = tuple((a, self.evaluate(a).energy) for a in structures)
+        return replace(self, references=checked)
+
+    def save(self, path) -> None:
+        """Write a .gapy file; see `gapy.modelfile`."""
+        from gapy.modelfile import save
+
+        save(self, path)
+
+
+def _variance_factor(r_factor, block, lower) -> np.ndarray:
+    """C with var = delta^2 - |C^T k|^2: C C^T = L^-T D (1 - P^-1) D L^-1 of one block."""
+    m = len(r_factor)
+    unit = np.zeros((m, block.stop - block.start))
+    unit[np.arange(block.start, block.stop), np.arange(block.stop - block.start)] = 1.0
+    v = scipy.linalg.solve_triangular(r_factor, unit, trans="T", overwrite_b=True)
+    reduction = -(v.T @ v)
+    reduction[np.diag_indices_from(reduction)] += 1.0
+    s, u = scipy.linalg.eigh(reduction)
+    # 1 - P^-1 is positive semidefinite; what is below zero is rounding.
+    scaled = u * np.sqrt(np.maximum(s, 0.0))
+    return np.ascontiguousarray(
+        block.delta * scipy.linalg.solve_triangular(lower, scaled, lower=True, trans="T")
+    )
+
+
+def _has_volume(atoms) -> bool:
+    return bool(atoms.pbc.any()) and abs(np.linalg.det(atoms.cell.array)) > 1e-8

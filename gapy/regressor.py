@@ -1,0 +1,402 @@
+"""SparseGPRegressor: fit a sparse GP potential to energies, forces and stresses."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import time
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import ase.data
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+from threadpoolctl import threadpool_limits
+
+import gapy
+from gapy.baselines import isolated_atom_energies
+from gapy.descriptors import as_descriptor
+from gapy.descriptors.soap import warn_if_rough
+from gapy.errors import GapyError
+from gapy.gp import calibration, posterior, selection
+from gapy.gp.rows import structure_rows
+from gapy.gp.statistic import SufficientStatistic
+from gapy.gp.terms import Term, blocks, cholesky_factors, normalised
+from gapy.noise import Noise
+from gapy.potential import Potential
+from gapy.progress import track
+from gapy.structures import LabelKeys, check_structures, from_atoms
+
+CANDIDATE_BYTES = 400_000_000
+"""Memory for candidates of one species; larger training sets are sampled uniformly."""
+N_CALIBRATION = 40
+N_REFERENCES = 3
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Values or standard deviations of several structures.
+
+    energy (n_structures,) eV; energies, forces: lists of (n,) eV and (n, 3) eV/A; stress: list of
+    (6,) eV/A^3, None without a cell. `numpy.asarray` gives the energies.
+    """
+
+    energy: np.ndarray
+    energies: list[np.ndarray]
+    forces: list[np.ndarray]
+    stress: list[np.ndarray | None]
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.energy, dtype=dtype)
+
+
+class SparseGPRegressor(BaseEstimator):
+    """Sparse Gaussian process on local environments, in scikit-learn's manner.
+
+        E = sum_i e0(Z_i) + sum_i eps_i,   k(i, j) = delta^2 [Z_i = Z_j] (xh_i . xh_j)^zeta
+
+    Energies, forces and stresses are fitted together; data enter through a sufficient statistic,
+    so memory does not grow with the number of structures.
+
+    Arguments
+    ---------
+    descriptor : dscribe SOAP, CompiledSOAP, any local descriptor of dscribe, or a list of them
+        One term of the model each. Use gapy.descriptors.smooth_soap(...) when in doubt.
+    n_inducing : int or {symbol: int}
+        Inducing points per species (and term).
+    zeta : int
+        Exponent of the kernel.
+    delta : float
+        Prior standard deviation of a local energy, eV.
+    sigma_energy, sigma_forces, sigma_stress : float
+        Noise: eV/atom (times sqrt(N) for N atoms), eV/A, eV/A^3.
+    noise_overrides : {config_type: {"energy" | "forces" | "stress": sigma}}
+    e0 : "auto", "isolated", "fit", "zero", {symbol: eV} or "Si=-107.1,..."
+    selection : "cholesky", "farthest", "cur", "kmeans" or "random"
+        How inducing points are chosen.
+    energy_key, forces_key, stress_key : str
+        Label keys in `atoms.info` and `atoms.arrays`.
+    fit_stress : bool
+        Whether stress labels are used.
+    seed : int
+        All random choices.
+    progress : bool
+        Show progress bars.
+
+    Attributes
+    ----------
+    potential_ : gapy.Potential
+    statistic_ : the sufficient statistic; e0_ : {Z: eV}; n_structures_ : structures seen;
+    fit_seconds_ : wall time of the last fit.
+
+    Raises GapyError (or a subclass) on bad labels, structures or settings.
+    Sources: Bartok et al., Phys. Rev. Lett. 104, 136403 (2010); Quinonero-Candela and Rasmussen,
+    J. Mach. Learn. Res. 6, 1939 (2005) for the sparse posterior.
+    """
+
+    def __init__(
+        self,
+        descriptor,
+        n_inducing=1000,
+        zeta=4,
+        *,
+        delta=1.0,
+        sigma_energy=0.001,
+        sigma_forces=0.05,
+        sigma_stress=0.001,
+        noise_overrides=None,
+        e0="auto",
+        selection="cholesky",
+        energy_key="REF_energy",
+        forces_key="REF_forces",
+        stress_key="REF_stress",
+        fit_stress=True,
+        seed=0,
+        threads=1,
+        progress=False,
+    ):
+        self.descriptor = descriptor
+        self.n_inducing = n_inducing
+        self.zeta = zeta
+        self.delta = delta
+        self.sigma_energy = sigma_energy
+        self.sigma_forces = sigma_forces
+        self.sigma_stress = sigma_stress
+        self.noise_overrides = noise_overrides
+        self.e0 = e0
+        self.selection = selection
+        self.energy_key = energy_key
+        self.forces_key = forces_key
+        self.stress_key = stress_key
+        self.fit_stress = fit_stress
+        self.seed = seed
+        self.threads = threads
+        self.progress = progress
+
+    # -- fitting --------------------------------------------------------------------------------
+
+    def fit(self, X, y=None):
+        """Fit to labelled structures: ASE Atoms with labels, or gapy LabelledStructures."""
+        began = time.perf_counter()
+        structures = self._labelled(X)
+        descriptors = self._descriptors()
+        noise = self._noise()
+        check_structures(structures, species=list(descriptors[0].species))
+        for descriptor in descriptors:
+            self._check_periodicity(descriptor, structures)
+            warn_if_rough(descriptor)
+        rng = np.random.default_rng(self.seed)
+        with threadpool_limits(int(self.threads), user_api="blas"):
+            self.e0_ = isolated_atom_energies(structures, self.e0)
+            self._terms = tuple(self._choose(d, structures, rng) for d in descriptors)
+            self._cholesky = cholesky_factors(self._terms)
+            self.statistic_ = SufficientStatistic(blocks(self._terms)[-1].stop)
+            self.n_structures_ = 0
+            self._kept = []
+            self._digest = hashlib.sha256()
+            self._absorb(structures, noise, rng)
+            self._solve(noise)
+        self.fit_seconds_ = time.perf_counter() - began
+        return self
+
+    def partial_fit(self, X, y=None):
+        """Add structures to a fitted model; inducing points and e0 stay."""
+        if not hasattr(self, "potential_"):
+            return self.fit(X, y)
+        began = time.perf_counter()
+        structures = self._labelled(X)
+        check_structures(structures, species=list(self._terms[0].descriptor.species))
+        noise = self._noise()
+        rng = np.random.default_rng([self.seed, self.n_structures_])
+        with threadpool_limits(int(self.threads), user_api="blas"):
+            new = isolated_atom_energies(structures, self.e0 if self.e0 != "isolated" else "auto")
+            self.e0_ = {**new, **self.e0_}
+            self._absorb(structures, noise, rng)
+            self._solve(noise)
+        self.fit_seconds_ = time.perf_counter() - began
+        return self
+
+    def _keys(self) -> LabelKeys:
+        return LabelKeys(
+            energy=self.energy_key, forces=self.forces_key, stress=self.stress_key
+        )
+
+    def _labelled(self, X):
+        return from_atoms(X, self._keys())
+
+    def _descriptors(self):
+        given = self.descriptor
+        given = list(given) if isinstance(given, list | tuple) else [given]
+        return [as_descriptor(d) for d in given]
+
+    def _noise(self) -> Noise:
+        return Noise(
+            energy=self.sigma_energy,
+            forces=self.sigma_forces,
+            stress=self.sigma_stress,
+            overrides=self.noise_overrides or {},
+        )
+
+    @staticmethod
+    def _check_periodicity(descriptor, structures) -> None:
+        if descriptor.periodic:
+            return
+        for s in structures:
+            if s.atoms.pbc.any():
+                raise GapyError(
+                    f"descriptor: periodic=False, but {s.source} frame {s.index} has "
+                    f"pbc={s.atoms.pbc.tolist()}; make the descriptor with periodic=True"
+                )
+
+    def _choose(self, descriptor, structures, rng) -> Term:
+        """Inducing points of one term, for every species that occurs."""
+        capacity = max(int(CANDIDATE_BYTES // (8 * descriptor.n_features)), 1)
+        pools = [
+            selection.Reservoir(capacity, descriptor.n_features, rng) for _ in descriptor.species
+        ]
+        for s in track(structures, "descriptors", self.progress):
+            env = descriptor.environments(s.atoms)
+            for slot, pool in enumerate(pools):
+                for begin, end in env.blocks(slot, 256):
+                    pool.add(normalised(descriptor.values(env, begin, end)))
+        inducing = []
+        for z, pool in zip(descriptor.species, pools):
+            rows = pool.rows()
+            wanted = self._wanted(z)
+            if not len(rows):
+                inducing.append(np.empty((0, descriptor.n_features)))
+                continue
+            chosen = selection.select(rows, wanted, self.zeta, self.selection, rng)
+            inducing.append(np.ascontiguousarray(rows[chosen]))
+        return Term(descriptor, int(self.zeta), tuple(inducing), (self.delta,) * len(inducing))
+
+    def _wanted(self, z: int) -> int:
+        if not isinstance(self.n_inducing, Mapping):
+            return int(self.n_inducing)
+        symbol = ase.data.chemical_symbols[z]
+        for key in (symbol, z):
+            if key in self.n_inducing:
+                return int(self.n_inducing[key])
+        raise GapyError(
+            f"n_inducing: expected a number for {symbol}, got keys {list(self.n_inducing)}; add it"
+        )
+
+    def _labels(self, s, rows, noise):
+        """(kind, rows, y, weight) of every label of a structure, e0 taken off."""
+        n = len(s.atoms)
+        if s.energy is not None:
+            y = s.energy - sum(self.e0_[int(z)] for z in s.atoms.numbers)
+            weight = self._weight(s, noise, "energy", s.energy_sigma) / np.sqrt(n)
+            yield "energy", rows.energy[None], np.array([y]), weight
+        if s.forces is not None:
+            weight = self._weight(s, noise, "forces", s.forces_sigma)
+            yield "forces", rows.forces, s.forces.ravel(), weight
+        if self.fit_stress and s.stress is not None:
+            weight = self._weight(s, noise, "stress", s.stress_sigma)
+            yield "stress", rows.stress, s.stress, weight
+
+    @staticmethod
+    def _weight(s, noise, kind, own_sigma) -> float:
+        return 1.0 if own_sigma is None else noise.sigma(kind, s.config_type) / own_sigma
+
+    def _rows(self, s, local=False):
+        return structure_rows(
+            self._terms,
+            s.atoms,
+            energy=s.energy is not None,
+            local=local,
+            forces=s.forces is not None,
+            stress=self.fit_stress and s.stress is not None,
+        )
+
+    def _absorb(self, structures, noise, rng) -> None:
+        for s in track(structures, "rows", self.progress):
+            rows = self._rows(s)
+            for kind, k, y, weight in self._labels(s, rows, noise):
+                self.statistic_.add(kind, s.config_type, k, y, weight)
+            self._digest.update(_fingerprint(s))
+            self.n_structures_ += 1
+            # A uniform sample of structures stays for leave-one-out calibration.
+            if len(self._kept) < N_CALIBRATION:
+                self._kept.append(s)
+            else:
+                slot = int(rng.integers(self.n_structures_))
+                if slot < N_CALIBRATION:
+                    self._kept[slot] = s
+
+    def _solve(self, noise) -> None:
+        fitted = posterior.solve(self._terms, self._cholesky, self.statistic_, noise.sigma)
+        scale = self._force_scale(fitted, noise)
+        potential = Potential(
+            terms=self._terms,
+            posterior=fitted,
+            e0=dict(self.e0_),
+            noise=noise,
+            force_scale=scale,
+            metadata=self._metadata(fitted),
+        )
+        references = tuple(s.atoms.copy() for s in self._kept[:N_REFERENCES])
+        self.potential_ = potential.with_references(references)
+
+    def _force_scale(self, fitted, noise) -> float:
+        errors, stds = [], []
+        for s in track(self._kept, "calibration", self.progress):
+            rows = self._rows(s, local=True)
+            parts = list(self._labels(s, rows, noise))
+            sigma = np.concatenate(
+                [np.full(len(y), noise.sigma(kind, s.config_type) / w) for kind, _, y, w in parts]
+            )
+            prior = np.full(len(s.atoms), len(self._terms) * float(self.delta) ** 2)
+            out = calibration.leave_one_out(
+                fitted,
+                np.concatenate([k for _, k, _, _ in parts]),
+                np.concatenate([y for _, _, y, _ in parts]),
+                sigma,
+                rows.local,
+                prior,
+            )
+            stds.append(out.local_std)
+            if s.forces is not None:
+                start = 0 if s.energy is None else 1
+                errors.append(out.residual[start : start + s.forces.size].reshape(-1, 3))
+        if errors and len(errors) != len(stds):
+            stds = [d for d, s in zip(stds, self._kept) if s.forces is not None]
+        return calibration.force_scale(errors, stds, noise.forces)
+
+    def _metadata(self, fitted) -> dict:
+        counts = {}
+        for (kind, config_type), factor in sorted(self.statistic_.factors.items()):
+            counts.setdefault(config_type, {})[kind] = factor.n_rows
+        return {
+            "gapy": gapy.__version__,
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "data_sha256": self._digest.hexdigest(),
+            "n_structures": self.n_structures_,
+            "n_labels": counts,
+            "selection": self.selection,
+            "seed": int(self.seed),
+            "log_marginal_likelihood": fitted.log_marginal_likelihood,
+        }
+
+    # -- using ----------------------------------------------------------------------------------
+
+    def predict(self, X, return_std=False):
+        """Energies, forces and stresses of structures; with `return_std` also their sigmas.
+
+        Returns Predictions, or a pair of them. Without `return_std` the fast path is used.
+        """
+        check_is_fitted(self, "potential_")
+        frames = [X] if hasattr(X, "positions") else [getattr(f, "atoms", f) for f in X]
+        if not return_std:
+            calculator = self.potential_.calculator(threads=int(self.threads))
+            out = []
+            for atoms in frames:
+                calculator.calculate(atoms, ["energy", "forces"])
+                r = calculator.results
+                out.append((r["energy"], r["energies"], r["forces"], r.get("stress")))
+            return _gather(out)
+        with threadpool_limits(int(self.threads), user_api="blas"):
+            pairs = [self.potential_.predict(atoms) for atoms in frames]
+        as_tuple = [[(p.energy, p.energies, p.forces, p.stress) for p in side] for side in zip(*pairs)]
+        return _gather(as_tuple[0]), _gather(as_tuple[1])
+
+    def score(self, X, y=None) -> float:
+        """R^2 of the force components (of the energies per atom if there are no forces)."""
+        structures = self._labelled(X)
+        predicted = self.predict([s.atoms for s in structures])
+        with_forces = [k for k, s in enumerate(structures) if s.forces is not None]
+        if with_forces:
+            truth = np.concatenate([structures[k].forces.ravel() for k in with_forces])
+            guess = np.concatenate([predicted.forces[k].ravel() for k in with_forces])
+        else:
+            sizes = np.array([len(s.atoms) for s in structures])
+            truth = np.array([s.energy for s in structures]) / sizes
+            guess = predicted.energy / sizes
+        spread = ((truth - truth.mean()) ** 2).sum()
+        if spread == 0.0:
+            warnings.warn("score: the labels do not vary, R^2 is undefined", stacklevel=2)
+            return float("nan")
+        return float(1.0 - ((truth - guess) ** 2).sum() / spread)
+
+    def log_marginal_likelihood(self, noise: Noise | None = None) -> float:
+        """Log marginal likelihood of the labels; for another `noise` without touching the data."""
+        check_is_fitted(self, "potential_")
+        if noise is None:
+            return self.potential_.posterior.log_marginal_likelihood
+        fitted = posterior.solve(self._terms, self._cholesky, self.statistic_, noise.sigma)
+        return fitted.log_marginal_likelihood
+
+
+def _gather(rows) -> Predictions:
+    energy, energies, forces, stress = zip(*rows)
+    return Predictions(np.array(energy), list(energies), list(forces), list(stress))
+
+
+def _fingerprint(s) -> bytes:
+    parts = [s.atoms.numbers, s.atoms.positions, s.atoms.cell.array, s.atoms.pbc]
+    labels = [s.energy, s.forces, s.stress]
+    parts += [np.asarray(v, dtype=float) for v in labels if v is not None]
+    return b"".join(np.ascontiguousarray(p).tobytes() for p in parts)
