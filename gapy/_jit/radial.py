@@ -57,13 +57,13 @@ def radial_gradient(coef, inv_h, r, out, grad):
         grad[j] = d * scale
 
 
-def build_table(function, r_max: float, tolerance: float = 1e-13, max_intervals: int = 4096):
+def build_table(function, r_max: float, tolerance: float = 1e-12, max_intervals: int = 1024):
     """Interpolate `function(r[k]) -> values[k, j]` on [0, r_max] at Chebyshev-Lobatto points.
 
     The ends of every interval are interpolation points, so the table is continuous. Intervals
     are doubled until the error at the midpoints between the nodes is below `tolerance` times
-    the largest value of each function, or until `max_intervals` (a weighting that is not smooth
-    at the origin stops there).
+    the largest value of each function, or stops falling because the function itself carries
+    rounding of that size.
 
     Returns coef[interval, DEGREE + 1, j] and the inverse interval length.
     """
@@ -71,16 +71,19 @@ def build_table(function, r_max: float, tolerance: float = 1e-13, max_intervals:
     to_monomial = np.linalg.inv(np.vander(nodes, DEGREE + 1, increasing=True))
     check = 0.5 * (nodes[1:] + nodes[:-1])
     powers = np.vander(check, DEGREE + 1, increasing=True)
-    n = 8
-    while True:
+    n, best, table = 16, np.inf, None
+    while n <= max_intervals:
         h = r_max / n
-        left = h * np.arange(n)
-        r = (left[:, None] + 0.5 * h * (nodes + 1.0)).ravel()
-        values = function(r)
-        scale = np.abs(values).max(axis=0) + 1e-300
+        left = h * np.arange(n)[:, None]
+        values = function((left + 0.5 * h * (nodes + 1.0)).ravel())
         coef = np.einsum("dk,ikj->idj", to_monomial, values.reshape(n, DEGREE + 1, -1))
-        exact = function((left[:, None] + 0.5 * h * (check + 1.0)).ravel())
+        exact = function((left + 0.5 * h * (check + 1.0)).ravel())
         error = np.abs(np.einsum("kd,idj->ikj", powers, coef).reshape(exact.shape) - exact)
-        if (error / scale).max() < tolerance or n >= max_intervals:
-            return np.ascontiguousarray(coef), 1.0 / h
+        worst = float((error / (np.abs(values).max(axis=0) + 1e-300)).max())
+        if worst > 0.5 * best:
+            break
+        best, table = worst, (np.ascontiguousarray(coef), 1.0 / h)
+        if worst < tolerance:
+            break
         n *= 2
+    return table
