@@ -14,7 +14,7 @@ _HOME = {
     "Noise": "gapy.noise",
     "LabelKeys": "gapy.structures",
     "read_structures": "gapy.structures",
-    "load": "gapy.modelfile",
+    "load": "gapy.potential",
     "run_md": "gapy.md",
     "evaluate": "gapy.evaluation",
 }

@@ -15,14 +15,17 @@ import ase.data
 import numpy as np
 import scipy.linalg
 
-from gapy import engine
+from gapy import engine, modelfile, serialise
 from gapy.calculator import GAPCalculator
-from gapy.errors import SpeciesError
+from gapy.errors import ModelFileError, SpeciesError
 from gapy.gp.posterior import Posterior
 from gapy.gp.prior import prior_variances
 from gapy.gp.rows import structure_rows
 from gapy.gp.terms import Term
 from gapy.noise import Noise
+
+REFERENCE_TOLERANCE = 1e-8
+"""Of the interaction energy: other machines round differently, by 1e-11 or so."""
 
 
 @dataclass(frozen=True)
@@ -189,10 +192,44 @@ class Potential:
         return replace(self, references=checked)
 
     def save(self, path) -> None:
-        """Write a .gapy file; see `gapy.modelfile`."""
-        from gapy.modelfile import save
+        """Write a .gapy file, whole or not at all; see `gapy.modelfile` for its contents.
 
-        save(self, path)
+        Equal potentials give equal files, bit by bit.
+
+        Raises
+        ------
+        GapyError : the file cannot be written; an older one is left as it was
+        """
+        modelfile.write(path, *serialise.pack(self))
+
+
+def load(path) -> Potential:
+    """Read a potential that `Potential.save` wrote; its predictions are equal to the last bit.
+
+    The energies of the reference structures are evaluated again, so a file that this version
+    would evaluate differently is refused.
+
+    Raises
+    ------
+    ModelFileError : missing, not a gapy model, truncated, altered, of a newer version, or with
+        other reference energies than stored
+    """
+    archive = modelfile.read(path)
+    try:
+        potential = Potential(**serialise.unpack(archive.model, archive.arrays))
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise ModelFileError(
+            f"{path}: expected a model that this version can rebuild, got {error!r}; fit it again"
+        ) from error
+    for k, (atoms, stored) in enumerate(potential.references):
+        found = potential.evaluate(atoms)
+        scale = np.abs(found.energies - potential._e0(atoms.numbers)).sum()
+        if not abs(found.energy - stored) <= REFERENCE_TOLERANCE * max(scale, 1.0):
+            raise ModelFileError(
+                f"{path}: energy of reference structure {k} expected {stored:.10g} eV as stored, "
+                f"got {found.energy:.10g} eV; fit again with this version of gapy"
+            )
+    return potential
 
 
 def _variance_factor(r_factor, block, lower) -> np.ndarray:

@@ -3,7 +3,9 @@
 from gapy.descriptors.soap import CompiledSOAP, smooth_soap
 from gapy.errors import GapyError
 
-__all__ = ["CompiledSOAP", "as_descriptor", "smooth_soap"]
+__all__ = ["CompiledSOAP", "as_descriptor", "descriptor_from_settings", "smooth_soap"]
+
+KINDS = ("SOAP", "ACSF", "LMBTR")
 
 
 def as_descriptor(descriptor):
@@ -20,3 +22,32 @@ def as_descriptor(descriptor):
     raise GapyError(
         f"descriptor: expected a SOAP or another local descriptor of dscribe, got {name}"
     )
+
+
+def descriptor_from_settings(kind: str, settings: dict):
+    """A gapy descriptor from its `kind` (class name in dscribe) and `settings()`, read from JSON.
+
+    Raises
+    ------
+    GapyError : an unknown kind, or settings that dscribe refuses
+    """
+    if kind not in KINDS:
+        raise GapyError(f"descriptor kind: expected one of {', '.join(KINDS)}, got {kind!r}")
+    import dscribe.descriptors
+
+    try:
+        stated = getattr(dscribe.descriptors, kind)(**_python_keys(settings))
+    except (TypeError, ValueError) as error:
+        raise GapyError(f"descriptor settings: {kind} refuses them: {error}") from error
+    return as_descriptor(stated)
+
+
+def _python_keys(settings: dict) -> dict:
+    """Settings with the species weights keyed as the species are: JSON has only text keys."""
+    compression = settings.get("compression") or {}
+    weights = compression.get("species_weighting")
+    if weights is None:
+        return settings
+    by_text = {str(species): species for species in settings["species"]}
+    named = {by_text.get(key, key): weight for key, weight in weights.items()}
+    return {**settings, "compression": {**compression, "species_weighting": named}}

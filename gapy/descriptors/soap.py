@@ -78,6 +78,7 @@ class CompiledSOAP:
     Kermode, Csanyi, npj Comput. Mater. 8, 166 (2022).
     """
 
+    kind = "SOAP"
     takes_neighbours = True
 
     def __init__(self, soap):

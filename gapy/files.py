@@ -1,0 +1,73 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from gapy.errors import GapyError
+
+
+def write_whole(path, data: bytes) -> Path:
+    """Write `data` to a temporary file beside `path`, force it to disk, and rename it.
+
+    Whatever goes wrong, an older file under that name stays as it was. A device or pipe
+    (/dev/stdout) is written to directly.
+
+    Raises
+    ------
+    GapyError : the disk is full, the directory is missing or not writable, path is a directory
+    """
+    path = Path(path)
+    target = Path(os.path.realpath(path))  # a link stays a link
+    try:
+        if target.exists() and not target.is_file() and not target.is_dir():
+            target.write_bytes(data)
+        else:
+            _replace(target, data)
+    except OSError as error:
+        raise _refused(path, error) from error
+    return path
+
+
+def require_writable(path) -> None:
+    """Raise GapyError if `path` cannot be written; called before work that takes long."""
+    target = Path(os.path.realpath(path))
+    try:
+        if target.is_dir():
+            raise IsADirectoryError(None, "it is a directory")
+        if target.exists() and not target.is_file():
+            return
+        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}."):
+            pass
+    except OSError as error:
+        raise _refused(Path(path), error) from error
+
+
+def _replace(target: Path, data: bytes) -> None:
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp makes files private; the result follows the umask, or the file it replaces.
+        os.chmod(temporary, target.stat().st_mode & 0o777 if target.exists() else _umask_mode())
+        os.replace(temporary, target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _umask_mode() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
+
+
+def _refused(path: Path, error: OSError) -> GapyError:
+    return GapyError(
+        f"{path}: expected to write the file, got: {error.strerror or error}; free space, mend "
+        "permissions or choose another place"
+    )

@@ -1,0 +1,118 @@
+"""A fitted potential as plain JSON and arrays, and back, without losing a bit."""
+
+from __future__ import annotations
+
+import ase.data
+import numpy as np
+from ase import Atoms
+
+from gapy.descriptors import descriptor_from_settings
+from gapy.gp.posterior import Posterior
+from gapy.gp.terms import Term, blocks
+from gapy.noise import Noise
+
+
+def pack(potential) -> tuple[dict, dict[str, np.ndarray]]:
+    """(JSON, arrays) of a Potential."""
+    posterior = potential.posterior
+    arrays = {
+        "r_factor": posterior.r_factor[_upper(len(posterior.r_factor))],
+        "w": posterior.w,
+        "alpha": posterior.alpha,
+    }
+    for b, lower in enumerate(posterior.cholesky):
+        arrays[f"block{b}.cholesky"] = lower[_lower(len(lower))]
+    for t, term in enumerate(potential.terms):
+        for s, x_sd in enumerate(term.inducing):
+            arrays[f"term{t}.inducing{s}"] = np.ascontiguousarray(x_sd)
+    for k, (atoms, _) in enumerate(potential.references):
+        arrays[f"reference{k}.numbers"] = atoms.numbers.astype(np.int64)
+        arrays[f"reference{k}.positions"] = atoms.positions
+        arrays[f"reference{k}.cell"] = atoms.cell.array
+        arrays[f"reference{k}.pbc"] = atoms.pbc.astype(np.int64)
+    symbols = ase.data.chemical_symbols
+    model = {
+        "species": [symbols[z] for z in potential.species],
+        "cutoff": float(potential.cutoff) if np.isfinite(potential.cutoff) else None,
+        "terms": [_pack_term(term) for term in potential.terms],
+        "e0": {symbols[z]: float(e) for z, e in potential.e0.items()},
+        "noise": potential.noise.to_dict(),
+        "force_scale": float(potential.force_scale),
+        "log_marginal_likelihood": float(posterior.log_marginal_likelihood),
+        "metadata": dict(potential.metadata),
+        "reference_energies": [float(energy) for _, energy in potential.references],
+    }
+    return model, arrays
+
+
+def unpack(model: dict, arrays: dict[str, np.ndarray]) -> dict:
+    """Keyword arguments of the Potential that `pack` was given."""
+    terms = tuple(_unpack_term(t, term, arrays) for t, term in enumerate(model["terms"]))
+    table = blocks(terms)
+    alpha = arrays["alpha"]
+    # The memory order is that of a fresh fit: BLAS takes another path for another order, and
+    # predictions would differ in the last bit.
+    posterior = Posterior(
+        blocks=table,
+        cholesky=tuple(
+            _triangle(arrays[f"block{k}.cholesky"], _lower(len(b.x_sd)), order="F")
+            for k, b in enumerate(table)
+        ),
+        r_factor=_triangle(arrays["r_factor"], _upper(len(alpha)), order="C"),
+        w=arrays["w"],
+        alpha=alpha,
+        log_marginal_likelihood=model["log_marginal_likelihood"],
+    )
+    references = tuple(
+        (_unpack_atoms(k, arrays), energy) for k, energy in enumerate(model["reference_energies"])
+    )
+    return {
+        "terms": terms,
+        "posterior": posterior,
+        "e0": {ase.data.atomic_numbers[symbol]: e for symbol, e in model["e0"].items()},
+        "noise": Noise.from_dict(model["noise"]),
+        "force_scale": model["force_scale"],
+        "metadata": model["metadata"],
+        "references": references,
+    }
+
+
+def _pack_term(term: Term) -> dict:
+    return {
+        "descriptor": {"kind": term.descriptor.kind, "settings": term.descriptor.settings()},
+        "zeta": int(term.zeta),
+        "delta": [float(d) for d in term.delta],
+    }
+
+
+def _unpack_term(t: int, term: dict, arrays) -> Term:
+    descriptor = descriptor_from_settings(**term["descriptor"])
+    return Term(
+        descriptor=descriptor,
+        zeta=term["zeta"],
+        inducing=tuple(arrays[f"term{t}.inducing{s}"] for s in range(len(descriptor.species))),
+        delta=tuple(term["delta"]),
+    )
+
+
+def _unpack_atoms(k: int, arrays) -> Atoms:
+    return Atoms(
+        numbers=arrays[f"reference{k}.numbers"],
+        positions=arrays[f"reference{k}.positions"],
+        cell=arrays[f"reference{k}.cell"],
+        pbc=arrays[f"reference{k}.pbc"].astype(bool),
+    )
+
+
+def _triangle(packed: np.ndarray, mask: np.ndarray, order: str) -> np.ndarray:
+    out = np.zeros(mask.shape, order=order)
+    out[mask] = packed
+    return out
+
+
+def _lower(n: int) -> np.ndarray:
+    return np.tri(n, dtype=bool)
+
+
+def _upper(n: int) -> np.ndarray:
+    return ~np.tri(n, k=-1, dtype=bool)
