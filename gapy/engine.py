@@ -113,4 +113,3 @@ def nonnegative(variance: np.ndarray, scale) -> np.ndarray:
             "factors of the model are inconsistent"
         )
     return np.maximum(variance, 0.0)
-

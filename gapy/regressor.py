@@ -179,9 +179,7 @@ class SparseGPRegressor(BaseEstimator):
         return self
 
     def _keys(self) -> LabelKeys:
-        return LabelKeys(
-            energy=self.energy_key, forces=self.forces_key, stress=self.stress_key
-        )
+        return LabelKeys(energy=self.energy_key, forces=self.forces_key, stress=self.stress_key)
 
     def _labelled(self, X):
         return from_atoms(X, self._keys())
@@ -360,7 +358,9 @@ class SparseGPRegressor(BaseEstimator):
             return _gather(out)
         with threadpool_limits(int(self.threads), user_api="blas"):
             pairs = [self.potential_.predict(atoms) for atoms in frames]
-        as_tuple = [[(p.energy, p.energies, p.forces, p.stress) for p in side] for side in zip(*pairs)]
+        as_tuple = [
+            [(p.energy, p.energies, p.forces, p.stress) for p in side] for side in zip(*pairs)
+        ]
         return _gather(as_tuple[0]), _gather(as_tuple[1])
 
     def score(self, X, y=None) -> float:

@@ -36,18 +36,23 @@ def descriptor_from_settings(kind: str, settings: dict):
     import dscribe.descriptors
 
     try:
-        stated = getattr(dscribe.descriptors, kind)(**_python_keys(settings))
+        stated = getattr(dscribe.descriptors, kind)(**_as_dscribe_takes_them(settings))
     except (TypeError, ValueError) as error:
         raise GapyError(f"descriptor settings: {kind} refuses them: {error}") from error
     return as_descriptor(stated)
 
 
-def _python_keys(settings: dict) -> dict:
-    """Settings with the species weights keyed as the species are: JSON has only text keys."""
-    compression = settings.get("compression") or {}
+def _as_dscribe_takes_them(settings: dict) -> dict:
+    """Settings from JSON, mended where dscribe does not take back what it hands out.
+
+    Species weights are keyed as the species are (JSON has only text keys), and no parameters of
+    ACSF are None instead of an empty list.
+    """
+    out = {name: None if value == [] else value for name, value in settings.items()}
+    compression = out.get("compression") or {}
     weights = compression.get("species_weighting")
-    if weights is None:
-        return settings
-    by_text = {str(species): species for species in settings["species"]}
-    named = {by_text.get(key, key): weight for key, weight in weights.items()}
-    return {**settings, "compression": {**compression, "species_weighting": named}}
+    if weights is not None:
+        by_text = {str(species): species for species in out["species"]}
+        named = {by_text.get(key, key): weight for key, weight in weights.items()}
+        out["compression"] = {**compression, "species_weighting": named}
+    return out

@@ -205,9 +205,7 @@ class CompiledSOAP:
     def backward(self, env: Environments, begin, end, c_iku, g_id, g_pc) -> None:
         """dE/dr_p of the pairs of centres begin..end-1 into g_pc, from g_id = dE/dx."""
         dc_iku = np.empty_like(c_iku)
-        _soap.power_spectrum_backward(
-            g_id, c_iku, self._layout, self._blocks, self._index, dc_iku
-        )
+        _soap.power_spectrum_backward(g_id, c_iku, self._layout, self._blocks, self._index, dc_iku)
         _soap.expand_backward(
             begin, end, env.first_i, env.r_pc, env.species_p, self.cutoff, self._layout,
             self._slots, self._weights, self._table, self._inv_h, self._factor, dc_iku, g_pc,

@@ -110,9 +110,7 @@ def structure_rows(
                 out_stress[:, b.columns] += np.einsum("is,ivs->vs", slope_is, t)
     if stress:
         out_stress /= atoms.get_volume()
-    return Rows(
-        out_energy, out_local, out_forces.reshape(3 * n, m) if forces else None, out_stress
-    )
+    return Rows(out_energy, out_local, out_forces.reshape(3 * n, m) if forces else None, out_stress)
 
 
 def _values_only(descriptor, env, b, out_energy, out_local) -> None:

@@ -63,9 +63,7 @@ def cur(x_id, n_points: int, zeta: int, rng) -> np.ndarray:
     u, s, _ = scipy.linalg.svd(x_id, full_matrices=False)
     rank = int((s > 1e-8 * s[0]).sum())
     leverage = (u[:, : min(rank, n_points)] ** 2).sum(axis=1) + 1e-12
-    return np.sort(
-        rng.choice(len(x_id), size=n_points, replace=False, p=leverage / leverage.sum())
-    )
+    return np.sort(rng.choice(len(x_id), size=n_points, replace=False, p=leverage / leverage.sum()))
 
 
 def k_means(x_id, n_points: int, zeta: int, rng) -> np.ndarray:

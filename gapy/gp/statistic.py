@@ -60,11 +60,7 @@ class Factor:
         """Rows [R z] that stand for all rows: at most M + 1 of them."""
         self._compress()
         if self._triangle is None:
-            return (
-                np.vstack(self._pending)
-                if self._pending
-                else np.empty((0, self.n_columns + 1))
-            )
+            return np.vstack(self._pending) if self._pending else np.empty((0, self.n_columns + 1))
         return np.triu(self._triangle)
 
     def _append(self, block: np.ndarray) -> None:
