@@ -34,7 +34,7 @@ def probes(name):
         )
     else:
         crystal, metal = bulk("AlAs", "zincblende", a=5.62), bulk("AlAs", "rocksalt", a=5.27)
-    probe = strained(scaled(crystal, 1.02), SHEAR)
+    probe = strained(scaled(crystal, 1.04), SHEAR)
     probe.positions[1] += [0.10, -0.05, 0.07]
     return probe, crystal, metal
 

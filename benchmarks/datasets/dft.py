@@ -28,7 +28,7 @@ def single_point(atoms, settings, pw="pw.x", pseudo_dir="/usr/share/espresso/pse
             profile=EspressoProfile(command=pw, pseudo_dir=pseudo_dir),
             directory=directory,
             pseudopotentials={s: settings["pseudopotentials"][s] for s in species},
-            input_data=input_data(settings, len(atoms)),
+            input_data=input_data(settings, atoms),
             kpts=grid,
             koffset=koffset(grid),
         )

@@ -61,6 +61,15 @@ def vacancy(frames):
             tag(rattled(new, rng, size), "vacancy", frames)
 
 
+def interstitial(frames):
+    """One extra atom on the tetrahedral site of the 8-atom cell, rattled."""
+    rng = stream("interstitial")
+    for size in np.repeat([0.03, 0.07, 0.11], 2):
+        new = scaled(cells()[8], rng.uniform(0.98, 1.1))
+        new += Atoms("Si", positions=[new.cell.lengths() / 2])
+        tag(rattled(new, rng, size), "interstitial", frames)
+
+
 def surface(frames):
     """Unreconstructed (100) and (111) slabs of 6 and 8 layers with 9 A of vacuum."""
     rng = stream("surface")
@@ -98,6 +107,16 @@ def phases(frames):
         for size in np.repeat([0.03, 0.08, 0.13], 4 if group == "beta_tin" else 2):
             new = strained(scaled(large, rng.uniform(0.9, 1.12)), random_strain(rng, 0.03))
             tag(rattled(new, rng, size), group, frames)
+
+
+def hexagonal_diamond(frames):
+    """Lonsdaleite, four atoms, strained and rattled."""
+    rng = stream("hex_diamond")
+    crystal = bulk("SiC", "wurtzite", a=LATTICE / 2**0.5, c=LATTICE * (4 / 3) ** 0.5)
+    crystal.symbols[:] = "Si"  # the builder wants two species
+    for size in np.repeat([0.03, 0.07, 0.11, 0.15], 3):
+        new = strained(scaled(crystal, rng.uniform(0.9, 1.1)), random_strain(rng, 0.03))
+        tag(rattled(new, rng, size), "hex_diamond", frames)
 
 
 def thermal(frames):
@@ -138,7 +157,7 @@ def main():
     args = parser.parse_args()
     frames = []
     if not args.only_dynamics:
-        for make in (isolated, diamond, vacancy, surface, phases):
+        for make in (isolated, diamond, vacancy, interstitial, surface, phases, hexagonal_diamond):
             make(frames)
     if not args.without_dynamics:
         for make in (thermal, hot):

@@ -42,8 +42,9 @@ def koffset(grid):
     return tuple(int(n > 1) for n in grid)
 
 
-def input_data(settings, natoms):
+def input_data(settings, atoms):
     """Return the pw.x namelists for one single-point calculation."""
+    with_vacuum = not atoms.pbc.all()
     return {
         "control": {
             "calculation": "scf",
@@ -57,9 +58,15 @@ def input_data(settings, natoms):
             "occupations": "smearing",
             "smearing": "marzari-vanderbilt",
             "degauss": settings["degauss"],
+            # A shifted grid on a hexagonal slab lacks the symmetry of the lattice, and
+            # pw.x would add the rotated copies of every point: three times the work.
+            "nosym": with_vacuum,
         },
         "electrons": {
-            "conv_thr": 2e-9 * max(natoms, 2),
+            "conv_thr": 2e-9 * max(len(atoms), 2),
             "electron_maxstep": 80,
+            # How the density is mixed changes the way to self-consistency, not its end.
+            "mixing_mode": "local-TF" if with_vacuum else "plain",
+            "mixing_beta": 0.5 if with_vacuum else 0.7,
         },
     }
