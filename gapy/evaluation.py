@@ -1,0 +1,223 @@
+"""Errors of a potential on labelled structures, and what its error bars are worth there."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from gapy.errors import GapyError
+from gapy.structures import LabelledStructure, check_structures, from_atoms
+
+COVERAGE = {68: 1.0, 95: 1.959963984540054}
+"""Per cent of a normal distribution within so many standard deviations (68.27, 95.00)."""
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Errors of one group of structures; None where no label of the kind exists.
+
+    Energies in eV/atom, forces in eV/A per component, stresses in eV/A^3. `*_max` are the largest
+    absolute errors, `*_spread` the standard deviation of the labels themselves (of energies per
+    atom less e0): a model that predicts the mean has that RMSE. `mean_force_std` is the mean
+    calibrated sigma of the atoms, eV/A.
+    """
+
+    n_structures: int
+    n_atoms: int
+    energy_rmse: float | None
+    energy_mae: float | None
+    energy_max: float | None
+    energy_spread: float | None
+    forces_rmse: float | None
+    forces_mae: float | None
+    forces_max: float | None
+    forces_spread: float | None
+    stress_rmse: float | None
+    stress_mae: float | None
+    stress_max: float | None
+    stress_spread: float | None
+    mean_force_std: float
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Labels and predictions behind an EvaluationReport, one entry per label.
+
+    energy and energy_predicted: eV/atom less e0 (per structure with an energy), energy_group its
+    config_type. forces and forces_predicted (n, 3) eV/A and forces_std (n,) eV/A of the atoms
+    with forces, forces_group their config_type. stress and stress_predicted (n, 6) eV/A^3.
+    """
+
+    energy: np.ndarray
+    energy_predicted: np.ndarray
+    energy_group: np.ndarray
+    forces: np.ndarray
+    forces_predicted: np.ndarray
+    forces_std: np.ndarray
+    forces_group: np.ndarray
+    stress: np.ndarray
+    stress_predicted: np.ndarray
+
+
+@dataclass(frozen=True)
+class EvaluationReport:
+    """Result of `evaluate`.
+
+    total: errors over all structures; by_config_type: the same for each config_type.
+    forces_std_spearman: rank correlation, over the atoms, of the calibrated sigma with the length
+    of the force error. coverage_68, coverage_95: fraction of force components within 1 and 1.96
+    sigma; 0.68 and 0.95 if errors were normal. None without forces. seconds: wall time of the
+    predictions, error bars included. samples: the numbers behind it, for plots.
+    """
+
+    total: Errors
+    by_config_type: dict[str, Errors]
+    forces_std_spearman: float | None
+    coverage_68: float | None
+    coverage_95: float | None
+    seconds: float
+    samples: Samples
+
+    def to_dict(self) -> dict:
+        """Plain JSON: the fields of `total` at the top level, None for what is undefined."""
+        return {
+            **_fields(self.total),
+            "forces_std_spearman": self.forces_std_spearman,
+            "coverage_68": self.coverage_68,
+            "coverage_95": self.coverage_95,
+            "seconds": self.seconds,
+            "config_types": {name: _fields(e) for name, e in self.by_config_type.items()},
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class _Compared:
+    """One structure: labels, and predictions by its side."""
+
+    structure: LabelledStructure
+    e0: float
+    energy: float
+    forces: np.ndarray
+    stress: np.ndarray | None
+    force_std: np.ndarray
+
+
+def evaluate(potential, structures, *, threads: int = 1) -> EvaluationReport:
+    """Compare a potential with labelled structures.
+
+    Arguments
+    ---------
+    potential : gapy.Potential
+    structures : LabelledStructure or ase.Atoms with labels under the default keys, one or many
+    threads : results do not depend on it
+
+    Raises
+    ------
+    StructureError, SpeciesError : structures or labels that cannot be used
+    """
+    structures = from_atoms(structures)
+    check_structures(structures, species=potential.species)
+    calculator = potential.calculator(uncertainty=True, threads=threads)
+    began = time.perf_counter()
+    compared = [_compare(potential, calculator, s) for s in structures]
+    seconds = time.perf_counter() - began
+    samples = _samples(compared)
+    errors = samples.forces_predicted - samples.forces
+    return EvaluationReport(
+        total=_errors(compared),
+        by_config_type={
+            name: _errors([c for c in compared if c.structure.config_type == name])
+            for name in sorted({c.structure.config_type for c in compared})
+        },
+        forces_std_spearman=_spearman(samples.forces_std, np.linalg.norm(errors, axis=1)),
+        coverage_68=_coverage(errors, samples.forces_std, COVERAGE[68]),
+        coverage_95=_coverage(errors, samples.forces_std, COVERAGE[95]),
+        seconds=seconds,
+        samples=samples,
+    )
+
+
+def _compare(potential, calculator, s: LabelledStructure) -> _Compared:
+    calculator.calculate(s.atoms, ["energy", "forces"])
+    r = calculator.results
+    if not (math.isfinite(r["energy"]) and np.isfinite(r["forces"]).all()):
+        raise GapyError(f"{s.where}: the potential gives no finite energy and forces; remove it")
+    return _Compared(
+        structure=s,
+        e0=sum(potential.e0[int(z)] for z in s.atoms.numbers),
+        energy=r["energy"],
+        forces=r["forces"],
+        stress=r.get("stress"),
+        force_std=r["forces_std"][:, 0],
+    )
+
+
+def _samples(compared: Sequence[_Compared]) -> Samples:
+    energy = [c for c in compared if c.structure.energy is not None]
+    forces = [c for c in compared if c.structure.forces is not None]
+    stress = [c for c in compared if c.structure.stress is not None and c.stress is not None]
+    return Samples(
+        energy=np.array([(c.structure.energy - c.e0) / len(c.forces) for c in energy]),
+        energy_predicted=np.array([(c.energy - c.e0) / len(c.forces) for c in energy]),
+        energy_group=np.array([c.structure.config_type for c in energy], dtype=str),
+        forces=_stack([c.structure.forces for c in forces], 3),
+        forces_predicted=_stack([c.forces for c in forces], 3),
+        forces_std=np.concatenate([np.empty(0), *(c.force_std for c in forces)]),
+        forces_group=np.repeat(
+            np.array([c.structure.config_type for c in forces], dtype=str),
+            [len(c.forces) for c in forces],
+        ),
+        stress=_stack([c.structure.stress[None] for c in stress], 6),
+        stress_predicted=_stack([c.stress[None] for c in stress], 6),
+    )
+
+
+def _stack(parts: list[np.ndarray], width: int) -> np.ndarray:
+    return np.concatenate([np.empty((0, width)), *parts])
+
+
+def _errors(compared: Sequence[_Compared]) -> Errors:
+    samples = _samples(compared)
+    kinds = {
+        "energy": (samples.energy, samples.energy_predicted),
+        "forces": (samples.forces, samples.forces_predicted),
+        "stress": (samples.stress, samples.stress_predicted),
+    }
+    return Errors(
+        n_structures=len(compared),
+        n_atoms=sum(len(c.forces) for c in compared),
+        mean_force_std=float(np.concatenate([c.force_std for c in compared]).mean()),
+        **{k: v for name, pair in kinds.items() for k, v in _moments(name, *pair).items()},
+    )
+
+
+def _moments(name: str, label: np.ndarray, predicted: np.ndarray) -> dict[str, float | None]:
+    names = [f"{name}_{what}" for what in ("rmse", "mae", "max", "spread")]
+    if label.size == 0:
+        return dict.fromkeys(names)
+    error = np.abs(predicted - label)
+    values = (np.sqrt((error**2).mean()), error.mean(), error.max(), label.std())
+    return dict(zip(names, map(float, values)))
+
+
+def _spearman(sigma: np.ndarray, error: np.ndarray) -> float | None:
+    """Rank correlation; None where one of the two does not vary."""
+    from scipy.stats import rankdata
+
+    if len(sigma) < 2 or np.ptp(sigma) == 0.0 or np.ptp(error) == 0.0:
+        return None
+    return float(np.corrcoef(rankdata(sigma), rankdata(error))[0, 1])
+
+
+def _coverage(errors: np.ndarray, sigma: np.ndarray, widths: float) -> float | None:
+    if not len(sigma):
+        return None
+    return float((np.abs(errors) <= widths * sigma[:, None]).mean())
+
+
+def _fields(errors: Errors) -> dict:
+    return {f.name: getattr(errors, f.name) for f in fields(errors)}
