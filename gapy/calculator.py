@@ -50,11 +50,10 @@ class GAPCalculator(Calculator):
         self.potential = potential
         self.uncertainty = uncertainty
         self.threads = int(threads)
-        self._lists = {
-            id(t.descriptor): VerletList(t.descriptor.cutoff, skin)
+        self._lists = tuple(
+            VerletList(t.descriptor.cutoff, skin) if t.descriptor.takes_neighbours else None
             for t in potential.terms
-            if t.descriptor.takes_neighbours
-        }
+        )
 
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
         super().calculate(atoms, properties, system_changes)
@@ -62,9 +61,11 @@ class GAPCalculator(Calculator):
         wanted = set(properties)
         full = self.uncertainty == "full" or bool(wanted & {"energy_std", "stress_std"})
         local = bool(self.uncertainty) or bool(wanted & {"energies_std", "forces_std"})
+        self.potential.check_periodicity(atoms)
         neighbours = {
-            key: verlet.update(atoms.positions, atoms.cell.array, atoms.pbc)
-            for key, verlet in self._lists.items()
+            id(term.descriptor): verlet.update(atoms.positions, atoms.cell.array, atoms.pbc)
+            for term, verlet in zip(self.potential.terms, self._lists)
+            if verlet is not None
         }
         out = self.potential.evaluate(
             atoms, local_std=local, neighbours=neighbours, threads=self.threads
@@ -90,7 +91,8 @@ class GAPCalculator(Calculator):
         if full:
             std = self.potential.predict(atoms, stress=periodic)[1]
             results["energy_std"] = std.energy
-            results["forces_std"] = std.forces
+            if self.uncertainty == "full":
+                results["forces_std"] = std.forces
             if periodic:
                 results["stress_std"] = std.stress
         self.results = results

@@ -75,9 +75,13 @@ def evaluate(fitted, envs, n_atoms: int, *, variance: bool, threads: int = 1):
 
 
 def _by_descriptor(fitted):
-    groups: dict[int, list[Fitted]] = {}
+    """Blocks that may run side by side: one descriptor, every species slot at most once."""
+    groups: dict[tuple[int, int], list[Fitted]] = {}
+    seen: dict[tuple[int, int], int] = {}
     for f in fitted:
-        groups.setdefault(id(f.descriptor), []).append(f)
+        turn = seen.get((id(f.descriptor), f.slot), 0)
+        seen[id(f.descriptor), f.slot] = turn + 1
+        groups.setdefault((id(f.descriptor), turn), []).append(f)
     return groups.values()
 
 

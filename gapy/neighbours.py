@@ -55,6 +55,11 @@ def check_geometry(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray) -> 
             )
 
 
+def _box(cell: np.ndarray, pbc: np.ndarray) -> np.ndarray:
+    """Three independent vectors: those of the periodic directions, completed by unit vectors."""
+    return ase.geometry.complete_cell(np.where(pbc[:, None], cell, 0.0))
+
+
 def neighbour_list(
     positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutoff: float
 ) -> Neighbours:
@@ -67,8 +72,7 @@ def neighbour_list(
     pbc = np.broadcast_to(np.asarray(pbc, dtype=bool), (3,)).copy()
     check_geometry(positions, cell, pbc)
     n = len(positions)
-    # vesin needs a full box; directions without periodicity may come with a zero vector.
-    box = ase.geometry.complete_cell(cell) if pbc.any() else np.eye(3)
+    box = _box(cell, pbc)
     search = vesin.NeighborList(cutoff=float(cutoff), full_list=True, sorted=True, n_threads=1)
     i_p, j_p, shift_pc = search.compute(positions, box, pbc, quantities="ijS")
     first_i = np.zeros(n + 1, dtype=np.int64)
@@ -109,7 +113,7 @@ class VerletList:
             return self._list
         old = self._list
         r_pc = np.empty_like(old.r_pc)
-        box = ase.geometry.complete_cell(cell) if pbc.any() else np.eye(3)
+        box = _box(cell, pbc)
         pair_vectors(positions, box, old.first_i, old.j_p, old.shift_pc, r_pc)
         return Neighbours(old.first_i, old.j_p, old.shift_pc, r_pc)
 
@@ -119,16 +123,15 @@ class VerletList:
         old_positions, old_cell, old_pbc = self._reference
         if old_positions.shape != positions.shape or (old_pbc != pbc).any():
             return True
-        if not np.isfinite(positions).all():
+        if not (np.isfinite(positions).all() and np.isfinite(cell).all()):
             return True
         reach = self.cutoff + self.skin
-        if np.array_equal(cell, old_cell):
+        box, old_box = _box(cell, pbc), _box(old_cell, pbc)
+        if np.array_equal(box, old_box):
             moved = positions - old_positions
             shrink = 0.0
         else:
-            deformation = np.linalg.solve(
-                ase.geometry.complete_cell(old_cell), ase.geometry.complete_cell(cell)
-            )
+            deformation = np.linalg.solve(old_box, box)
             moved = positions - old_positions @ deformation
             shrink = np.linalg.norm(deformation - np.eye(3), 2)
         largest = np.sqrt((moved**2).sum(axis=1).max(initial=0.0))

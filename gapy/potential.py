@@ -17,7 +17,7 @@ import scipy.linalg
 
 from gapy import engine, modelfile, serialise
 from gapy.calculator import GAPCalculator
-from gapy.errors import ModelFileError, SpeciesError
+from gapy.errors import ModelFileError, SpeciesError, StructureError
 from gapy.gp.posterior import Posterior
 from gapy.gp.prior import prior_variances
 from gapy.gp.rows import structure_rows
@@ -74,8 +74,10 @@ class Potential:
 
     @property
     def species(self) -> tuple[int, ...]:
-        """Atomic numbers that every term knows and that occurred in training."""
-        known = set.intersection(*(set(t.descriptor.species) for t in self.terms))
+        """Atomic numbers that every term has inducing points for."""
+        known = set.intersection(
+            *({z for z, x in zip(t.descriptor.species, t.inducing) if len(x)} for t in self.terms)
+        )
         return tuple(sorted(known & set(self.e0)))
 
     @property
@@ -112,6 +114,14 @@ class Potential:
                 "contain them"
             )
 
+    def check_periodicity(self, atoms) -> None:
+        """Raise StructureError if a descriptor would overlook periodic images."""
+        if atoms.pbc.any() and not all(t.descriptor.periodic for t in self.terms):
+            raise StructureError(
+                f"pbc: the potential was fitted with periodic=False, the structure has "
+                f"pbc={atoms.pbc.tolist()}; set atoms.pbc = False or fit with periodic=True"
+            )
+
     def _e0(self, numbers) -> np.ndarray:
         return np.array([self.e0[int(z)] for z in numbers])
 
@@ -129,6 +139,7 @@ class Potential:
         The cost is that of one force call; `threads` do not change the result.
         """
         self.check_species(atoms.numbers)
+        self.check_periodicity(atoms)
         envs = self.environments(atoms, neighbours)
         energies, forces, virial, variances = engine.evaluate(
             self._fitted, envs, len(atoms), variance=local_std, threads=threads
@@ -145,15 +156,14 @@ class Potential:
         `stress` defaults to whether the structure has a cell of full rank.
         """
         self.check_species(atoms.numbers)
+        self.check_periodicity(atoms)
         stress = _has_volume(atoms) if stress is None else stress
         n = len(atoms)
         envs = [t.descriptor.environments(atoms) for t in self.terms]
         rows = structure_rows(
             self.terms, atoms, local=True, forces=forces, stress=stress, environments=envs
         )
-        prior_e, prior_f, prior_s = prior_variances(
-            self.terms, atoms, forces=forces, stress=stress, environments=envs
-        )
+        prior = prior_variances(self.terms, atoms, forces=forces, stress=stress, environments=envs)
         alpha = self.posterior.alpha
         e0 = self._e0(atoms.numbers)
         mean = Prediction(
@@ -163,10 +173,12 @@ class Potential:
             stress=rows.stress @ alpha if stress else None,
         )
         std = Prediction(
-            energy=float(self._std(rows.energy[None], np.array([prior_e]))[0]),
+            energy=float(self._std(rows.energy[None], np.array([prior.energy]))[0]),
             energies=self._std(rows.local, self._local_prior(atoms)),
-            forces=self._std(rows.forces, prior_f).reshape(n, 3) if forces else None,
-            stress=self._std(rows.stress, prior_s) if stress else None,
+            forces=self._std(rows.forces, prior.forces, prior.forces_size).reshape(n, 3)
+            if forces
+            else None,
+            stress=self._std(rows.stress, prior.stress, prior.stress_size) if stress else None,
         )
         return mean, std
 
@@ -177,9 +189,10 @@ class Potential:
                 prior[atoms.numbers == z] += term.delta[slot] ** 2
         return prior
 
-    def _std(self, rows: np.ndarray, prior: np.ndarray) -> np.ndarray:
+    def _std(self, rows: np.ndarray, prior: np.ndarray, size=0.0) -> np.ndarray:
         explained, posterior = self.posterior.explained_and_posterior(rows)
-        scale = np.maximum(prior, 1e-12 * prior.max(initial=1e-300))
+        # A variance that symmetry makes vanish carries the rounding error of its terms.
+        scale = np.maximum(prior, 1e-6 * size)
         return np.sqrt(engine.nonnegative(prior - explained, scale) + posterior)
 
     def calculator(self, *, uncertainty=False, skin=0.5, threads=1) -> GAPCalculator:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import ase.data
 import numpy as np
+from ase import Atoms
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
@@ -27,7 +28,7 @@ from gapy.gp.terms import Term, blocks, cholesky_factors, normalised
 from gapy.noise import Noise
 from gapy.potential import Potential
 from gapy.progress import track
-from gapy.structures import LabelKeys, check_structures, from_atoms
+from gapy.structures import LabelKeys, LabelledStructure, check_structures, from_atoms
 
 CANDIDATE_BYTES = 400_000_000
 """Memory for candidates of one species; larger training sets are sampled uniformly."""
@@ -140,6 +141,7 @@ class SparseGPRegressor(BaseEstimator):
     def fit(self, X, y=None):
         """Fit to labelled structures: ASE Atoms with labels, or gapy LabelledStructures."""
         began = time.perf_counter()
+        Term(None, self.zeta, (), (self.delta,))  # refuses a wrong exponent or delta early
         structures = self._labelled(X)
         descriptors = self._descriptors()
         noise = self._noise()
@@ -155,7 +157,7 @@ class SparseGPRegressor(BaseEstimator):
             self.statistic_ = SufficientStatistic(blocks(self._terms)[-1].stop)
             self.n_structures_ = 0
             self._kept = []
-            self._digest = hashlib.sha256()
+            self._digest = b""
             self._absorb(structures, noise, rng)
             self._solve(noise)
         self.fit_seconds_ = time.perf_counter() - began
@@ -168,6 +170,10 @@ class SparseGPRegressor(BaseEstimator):
         began = time.perf_counter()
         structures = self._labelled(X)
         check_structures(structures, species=list(self._terms[0].descriptor.species))
+        for term in self._terms:
+            self._check_periodicity(term.descriptor, structures)
+        for s in structures:
+            self.potential_.check_species(s.atoms.numbers)
         noise = self._noise()
         rng = np.random.default_rng([self.seed, self.n_structures_])
         with threadpool_limits(int(self.threads), user_api="blas"):
@@ -226,7 +232,7 @@ class SparseGPRegressor(BaseEstimator):
             if not len(rows):
                 inducing.append(np.empty((0, descriptor.n_features)))
                 continue
-            chosen = selection.select(rows, wanted, self.zeta, self.selection, rng)
+            chosen = selection.select(rows, wanted, int(self.zeta), self.selection, rng)
             inducing.append(np.ascontiguousarray(rows[chosen]))
         return Term(descriptor, int(self.zeta), tuple(inducing), (self.delta,) * len(inducing))
 
@@ -274,7 +280,8 @@ class SparseGPRegressor(BaseEstimator):
             rows = self._rows(s)
             for kind, k, y, weight in self._labels(s, rows, noise):
                 self.statistic_.add(kind, s.config_type, k, y, weight)
-            self._digest.update(_fingerprint(s))
+            # Chained, not kept as a hash object: those cannot be pickled.
+            self._digest = hashlib.sha256(self._digest + _fingerprint(s)).digest()
             self.n_structures_ += 1
             # A uniform sample of structures stays for leave-one-out calibration.
             if len(self._kept) < N_CALIBRATION:
@@ -331,7 +338,7 @@ class SparseGPRegressor(BaseEstimator):
             "gapy": gapy.__version__,
             "python": platform.python_version(),
             "numpy": np.__version__,
-            "data_sha256": self._digest.hexdigest(),
+            "data_sha256": self._digest.hex(),
             "n_structures": self.n_structures_,
             "n_labels": counts,
             "selection": self.selection,
@@ -347,7 +354,10 @@ class SparseGPRegressor(BaseEstimator):
         Returns Predictions, or a pair of them. Without `return_std` the fast path is used.
         """
         check_is_fitted(self, "potential_")
-        frames = [X] if hasattr(X, "positions") else [getattr(f, "atoms", f) for f in X]
+        items = [X] if isinstance(X, Atoms | LabelledStructure) else list(X)
+        frames = [getattr(f, "atoms", f) for f in items]
+        if not frames:
+            raise GapyError("X: expected at least one structure, got none; add structures")
         if not return_std:
             calculator = self.potential_.calculator(threads=int(self.threads))
             out = []
@@ -372,9 +382,10 @@ class SparseGPRegressor(BaseEstimator):
             truth = np.concatenate([structures[k].forces.ravel() for k in with_forces])
             guess = np.concatenate([predicted.forces[k].ravel() for k in with_forces])
         else:
-            sizes = np.array([len(s.atoms) for s in structures])
-            truth = np.array([s.energy for s in structures]) / sizes
-            guess = predicted.energy / sizes
+            chosen = [k for k, s in enumerate(structures) if s.energy is not None]
+            sizes = np.array([len(structures[k].atoms) for k in chosen])
+            truth = np.array([structures[k].energy for k in chosen]) / sizes
+            guess = predicted.energy[chosen] / sizes
         spread = ((truth - truth.mean()) ** 2).sum()
         if spread == 0.0:
             warnings.warn("score: the labels do not vary, R^2 is undefined", stacklevel=2)

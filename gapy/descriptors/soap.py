@@ -107,7 +107,10 @@ class CompiledSOAP:
     def is_smooth(self) -> bool:
         """Whether contributions vanish where atoms leave the cutoff."""
         weighting = self.soap._weighting
-        return weighting.get("function") == "poly" and self.cutoff >= weighting["r0"]
+        if weighting.get("function") != "poly" or self.cutoff < weighting["r0"]:
+            return False
+        # Near r0 the weight goes as (r0 - r)^(2 m): its slope must vanish there.
+        return weighting["m"] > 0.5
 
     def settings(self) -> dict:
         """Keyword arguments of the dscribe SOAP, as plain JSON types."""
@@ -243,6 +246,11 @@ class CompiledSOAP:
         """
         if isinstance(system, list | tuple):
             chosen = centers if centers is not None else [None] * len(system)
+            if len(chosen) != len(system):
+                raise GapyError(
+                    f"centers: expected one list for each of the {len(system)} structures, got "
+                    f"{len(chosen)}; give None for all atoms of a structure"
+                )
             return [self.create(a, c) for a, c in zip(system, chosen)]
         env = self.environments(system)
         x_id = np.empty((len(system), self.n_features))

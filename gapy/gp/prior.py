@@ -12,9 +12,27 @@ with P neighbours.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from gapy.gp.rows import derivative_chunks, strain_of
+
+
+@dataclass(frozen=True)
+class PriorVariances:
+    """k** of the total energy (eV^2), the forces (3n,) (eV/A)^2 and the stress (6,) (eV/A^3)^2.
+
+    The sizes are upper bounds, (sum of the standard deviations of all pair terms)^2: where
+    symmetry makes the terms cancel, as in a perfect crystal, they set the rounding error. None
+    where not asked for.
+    """
+
+    energy: float
+    forces: np.ndarray | None
+    stress: np.ndarray | None
+    forces_size: np.ndarray | None
+    stress_size: np.ndarray | None
 
 
 def _power(t: np.ndarray, exponent: int) -> np.ndarray:
@@ -28,16 +46,15 @@ def _pair_sum(zeta: int, t, gram, cross) -> float:
     return float((first + second).sum())
 
 
-def prior_variances(terms, atoms, *, forces=True, stress=False, environments=None):
-    """k** of the total energy, every force component (3n,) and the stress (6,).
-
-    Units eV^2, (eV/A)^2, (eV/A^3)^2. Forces and stress are None unless asked for.
-    """
+def prior_variances(
+    terms, atoms, *, forces=True, stress=False, environments=None
+) -> PriorVariances:
+    """k** of the total energy, every force component and the stress of a structure."""
     n = len(atoms)
     envs = environments or [term.descriptor.environments(atoms) for term in terms]
     energy = 0.0
-    force_nc = np.zeros((n, 3)) if forces else None
-    stress_v = np.zeros(6) if stress else None
+    force_nc, force_size_nc = np.zeros((2, n, 3)) if forces else (None, None)
+    stress_v, stress_size_v = np.zeros((2, 6)) if stress else (None, None)
     for term, env in zip(terms, envs):
         for slot, delta in enumerate(term.delta):
             if env.start_s[slot + 1] == env.start_s[slot]:
@@ -48,14 +65,37 @@ def prior_variances(terms, atoms, *, forces=True, stress=False, environments=Non
             energy += delta**2 * float((t**term.zeta).sum())
             if forces:
                 _add_forces(term.zeta, delta, chunks, x_id, t, force_nc)
+                force_size_nc += delta**2 * term.zeta * _force_norms(chunks, n) ** 2
             if stress:
                 strain = np.concatenate([strain_of(c) for c in chunks])
                 for v in range(6):
                     dx = strain[:, v]
                     stress_v[v] += delta**2 * _pair_sum(term.zeta, t, dx @ dx.T, dx @ x_id.T)
+                stress_size_v += delta**2 * term.zeta * sum(_strain_norms(c) for c in chunks) ** 2
     if stress:
         stress_v /= atoms.get_volume() ** 2
-    return energy, force_nc.ravel() if forces else None, stress_v
+        stress_size_v /= atoms.get_volume() ** 2
+    if forces:
+        force_nc, force_size_nc = force_nc.ravel(), force_size_nc.ravel()
+    return PriorVariances(energy, force_nc, stress_v, force_size_nc, stress_size_v)
+
+
+def _force_norms(chunks, n: int) -> np.ndarray:
+    """Sum of |dxh_p| over all pairs that move with each atom, (n, 3)."""
+    out = np.zeros((n, 3))
+    for chunk in chunks:
+        norm_pc = np.linalg.norm(chunk.dx_pcd, axis=2)
+        np.add.at(out, chunk.j_p, norm_pc)
+        np.add.at(out, np.repeat(chunk.atom_i, np.diff(chunk.first_i)), norm_pc)
+    return out
+
+
+def _strain_norms(chunk) -> np.ndarray:
+    """Sum of the norms of the terms of d xh / d strain, (6,)."""
+    if chunk.strain_ivd is not None:
+        return np.linalg.norm(chunk.strain_ivd, axis=2).sum(axis=0)
+    outer = np.einsum("pa,pb->ab", np.linalg.norm(chunk.dx_pcd, axis=2), np.abs(chunk.r_pc))
+    return 0.5 * (outer + outer.T)[(0, 1, 2, 1, 0, 0), (0, 1, 2, 2, 2, 1)]
 
 
 def _add_forces(zeta, delta, chunks, x_id, t, force_nc) -> None:

@@ -99,10 +99,10 @@ def structure_rows(
                 out_local[block.atom_i, b.columns] = k_is
             if forces:
                 pairs = len(block.j_p)
-                t = block.dx_pcd.reshape(3 * pairs, -1) @ b.x_sd.T
+                t = block.dx_pcd.reshape(3 * pairs, b.x_sd.shape[1]) @ b.x_sd.T
                 scatter_force_rows(
                     block.atom_i, block.first_i, block.j_p, slope_is,
-                    t.reshape(pairs, 3, -1), out_forces[:, :, b.columns],
+                    t.reshape(pairs, 3, len(b.x_sd)), out_forces[:, :, b.columns],
                 )  # fmt: skip
             if stress:
                 strain = strain_of(block)

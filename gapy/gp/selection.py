@@ -114,11 +114,14 @@ def select(x_id: np.ndarray, n_points: int, zeta: int, method: str, rng) -> np.n
 def _distinct(x_id: np.ndarray) -> np.ndarray:
     """Candidates that differ from one another: repeated environments make K_MM singular.
 
-    Rows are compared by two projections on fixed pseudo-random directions, to 1e-7.
+    Rows are compared by two projections on fixed pseudo-random directions, to 1e-7. Rows of zeros
+    (no neighbours and w0 = 0) have no covariance with anything; they are left out if others remain.
     """
     directions = np.random.default_rng(0).normal(size=(x_id.shape[1], 2))
     keys = np.round((x_id @ directions) * 1e7)
-    return np.sort(np.unique(keys, axis=0, return_index=True)[1])
+    distinct = np.sort(np.unique(keys, axis=0, return_index=True)[1])
+    nonzero = distinct[x_id[distinct].any(axis=1)]
+    return nonzero if len(nonzero) else distinct
 
 
 class Reservoir:
