@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from gapy._jit.covariance import energy_and_weights, normalise, powers
+from gapy.threads import blas_threads
 
 BLOCK = 64
 """Centres in one block: its descriptors, kernels and coefficients stay in the cache."""
@@ -54,7 +54,7 @@ def evaluate(fitted, envs, n_atoms: int, *, variance: bool, threads: int = 1):
     forces = np.zeros((n_atoms, 3))
     virial = np.zeros((3, 3))
     variances = np.zeros(n_atoms) if variance else None
-    with threadpool_limits(1, user_api="blas"):
+    with blas_threads(1):
         for group in _by_descriptor(fitted):
             descriptor = group[0].descriptor
             env = envs[id(descriptor)]

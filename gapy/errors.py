@@ -2,7 +2,7 @@
 
 
 class GapyError(ValueError):
-    """Base of everything gapy raises on bad input: names the argument, expectation, value, remedy."""
+    """Base of all errors on bad input; names the argument, expectation, value and remedy."""
 
 
 class StructureError(GapyError):

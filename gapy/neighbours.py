@@ -40,7 +40,8 @@ def check_geometry(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray) -> 
     if not np.isfinite(positions).all():
         bad = np.flatnonzero(~np.isfinite(positions).all(axis=1))
         raise StructureError(
-            f"positions: expected finite numbers, found NaN or infinity for atoms {bad[:5].tolist()}"
+            "positions: expected finite numbers, found NaN or infinity for atoms "
+            f"{bad[:5].tolist()}"
         )
     if not np.isfinite(cell).all():
         raise StructureError("cell: expected finite numbers, found NaN or infinity")

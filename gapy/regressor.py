@@ -14,7 +14,6 @@ import numpy as np
 from ase import Atoms
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
-from threadpoolctl import threadpool_limits
 
 import gapy
 from gapy.baselines import isolated_atom_energies
@@ -29,6 +28,7 @@ from gapy.noise import Noise
 from gapy.potential import Potential
 from gapy.progress import track
 from gapy.structures import LabelKeys, LabelledStructure, check_structures, from_atoms
+from gapy.threads import blas_threads
 
 CANDIDATE_BYTES = 400_000_000
 """Memory for candidates of one species; larger training sets are sampled uniformly."""
@@ -150,7 +150,7 @@ class SparseGPRegressor(BaseEstimator):
             self._check_periodicity(descriptor, structures)
             warn_if_rough(descriptor)
         rng = np.random.default_rng(self.seed)
-        with threadpool_limits(int(self.threads), user_api="blas"):
+        with blas_threads(int(self.threads)):
             self.e0_ = isolated_atom_energies(structures, self.e0)
             self._terms = tuple(self._choose(d, structures, rng) for d in descriptors)
             self._cholesky = cholesky_factors(self._terms)
@@ -176,7 +176,7 @@ class SparseGPRegressor(BaseEstimator):
             self.potential_.check_species(s.atoms.numbers)
         noise = self._noise()
         rng = np.random.default_rng([self.seed, self.n_structures_])
-        with threadpool_limits(int(self.threads), user_api="blas"):
+        with blas_threads(int(self.threads)):
             new = isolated_atom_energies(structures, self.e0 if self.e0 != "isolated" else "auto")
             self.e0_ = {**new, **self.e0_}
             self._absorb(structures, noise, rng)
@@ -366,7 +366,7 @@ class SparseGPRegressor(BaseEstimator):
                 r = calculator.results
                 out.append((r["energy"], r["energies"], r["forces"], r.get("stress")))
             return _gather(out)
-        with threadpool_limits(int(self.threads), user_api="blas"):
+        with blas_threads(int(self.threads)):
             pairs = [self.potential_.predict(atoms) for atoms in frames]
         as_tuple = [
             [(p.energy, p.energies, p.forces, p.stress) for p in side] for side in zip(*pairs)

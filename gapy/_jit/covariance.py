@@ -37,36 +37,38 @@ def project(first_i, x_id, inv_norm_i, dx_pcd):
                     dx_pcd[p, c, d] = (dx_pcd[p, c, d] - along * x_id[i, d]) * inv
 
 
-@njit(cache=True, nogil=True)
-def integer_power(base, exponent):
-    """base**exponent for a small non-negative integer."""
-    out = 1.0
+@njit(cache=True, nogil=True, fastmath=FAST)
+def _raise(start_s, t_s, exponent, out_s):
+    """out = start * t^exponent, one pass over the row for each factor."""
+    for s in range(t_s.shape[0]):
+        out_s[s] = start_s[s]
     for _ in range(exponent):
-        out *= base
-    return out
+        for s in range(t_s.shape[0]):
+            out_s[s] *= t_s[s]
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
 def powers(t_is, zeta, k_is):
     """k = t^zeta into k_is and zeta t^(zeta-1) into t_is."""
+    one = np.ones(t_is.shape[1])
+    below = np.empty(t_is.shape[1])
     for i in range(t_is.shape[0]):
+        _raise(one, t_is[i], zeta - 1, below)
         for s in range(t_is.shape[1]):
-            t = t_is[i, s]
-            below = integer_power(t, zeta - 1)
-            k_is[i, s] = below * t
-            t_is[i, s] = zeta * below
+            k_is[i, s] = below[s] * t_is[i, s]
+            t_is[i, s] = zeta * below[s]
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
 def energy_and_weights(t_is, alpha_s, zeta, energy_i):
     """eps_i = sum_s alpha_s t^zeta; t_is becomes alpha_s zeta t^(zeta-1)."""
+    below = np.empty(t_is.shape[1])
     for i in range(t_is.shape[0]):
+        _raise(alpha_s, t_is[i], zeta - 1, below)
         total = 0.0
         for s in range(t_is.shape[1]):
-            t = t_is[i, s]
-            below = alpha_s[s] * integer_power(t, zeta - 1)
-            total += below * t
-            t_is[i, s] = zeta * below
+            total += below[s] * t_is[i, s]
+            t_is[i, s] = zeta * below[s]
         energy_i[i] = total
 
 

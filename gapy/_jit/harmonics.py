@@ -1,8 +1,8 @@
-"""Real solid harmonics and their gradients by recursion, vectorised over neighbours.
+"""Real solid harmonics and their gradients by recursion, eight directions at a time.
 
-Conventions: index l*l + l + m; orthonormal on the unit sphere, so that
+Conventions: index k = l*l + l + m; orthonormal on the unit sphere, so that
 sum_m S_lm(u)^2 = (2l + 1) / (4 pi). The solid harmonic S_lm is the homogeneous polynomial of
-degree l that equals Y_lm on the unit sphere. Arrays run over neighbours p in their last axis.
+degree l that equals Y_lm on the unit sphere. Arrays end in the lane axis v of eight directions.
 
 Source of the recursion: Bigi, Fraux, Browning, Ceriotti, J. Chem. Phys. 159, 064802 (2023),
 eqs 4-12 (S_lm = F_lm Q_l|m| times the real or imaginary part of (x + i y)^|m|).
@@ -14,6 +14,7 @@ import numpy as np
 from numba import njit
 
 from gapy._jit.settings import FAST
+from gapy._jit.vector import LANES, fma8, load8, mul8, scale8, splat8, store8, zero8
 
 
 def prefactors(l_max: int) -> np.ndarray:
@@ -27,88 +28,87 @@ def prefactors(l_max: int) -> np.ndarray:
     return out
 
 
+@njit(cache=True, nogil=True)
+def scratch(l_max):
+    """Room for Q_lm and for the real and imaginary parts of (x + i y)^m."""
+    return (
+        np.empty(((l_max + 1) * (l_max + 2) // 2, LANES)),
+        np.empty((l_max + 1, LANES)),
+        np.empty((l_max + 1, LANES)),
+    )
+
+
 @njit(cache=True, nogil=True, fastmath=FAST)
-def _legendre_part(l_max, x, y, z, n, q_np, cos_mp, sin_mp):
-    """Q_lm on the unit sphere and the real and imaginary parts of (x + i y)^m."""
-    for p in range(n):
-        q_np[0, p] = 1.0
-        cos_mp[0, p] = 1.0
-        sin_mp[0, p] = 0.0
+def harmonics(l_max, factor, unit_cv, q_av, cos_mv, sin_mv, y_kv):
+    """S_lm of eight unit vectors (3, 8) into y_kv ((l_max+1)^2, 8); fills the scratch arrays."""
+    x, y, z = load8(unit_cv, 0), load8(unit_cv, LANES), load8(unit_cv, 2 * LANES)
+    minus_y = scale8(-1.0, y)
+    c, s = splat8(1.0), zero8()
+    store8(q_av, 0, c)
+    store8(cos_mv, 0, c)
+    store8(sin_mv, 0, s)
     for m in range(1, l_max + 1):
-        for p in range(n):
-            cos_mp[m, p] = x[p] * cos_mp[m - 1, p] - y[p] * sin_mp[m - 1, p]
-            sin_mp[m, p] = x[p] * sin_mp[m - 1, p] + y[p] * cos_mp[m - 1, p]
+        c, s = fma8(x, c, mul8(minus_y, s)), fma8(x, s, mul8(y, c))
+        store8(cos_mv, m * LANES, c)
+        store8(sin_mv, m * LANES, s)
     for l in range(1, l_max + 1):
         here = l * (l + 1) // 2
         below = (l - 1) * l // 2
+        below2 = (l - 2) * (l - 1) // 2
         for m in range(l - 1):
             inv = 1.0 / (l - m)
-            a = (2 * l - 1) * inv
-            b = (l + m - 1) * inv
-            below2 = (l - 2) * (l - 1) // 2
-            for p in range(n):
-                q_np[here + m, p] = a * z[p] * q_np[below + m, p] - b * q_np[below2 + m, p]
-        for p in range(n):
-            q_np[here + l - 1, p] = (2 * l - 1) * z[p] * q_np[below + l - 1, p]
-            q_np[here + l, p] = -(2 * l - 1) * q_np[below + l - 1, p]
-
-
-@njit(cache=True, nogil=True, fastmath=FAST)
-def harmonics(l_max, factor, x, y, z, n, q_np, cos_mp, sin_mp, y_lp):
-    """S_lm of n unit vectors into y_lp[(l_max+1)^2, n]."""
-    _legendre_part(l_max, x, y, z, n, q_np, cos_mp, sin_mp)
+            q1 = mul8(z, load8(q_av, (below + m) * LANES))
+            q2 = scale8(-(l + m - 1) * inv, load8(q_av, (below2 + m) * LANES))
+            store8(q_av, (here + m) * LANES, fma8(splat8((2 * l - 1) * inv), q1, q2))
+        diagonal = scale8(2.0 * l - 1.0, load8(q_av, (below + l - 1) * LANES))
+        store8(q_av, (here + l - 1) * LANES, mul8(z, diagonal))
+        store8(q_av, (here + l) * LANES, scale8(-1.0, diagonal))
     for l in range(l_max + 1):
         centre = l * l + l
         here = l * (l + 1) // 2
-        f = factor[here]
-        for p in range(n):
-            y_lp[centre, p] = f * q_np[here, p]
+        store8(y_kv, centre * LANES, scale8(factor[here], load8(q_av, here * LANES)))
         for m in range(1, l + 1):
-            f = factor[here + m]
-            for p in range(n):
-                fq = f * q_np[here + m, p]
-                y_lp[centre + m, p] = fq * cos_mp[m, p]
-                y_lp[centre - m, p] = fq * sin_mp[m, p]
+            q = scale8(factor[here + m], load8(q_av, (here + m) * LANES))
+            store8(y_kv, (centre + m) * LANES, mul8(q, load8(cos_mv, m * LANES)))
+            store8(y_kv, (centre - m) * LANES, mul8(q, load8(sin_mv, m * LANES)))
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
-def harmonics_gradient(l_max, factor, x, y, z, n, q_np, cos_mp, sin_mp, g_clp):
-    """d S_lm / d(x, y, z) into g_clp[3, (l_max+1)^2, n]; call after `harmonics` (same scratch).
+def harmonics_gradient(l_max, factor, unit_cv, q_av, cos_mv, sin_mv, g_kcv):
+    """d S_lm / d(x, y, z) into g_kcv ((l_max+1)^2, 3, 8); call after `harmonics`.
 
     Uses dQ_lm/dz = (l + m) Q_(l-1)m and dQ_lm/d(x, y) = (x, y) Q_(l-1)(m+1), where Q is the
     homogeneous form; terms whose order exceeds their degree vanish.
     """
-    for p in range(n):
-        g_clp[0, 0, p] = 0.0
-        g_clp[1, 0, p] = 0.0
-        g_clp[2, 0, p] = 0.0
+    x, y = load8(unit_cv, 0), load8(unit_cv, LANES)
+    none = zero8()
+    for a in range(3):
+        store8(g_kcv, a * LANES, none)
     for l in range(1, l_max + 1):
         centre = l * l + l
         here = l * (l + 1) // 2
         below = (l - 1) * l // 2
         for m in range(l + 1):
             f = factor[here + m]
-            has_up = m + 1 <= l - 1
-            has_same = m <= l - 1
-            for p in range(n):
-                up = q_np[below + m + 1, p] if has_up else 0.0
-                same = q_np[below + m, p] if has_same else 0.0
-                dqx = f * x[p] * up
-                dqy = f * y[p] * up
-                dqz = f * (l + m) * same
-                if m == 0:
-                    g_clp[0, centre, p] = dqx
-                    g_clp[1, centre, p] = dqy
-                    g_clp[2, centre, p] = dqz
-                else:
-                    c = cos_mp[m, p]
-                    s = sin_mp[m, p]
-                    fqm = f * m * q_np[here + m, p]
-                    c1 = cos_mp[m - 1, p]
-                    s1 = sin_mp[m - 1, p]
-                    g_clp[0, centre + m, p] = dqx * c + fqm * c1
-                    g_clp[1, centre + m, p] = dqy * c - fqm * s1
-                    g_clp[2, centre + m, p] = dqz * c
-                    g_clp[0, centre - m, p] = dqx * s + fqm * s1
-                    g_clp[1, centre - m, p] = dqy * s + fqm * c1
-                    g_clp[2, centre - m, p] = dqz * s
+            up, same = none, none
+            if m + 1 <= l - 1:
+                up = scale8(f, load8(q_av, (below + m + 1) * LANES))
+            if m <= l - 1:
+                same = scale8(f * (l + m), load8(q_av, (below + m) * LANES))
+            dqx, dqy = mul8(x, up), mul8(y, up)
+            plus, minus = 3 * (centre + m) * LANES, 3 * (centre - m) * LANES
+            if m == 0:
+                store8(g_kcv, plus, dqx)
+                store8(g_kcv, plus + LANES, dqy)
+                store8(g_kcv, plus + 2 * LANES, same)
+                continue
+            c, s = load8(cos_mv, m * LANES), load8(sin_mv, m * LANES)
+            q = scale8(f * m, load8(q_av, (here + m) * LANES))
+            qc = mul8(q, load8(cos_mv, (m - 1) * LANES))
+            qs = mul8(q, load8(sin_mv, (m - 1) * LANES))
+            store8(g_kcv, plus, fma8(dqx, c, qc))
+            store8(g_kcv, plus + LANES, fma8(dqy, c, scale8(-1.0, qs)))
+            store8(g_kcv, plus + 2 * LANES, mul8(same, c))
+            store8(g_kcv, minus, fma8(dqx, s, qs))
+            store8(g_kcv, minus + LANES, fma8(dqy, s, qc))
+            store8(g_kcv, minus + 2 * LANES, mul8(same, s))

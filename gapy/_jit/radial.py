@@ -1,13 +1,14 @@
 """Piecewise polynomials of degree 7 in the distance: one radial form for every basis.
 
-Table layout: coef[interval, degree, j], j = l * n_max + n, in the local variable
-u = 2 (r/h - interval) - 1 in [-1, 1].
+Table layout: coef[interval, degree, j], j = l * (padded n_max) + n, in the local variable
+u = 2 (r/h - interval) - 1 in [-1, 1]. The number of functions j is a multiple of eight.
 """
 
 import numpy as np
 from numba import njit
 
 from gapy._jit.settings import FAST
+from gapy._jit.vector import LANES, fma8, load8, scale8, splat8, store8
 
 DEGREE = 7
 
@@ -16,45 +17,34 @@ DEGREE = 7
 def radial(coef, inv_h, r, out):
     """All radial functions at one distance into out[j]."""
     t = r * inv_h
-    k = min(int(t), coef.shape[0] - 1)
-    u = 2.0 * (t - k) - 1.0
-    c = coef[k]
-    for j in range(c.shape[1]):
-        v = c[7, j]
-        v = v * u + c[6, j]
-        v = v * u + c[5, j]
-        v = v * u + c[4, j]
-        v = v * u + c[3, j]
-        v = v * u + c[2, j]
-        v = v * u + c[1, j]
-        out[j] = v * u + c[0, j]
+    interval = min(int(t), coef.shape[0] - 1)
+    u = splat8(2.0 * (t - interval) - 1.0)
+    n = coef.shape[2]
+    start = interval * (DEGREE + 1) * n
+    for j in range(0, n, LANES):
+        v = load8(coef, start + DEGREE * n + j)
+        for degree in range(DEGREE - 1, -1, -1):
+            v = fma8(v, u, load8(coef, start + degree * n + j))
+        store8(out, j, v)
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
 def radial_gradient(coef, inv_h, r, out, grad):
     """All radial functions and their derivatives with respect to r at one distance."""
     t = r * inv_h
-    k = min(int(t), coef.shape[0] - 1)
-    u = 2.0 * (t - k) - 1.0
-    c = coef[k]
-    scale = 2.0 * inv_h
-    for j in range(c.shape[1]):
-        v = c[7, j]
+    interval = min(int(t), coef.shape[0] - 1)
+    u = splat8(2.0 * (t - interval) - 1.0)
+    n = coef.shape[2]
+    start = interval * (DEGREE + 1) * n
+    for j in range(0, n, LANES):
+        v = load8(coef, start + DEGREE * n + j)
         d = v
-        v = v * u + c[6, j]
-        d = d * u + v
-        v = v * u + c[5, j]
-        d = d * u + v
-        v = v * u + c[4, j]
-        d = d * u + v
-        v = v * u + c[3, j]
-        d = d * u + v
-        v = v * u + c[2, j]
-        d = d * u + v
-        v = v * u + c[1, j]
-        d = d * u + v
-        out[j] = v * u + c[0, j]
-        grad[j] = d * scale
+        v = fma8(v, u, load8(coef, start + (DEGREE - 1) * n + j))
+        for degree in range(DEGREE - 2, -1, -1):
+            d = fma8(d, u, v)
+            v = fma8(v, u, load8(coef, start + degree * n + j))
+        store8(out, j, v)
+        store8(grad, j, scale8(2.0 * inv_h, d))
 
 
 def build_table(function, r_max: float, tolerance: float = 1e-12, max_intervals: int = 1024):

@@ -61,8 +61,8 @@ class DerivativeBlock:
     """Descriptors of some centres and their derivatives.
 
     x_id (b, D); centre i is atom atom_i[i]; its pairs are first_i[i]:first_i[i+1] with atom j_p
-    and dx_pcd = d x_i / d r_jc (P, 3, D). The centre's own derivative is minus the sum over its pairs.
-    Strain derivatives: either r_pc (P, 3), where d x / d eps_ab = sum_p dx_pa r_pb, or
+    and dx_pcd = d x_i / d r_jc (P, 3, D). The centre's own derivative is minus the sum over its
+    pairs. Strain derivatives: either r_pc (P, 3), where d x / d eps_ab = sum_p dx_pa r_pb, or
     strain_ivd (b, 6, D) in Voigt order.
     """
 

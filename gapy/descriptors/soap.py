@@ -14,6 +14,7 @@ from gapy._jit import harmonics as _harmonics
 from gapy._jit import radial as _radial
 from gapy._jit import soap as _soap
 from gapy._jit.pairs import forces_from_pairs
+from gapy._jit.vector import LANES
 from gapy.descriptors.base import (
     DerivativeBlock,
     Environments,
@@ -91,8 +92,8 @@ class CompiledSOAP:
             )
         if soap._rbf == "polynomial" and soap._l_max > 9:
             raise GapyError(
-                f"soap: expected l_max <= 9 with rbf='polynomial', got {soap._l_max}; dscribe drops "
-                "the harmonics |m| >= 10 of that basis, which breaks rotational invariance; use "
+                f"soap: expected l_max <= 9 with rbf='polynomial', got {soap._l_max}; dscribe "
+                "drops the harmonics |m| >= 10 of that basis, which breaks rotational invariance; use "
                 "rbf='gto' or a smaller l_max"
             )
         self.soap = soap
@@ -118,16 +119,21 @@ class CompiledSOAP:
 
     def _build_tables(self) -> None:
         soap = self.soap
-        self._table, self._inv_h = _radial.build_table(
-            lambda r: radial_functions(soap, r), self.cutoff
-        )
+        table, self._inv_h = _radial.build_table(lambda r: radial_functions(soap, r), self.cutoff)
+        # Channels are padded to full vectors; the padding stays zero throughout.
+        n = soap._n_max
+        self._n_pad = -(-n // LANES) * LANES
+        padded = np.zeros((*table.shape[:2], soap._l_max + 1, self._n_pad))
+        padded[..., :n] = table.reshape(*table.shape[:2], soap._l_max + 1, n)
+        self._table = padded.reshape(*table.shape[:2], -1)
         self._factor = _harmonics.prefactors(soap._l_max)
-        at_zero = radial_functions(soap, np.zeros(1), weighted=False)[0, : soap._n_max]
-        self._central = at_zero * central_weight(soap) / np.sqrt(4.0 * np.pi)
+        at_zero = radial_functions(soap, np.zeros(1), weighted=False)[0, :n]
+        self._central = np.zeros(self._n_pad)
+        self._central[:n] = at_zero * central_weight(soap) / np.sqrt(4.0 * np.pi)
 
     def _build_layout(self) -> None:
         soap = self.soap
-        n, l_max, n_species = soap._n_max, soap._l_max, len(self.species)
+        n, l_max, n_species = self._n_pad, soap._l_max, len(self.species)
         mode = soap.compression.get("mode", "off")
         slots = np.arange(n_species) if mode != "mu2" else np.zeros(n_species, dtype=int)
         n_slots = int(slots.max()) + 1
@@ -140,7 +146,7 @@ class CompiledSOAP:
         else:
             channel_blocks = [(0, n * n_slots, 0, n * n_slots, 1)]
         blocks, maps, offset = [], [], 0
-        for block, index in zip(channel_blocks, _index_maps(mode, n_slots, n, l_max)):
+        for block, index in zip(channel_blocks, _index_maps(mode, n_slots, soap._n_max, n, l_max)):
             blocks.append((*block, offset))
             maps.append(index.ravel())
             offset += index.size
@@ -278,25 +284,27 @@ class CompiledSOAP:
         return (out, x_id) if return_descriptor else out
 
 
-def _index_maps(mode: str, n_slots: int, n: int, l_max: int) -> list[np.ndarray]:
-    """Where dscribe puts each (l, u, v): one [l, A, B] map for each channel block."""
-    size = n_slots * n
+def _index_maps(mode: str, n_slots: int, n: int, n_pad: int, l_max: int) -> list[np.ndarray]:
+    """Where dscribe puts each (l, u, v): one [l, A, B] map for each channel block, -1 padding."""
+    size = n_slots * n_pad
     if mode == "mu1nu1":
         s, l, k, kd = np.indices((n_slots, l_max + 1, n, n))
-        d = ((s * (l_max + 1) + l) * n + k) * n + kd
-        return [np.ascontiguousarray(d.transpose(1, 0, 2, 3).reshape(l_max + 1, size, n))]
-    full = np.zeros((l_max + 1, size, size), dtype=np.int64)
+        out = np.full((l_max + 1, size, n_pad), -1, dtype=np.int64)
+        out[l, s * n_pad + k, kd] = ((s * (l_max + 1) + l) * n + k) * n + kd
+        return [out]
+    full = np.full((l_max + 1, size, size), -1, dtype=np.int64)
     d = 0
     for s in range(n_slots):
         for t in range(s, n_slots if mode == "off" else s + 1):
             for l in range(l_max + 1):
                 for k in range(n):
                     for kd in range(k if s == t else 0, n):
-                        u, v = s * n + k, t * n + kd
+                        u, v = s * n_pad + k, t * n_pad + kd
                         full[l, u, v] = full[l, v, u] = d
                         d += 1
     if mode == "crossover":
-        return [full[:, s * n : s * n + n, s * n : s * n + n].copy() for s in range(n_slots)]
+        ranges = [slice(s * n_pad, (s + 1) * n_pad) for s in range(n_slots)]
+        return [full[:, r, r].copy() for r in ranges]
     return [full]
 
 

@@ -20,7 +20,7 @@ def pivoted_cholesky(x_id, n_points: int, zeta: int, rng) -> np.ndarray:
     """Greedy choice of the largest residual prior variance k(i,i) - k_iS K_SS^-1 k_Si.
 
     O(n M (M + D)) time, n M numbers of memory. Source: Fine and Scheinberg, J. Mach. Learn. Res.
-    2, 243 (2001); as a choice of inducing points Foster et al., J. Mach. Learn. Res. 10, 857 (2009).
+    2, 243 (2001); as a choice of inducing points Foster et al., ibid. 10, 857 (2009).
     """
     n = len(x_id)
     residual = np.ones(n)
