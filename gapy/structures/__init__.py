@@ -8,7 +8,7 @@ from gapy.structures.labelled import (
     is_isolated_atom,
 )
 from gapy.structures.lookup import from_atoms
-from gapy.structures.reading import read_structures
+from gapy.structures.reading import read_atoms, read_structures
 
 __all__ = [
     "LabelKeys",
@@ -17,5 +17,6 @@ __all__ = [
     "check_structures",
     "from_atoms",
     "is_isolated_atom",
+    "read_atoms",
     "read_structures",
 ]

@@ -54,6 +54,16 @@ def read_structures(
     return label_sources(sources, keys)
 
 
+def read_atoms(path: str | PathLike, *, index: str | int | slice = ":") -> list[Atoms]:
+    """Read structures without asking for labels; files and selections as in read_structures.
+
+    Raises
+    ------
+    StructureError : the file is missing, empty or unreadable, or the selection takes nothing
+    """
+    return [atoms for _, atoms in _read_file(*_split_selection(str(path), index))]
+
+
 def _split_selection(path: str, index: str | int | slice) -> tuple[Path, str | slice]:
     """File and selection of "file@selection": a slice, or the query of a database."""
     file = Path(path)

@@ -1,0 +1,91 @@
+"""The command line: `gapy fit | evaluate | md | info | demo`.
+
+Exit codes: 0 success (an MD run stopped by its own uncertainty is one), 1 an MD run that exploded,
+2 bad usage or bad input, with one line on standard error, 130 interrupted. Whatever takes long to
+import is imported inside the commands, so that `gapy --help` is immediate.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import warnings
+from typing import Annotated
+
+import typer
+
+import gapy
+from gapy.cli.demo import demo
+from gapy.cli.evaluate import evaluate
+from gapy.cli.fit import fit
+from gapy.cli.info import info
+from gapy.cli.md import md
+from gapy.errors import GapyError
+
+BAD_INPUT, INTERRUPTED = 2, 130
+
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (fit, evaluate, md, info, demo):
+    app.command()(command)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"gapy {gapy.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _gapy(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show it.")
+    ] = False,
+) -> None:
+    """Gaussian-process interatomic potentials with error bars."""
+
+
+def main() -> None:
+    """Console entry point."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line and return its exit code."""
+    # Commands say themselves how a run ended; without a handler logging would say it again.
+    logging.getLogger("gapy.md").addHandler(logging.NullHandler())
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", UserWarning)
+        warnings.showwarning = _show_warning
+        try:
+            code = app(arguments or ["--help"], standalone_mode=False, prog_name="gapy")
+            sys.stdout.flush()
+            return code or 0
+        except (KeyboardInterrupt, typer.Abort):
+            return _fail("interrupted", INTERRUPTED)
+        except BrokenPipeError:
+            # The reader (head, less) has left; nothing more may be written at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        except (GapyError, OSError) as error:
+            return _fail(str(error), BAD_INPUT)
+        except MemoryError as error:
+            return _fail(f"not enough memory: {error}; use fewer inducing points", BAD_INPUT)
+        except Exception as error:
+            if not hasattr(error, "format_message"):
+                raise  # a defect: its traceback is needed
+            return _fail(f"{error.format_message()} (try --help)", BAD_INPUT)
+
+
+def _fail(message: str, code: int) -> int:
+    print("gapy: error:", " ".join(message.split()), file=sys.stderr)
+    return code
+
+
+def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
+    print("gapy: warning:", " ".join(str(message).split()), file=sys.stderr)

@@ -1,0 +1,71 @@
+"""`gapy evaluate`: errors of a model on labelled structures."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from gapy.cli.options import (
+    EnergyKey,
+    ForcesKey,
+    StressKey,
+    Threads,
+    VirialKey,
+    label_keys,
+    require_threads,
+)
+from gapy.cli.text import error_bars, errors_table, groups_table
+
+
+def evaluate(
+    model: Annotated[str, typer.Argument(help="Model file.")],
+    test: Annotated[list[str], typer.Argument(help="Labelled structures.")],
+    json_path: Annotated[
+        str | None, typer.Option("--json", metavar="OUT.json", help="Write the figures as JSON.")
+    ] = None,
+    plots: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="Write parity.png and sigma-error.png into DIR."),
+    ] = None,
+    energy_key: EnergyKey = None,
+    forces_key: ForcesKey = None,
+    stress_key: StressKey = None,
+    virial_key: VirialKey = None,
+    threads: Threads = 1,
+) -> None:
+    """Print the errors of a model on labelled structures."""
+    import gapy.evaluation
+    from gapy.files import require_writable, write_whole
+    from gapy.potential import load
+    from gapy.structures import read_structures
+
+    require_threads(threads)
+    if json_path is not None:
+        require_writable(json_path)
+    potential = load(model)
+    structures = read_structures(test, label_keys(energy_key, forces_key, stress_key, virial_key))
+    report = gapy.evaluation.evaluate(potential, structures, threads=threads)
+    total = report.total
+    print(f"{total.n_structures} structures, {total.n_atoms} atoms, {report.seconds:.2f} s")
+    print(errors_table(total))
+    print(error_bars(report))
+    if len(report.by_config_type) > 1:
+        print(groups_table(report.by_config_type))
+    if json_path is not None:
+        text = json.dumps(report.to_dict(), indent=2, allow_nan=False) + "\n"
+        write_whole(json_path, text.encode())
+    if plots is not None:
+        _plot(report, plots)
+
+
+def _plot(report, directory: str) -> None:
+    from pathlib import Path
+
+    from gapy.plots import parity, sigma_against_error
+
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    parity(report, directory / "parity.png")
+    sigma_against_error(report, directory / "sigma-error.png")

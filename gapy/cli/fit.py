@@ -1,0 +1,149 @@
+"""`gapy fit`: from labelled structures to a model file."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from gapy.cli.options import EnergyKey, ForcesKey, StressKey, VirialKey, label_keys
+from gapy.cli.settings import FitSettings, parse_n_inducing, read_settings
+from gapy.cli.text import errors_table, facts
+from gapy.errors import GapyError
+
+Number = float | None
+Whole = int | None
+Text = str | None
+
+
+def fit(
+    train: Annotated[
+        list[str] | None,
+        typer.Argument(help="Labelled structures: extended XYZ, ASE trajectories or databases."),
+    ] = None,
+    output: Annotated[
+        Text, typer.Option("-o", "--output", metavar="MODEL.gapy", help="Model file to write.")
+    ] = None,
+    config: Annotated[
+        Text, typer.Option(metavar="FIT.toml", help="Settings from a file; flags win.")
+    ] = None,
+    r_cut: Annotated[Number, typer.Option(help="Cutoff, A [5.0].")] = None,
+    n_max: Annotated[Whole, typer.Option(help="Radial functions [8].")] = None,
+    l_max: Annotated[Whole, typer.Option(help="Largest angular momentum [8].")] = None,
+    sigma: Annotated[Number, typer.Option(help="Width of the atomic densities, A [0.5].")] = None,
+    compression: Annotated[
+        Text, typer.Option(help="off, mu2, mu1nu1 or crossover [off]; for several species.")
+    ] = None,
+    zeta: Annotated[Whole, typer.Option(help="Exponent of the kernel [4].")] = None,
+    n_inducing: Annotated[
+        Text, typer.Option(help="Inducing points per species, 500 or Al=500,As=300 [1000].")
+    ] = None,
+    selection: Annotated[
+        Text, typer.Option(help="cholesky, farthest, cur, kmeans or random [cholesky].")
+    ] = None,
+    delta: Annotated[
+        Number, typer.Option(help="Prior standard deviation of a local energy, eV [1.0].")
+    ] = None,
+    sigma_energy: Annotated[Number, typer.Option(help="Noise, eV/atom [0.001].")] = None,
+    sigma_forces: Annotated[Number, typer.Option(help="Noise, eV/A [0.05].")] = None,
+    sigma_stress: Annotated[Number, typer.Option(help="Noise, eV/A^3 [0.001].")] = None,
+    stress: Annotated[
+        bool | None, typer.Option("--stress/--no-stress", help="Fit stresses too [yes].")
+    ] = None,
+    e0: Annotated[
+        Text,
+        typer.Option(help="Free atoms: auto, isolated, fit, zero or Si=-107.1,O=-400 (eV) [auto]."),
+    ] = None,
+    energy_key: EnergyKey = None,
+    forces_key: ForcesKey = None,
+    stress_key: StressKey = None,
+    virial_key: VirialKey = None,
+    seed: Annotated[Whole, typer.Option(help="Seed of every random choice [0].")] = None,
+    threads: Annotated[Whole, typer.Option(help="Threads [1].")] = None,
+) -> None:
+    """Fit a potential to labelled structures."""
+    flags = dict(locals())
+    given = {name: value for name, value in flags.items() if name not in ("config", "n_inducing")}
+    given["train"] = tuple(train) if train else None
+    given["n_inducing"] = parse_n_inducing(n_inducing)
+    settings = (read_settings(config) if config else FitSettings()).updated(given)
+    _fit(settings)
+
+
+def _fit(settings: FitSettings) -> None:
+    from gapy.evaluation import evaluate
+    from gapy.files import require_writable
+    from gapy.structures import read_structures
+
+    if not settings.train:
+        raise GapyError("train: expected at least one file of labelled structures, got none")
+    if settings.output is None:
+        raise GapyError("output: expected a model file to write, got none; give -o MODEL.gapy")
+    require_writable(settings.output)
+    keys = label_keys(
+        settings.energy_key, settings.forces_key, settings.stress_key, settings.virial_key
+    )
+    structures = read_structures(settings.train, keys)
+    regressor = _regressor(settings, structures).fit(structures)
+    potential = regressor.potential_
+    potential.save(settings.output)
+    report = evaluate(potential, structures, threads=settings.threads)
+    points = ", ".join(str(n) for n in _inducing_counts(potential))
+    print(
+        facts(
+            [
+                ("structures", f"{regressor.n_structures_} ({report.total.n_atoms} atoms)"),
+                ("inducing points", points),
+                ("fit", f"{regressor.fit_seconds_:.1f} s"),
+                ("log marginal likelihood", f"{regressor.log_marginal_likelihood():.1f}"),
+            ]
+        )
+    )
+    print("errors on the training structures")
+    print(errors_table(report.total))
+    print(f"wrote {settings.output}; next: gapy evaluate {settings.output} TEST.xyz")
+
+
+def _regressor(settings: FitSettings, structures):
+    from ase.data import chemical_symbols
+
+    from gapy.descriptors import smooth_soap
+    from gapy.regressor import SparseGPRegressor
+
+    numbers = sorted({int(z) for s in structures for z in s.atoms.numbers})
+    try:
+        soap = smooth_soap(
+            [chemical_symbols[z] for z in numbers],
+            settings.r_cut,
+            settings.n_max,
+            settings.l_max,
+            settings.sigma,
+            compression={"mode": settings.compression},
+        )
+    except ValueError as error:
+        raise GapyError(f"SOAP settings refused by dscribe: {error}") from error
+    return SparseGPRegressor(
+        soap,
+        n_inducing=settings.n_inducing,
+        zeta=settings.zeta,
+        delta=settings.delta,
+        sigma_energy=settings.sigma_energy,
+        sigma_forces=settings.sigma_forces,
+        sigma_stress=settings.sigma_stress,
+        noise_overrides=settings.noise,
+        e0=settings.e0,
+        selection=settings.selection,
+        fit_stress=settings.stress,
+        seed=settings.seed,
+        threads=settings.threads,
+        progress=sys.stderr.isatty(),
+    )
+
+
+def _inducing_counts(potential):
+    from ase.data import chemical_symbols
+
+    for term in potential.terms:
+        for z, x_sd in zip(term.descriptor.species, term.inducing):
+            yield f"{chemical_symbols[z]} {len(x_sd)}"

@@ -1,0 +1,85 @@
+"""`gapy info`: what a model file holds."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from gapy.cli.text import facts
+
+
+def info(
+    model: Annotated[str, typer.Argument(help="Model file.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Check a model file and print what it holds."""
+    from gapy import modelfile
+    from gapy.potential import load
+
+    potential = load(model)
+    archive = modelfile.read(model)
+    summary = {
+        **archive.model,
+        "n_inducing": [
+            {symbol: len(x_sd) for symbol, x_sd in _by_symbol(term)} for term in potential.terms
+        ],
+        "sha256": archive.sha256,
+    }
+    if as_json:
+        print(json.dumps(summary, indent=2, sort_keys=True))
+        return
+    print(facts(list(_lines(summary))))
+
+
+def _by_symbol(term):
+    from ase.data import chemical_symbols
+
+    return zip((chemical_symbols[z] for z in term.descriptor.species), term.inducing)
+
+
+def _lines(summary: dict):
+    """(name, text) of every fact."""
+    metadata = summary["metadata"]
+    yield "species", " ".join(summary["species"])
+    if summary["cutoff"] is not None:
+        yield "cutoff", f"{summary['cutoff']:g} A"
+    for term, counts in zip(summary["terms"], summary["n_inducing"]):
+        descriptor = term["descriptor"]
+        yield "descriptor", f"{descriptor['kind']} {_settings(descriptor['settings'])}"
+        yield (
+            "kernel",
+            f"zeta {term['zeta']}, delta {', '.join(f'{d:g}' for d in term['delta'])} eV",
+        )
+        yield "inducing points", ", ".join(f"{s} {n}" for s, n in counts.items())
+    yield "e0", ", ".join(f"{s} {e:.6f} eV" for s, e in summary["e0"].items())
+    noise = summary["noise"]
+    yield (
+        "noise",
+        f"{noise['energy']:g} eV/atom, {noise['forces']:g} eV/A, {noise['stress']:g} eV/A^3",
+    )
+    for config_type, sigmas in noise["overrides"].items():
+        yield f"noise of {config_type}", ", ".join(f"{k} {v:g}" for k, v in sigmas.items())
+    yield "force scale", f"{summary['force_scale']:.4g} eV/A of force error per eV of local sigma"
+    yield "log marginal likelihood", f"{summary['log_marginal_likelihood']:.1f}"
+    if "n_structures" in metadata:
+        yield "training structures", str(metadata["n_structures"])
+    for config_type, counts in metadata.get("n_labels", {}).items():
+        yield f"labels of {config_type}", ", ".join(f"{n} {kind}" for kind, n in counts.items())
+    for name in ("data_sha256", "gapy", "python", "numpy", "selection", "seed"):
+        if name in metadata:
+            yield name, str(metadata[name])
+    yield "model sha256", summary["sha256"]
+
+
+def _settings(settings: dict) -> str:
+    """The settings that users choose."""
+    shown = ("r_cut", "n_max", "l_max", "sigma", "rbf", "weighting", "compression")
+    parts = []
+    for name in (n for n in shown if n in settings):
+        value = settings[name]
+        if isinstance(value, dict):
+            value = value.get("function", value.get("mode"))
+        parts.append(f"{name}={value}")
+    return " ".join(parts)

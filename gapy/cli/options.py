@@ -1,0 +1,38 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from gapy.errors import GapyError
+
+EnergyKey = Annotated[
+    str | None, typer.Option("--energy-key", help="Info key of energies, eV [REF_energy].")
+]
+ForcesKey = Annotated[
+    str | None, typer.Option("--forces-key", help="Array key of forces, eV/A [REF_forces].")
+]
+StressKey = Annotated[
+    str | None, typer.Option("--stress-key", help="Info key of stresses, eV/A^3 [REF_stress].")
+]
+VirialKey = Annotated[
+    str | None, typer.Option("--virial-key", help="Info key of virials, eV [REF_virial].")
+]
+Threads = Annotated[int, typer.Option(help="Threads; results do not depend on them.")]
+
+
+def label_keys(energy, forces, stress, virial):
+    """LabelKeys from what was given; None keeps a default."""
+    from gapy.structures import LabelKeys
+
+    given = {"energy": energy, "forces": forces, "stress": stress, "virial": virial}
+    return LabelKeys(**{name: key for name, key in given.items() if key is not None})
+
+
+def require_threads(threads: int) -> int:
+    """`threads`, or GapyError below 1."""
+    if threads < 1:
+        raise GapyError(f"threads: expected a number of at least 1, got {threads}")
+    return threads

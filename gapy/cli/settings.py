@@ -1,0 +1,173 @@
+"""Settings of `gapy fit`: defaults, a TOML file over them, flags over that."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import tomllib
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+
+from gapy.errors import GapyError
+
+POSITIVE = (
+    "r_cut",
+    "sigma",
+    "delta",
+    "sigma_energy",
+    "sigma_forces",
+    "sigma_stress",
+)
+LEAST = {"n_max": 1, "l_max": 0, "zeta": 1, "seed": 0, "threads": 1}
+TEXT = (
+    "output",
+    "selection",
+    "compression",
+    "energy_key",
+    "forces_key",
+    "stress_key",
+    "virial_key",
+)
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """All of `gapy fit`; the names are the flags and the keys of the TOML file.
+
+    r_cut, sigma: A; delta: eV; sigma_energy: eV/atom; sigma_forces: eV/A; sigma_stress: eV/A^3.
+    n_inducing: per species, one number or {symbol: number}. noise: {config_type: {"energy" |
+    "forces" | "stress": sigma}}.
+
+    Raises
+    ------
+    GapyError : a value of the wrong kind or range
+    """
+
+    train: tuple[str, ...] = ()
+    output: str | None = None
+    r_cut: float = 5.0
+    n_max: int = 8
+    l_max: int = 8
+    sigma: float = 0.5
+    compression: str = "off"
+    zeta: int = 4
+    n_inducing: int | dict = 1000
+    selection: str = "cholesky"
+    delta: float = 1.0
+    sigma_energy: float = 0.001
+    sigma_forces: float = 0.05
+    sigma_stress: float = 0.001
+    stress: bool = True
+    noise: dict = field(default_factory=dict)
+    e0: str | dict = "auto"
+    energy_key: str | None = None
+    forces_key: str | None = None
+    stress_key: str | None = None
+    virial_key: str | None = None
+    seed: int = 0
+    threads: int = 1
+
+    def __post_init__(self):
+        for name in POSITIVE:
+            value = getattr(self, name)
+            if not (_is_number(value) and math.isfinite(value) and value > 0):
+                raise GapyError(f"{_flag(name)}: expected a positive number, got {value!r}")
+        for name, least in LEAST.items():
+            if not (_is_whole(getattr(self, name)) and getattr(self, name) >= least):
+                raise GapyError(
+                    f"{_flag(name)}: expected a whole number of at least {least}, got "
+                    f"{getattr(self, name)!r}"
+                )
+        for name in TEXT:
+            if not isinstance(getattr(self, name), str | None):
+                raise GapyError(f"{_flag(name)}: expected text, got {getattr(self, name)!r}")
+        if not isinstance(self.stress, bool):
+            raise GapyError(f"{_flag('stress')}: expected true or false, got {self.stress!r}")
+        for name in self.train:
+            if not isinstance(name, str):
+                raise GapyError(f"train: expected names of files, got {name!r}")
+        counts = (
+            self.n_inducing.values() if isinstance(self.n_inducing, dict) else [self.n_inducing]
+        )
+        if not counts or not all(_is_whole(n) and n >= 1 for n in counts):
+            raise GapyError(
+                f"{_flag('n_inducing')}: expected a whole number of at least 1, or one for each "
+                f"species as in Al=500,As=300, got {self.n_inducing!r}"
+            )
+
+    def updated(self, given: dict) -> FitSettings:
+        """A copy with the values that are not None."""
+        return replace(self, **{name: value for name, value in given.items() if value is not None})
+
+
+def read_settings(path) -> FitSettings:
+    """Settings of a TOML file; keys as the flags, `-` or `_` alike, and [noise.CONFIG_TYPE] tables.
+
+    Raises
+    ------
+    GapyError : no such file, not TOML, an unknown key (the nearest known ones are named), or a bad
+        value
+    """
+    path = Path(path)
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise GapyError(f"{path}: expected a TOML file, got: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise GapyError(f"{path}: expected TOML, got: {error}; correct the line") from error
+    known = [f.name for f in fields(FitSettings)]
+    values = {}
+    for key, value in table.items():
+        name = key.replace("-", "_")
+        if name not in known:
+            raise GapyError(f"{path}: unknown key {key!r}; {_nearest(name, known)}")
+        if name in values:
+            raise GapyError(f"{path}: {key!r} is given twice; remove one")
+        values[name] = value
+    if "train" in values:
+        train = values["train"]
+        values["train"] = tuple(train) if isinstance(train, list) else (train,)
+    try:
+        return FitSettings(**values)
+    except GapyError as error:
+        raise GapyError(f"{path}: {error}") from error
+
+
+def parse_n_inducing(text: str | None) -> int | dict | None:
+    """A number, or {symbol: number} from "Al=500,As=300".
+
+    Raises
+    ------
+    GapyError : anything else
+    """
+    if text is None:
+        return None
+    try:
+        if "=" not in text:
+            return int(text)
+        pairs = (item.split("=") for item in text.split(","))
+        return {symbol.strip(): int(count) for symbol, count in pairs}
+    except ValueError:
+        raise GapyError(
+            f"--n-inducing: expected a whole number, or one for each species as in Al=500,As=300, "
+            f"got {text!r}"
+        ) from None
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    return f"known are {', '.join(known)}"
+
+
+def _flag(name: str) -> str:
+    return name.replace("_", "-")
+
+
+def _is_number(value) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_whole(value) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
