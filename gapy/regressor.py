@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 import time
 import warnings
@@ -28,11 +27,13 @@ from gapy.noise import Noise
 from gapy.potential import Potential
 from gapy.progress import track
 from gapy.structures import LabelKeys, LabelledStructure, check_structures, from_atoms
-from gapy.threads import blas_threads
+from gapy.threads import blas_threads, ordered_map
 
 CANDIDATE_BYTES = 400_000_000
 """Memory for candidates of one species; larger training sets are sampled uniformly."""
 N_CALIBRATION = 40
+CALIBRATION_BYTES = 100_000_000
+"""Structures for leave-one-out calibration, and the memory that their rows may take."""
 N_REFERENCES = 3
 
 
@@ -158,7 +159,9 @@ class SparseGPRegressor(BaseEstimator):
             self.n_structures_ = 0
             self._kept = []
             self._digest = b""
+        with blas_threads(1):
             self._absorb(structures, noise, rng)
+        with blas_threads(int(self.threads)):
             self._solve(noise)
         self.fit_seconds_ = time.perf_counter() - began
         return self
@@ -179,7 +182,9 @@ class SparseGPRegressor(BaseEstimator):
         with blas_threads(int(self.threads)):
             new = isolated_atom_energies(structures, self.e0 if self.e0 != "isolated" else "auto")
             self.e0_ = {**new, **self.e0_}
+        with blas_threads(1):
             self._absorb(structures, noise, rng)
+        with blas_threads(int(self.threads)):
             self._solve(noise)
         self.fit_seconds_ = time.perf_counter() - began
         return self
@@ -276,20 +281,37 @@ class SparseGPRegressor(BaseEstimator):
         )
 
     def _absorb(self, structures, noise, rng) -> None:
-        for s in track(structures, "rows", self.progress):
-            rows = self._rows(s)
+        """Add the labels of structures to the statistic, a few structures at a time in memory."""
+        self._sample_for_calibration(structures, rng)
+        kept = {id(s) for s in self._kept}
+        self._kept_rows = {}
+
+        def compute(s):
+            return self._rows(s, local=id(s) in kept)
+
+        rows_of = ordered_map(compute, structures, int(self.threads))
+        shown = track(zip(structures, rows_of), "rows", self.progress, total=len(structures))
+        for s, rows in shown:
+            if id(s) in kept:
+                self._kept_rows[id(s)] = rows
             for kind, k, y, weight in self._labels(s, rows, noise):
                 self.statistic_.add(kind, s.config_type, k, y, weight)
             # Chained, not kept as a hash object: those cannot be pickled.
             self._digest = hashlib.sha256(self._digest + _fingerprint(s)).digest()
+
+    def _sample_for_calibration(self, structures, rng) -> None:
+        """A uniform sample of all structures seen, within a memory budget for their rows."""
+        budget = CALIBRATION_BYTES // (8 * self.statistic_.n_columns)
+        for s in structures:
             self.n_structures_ += 1
-            # A uniform sample of structures stays for leave-one-out calibration.
             if len(self._kept) < N_CALIBRATION:
                 self._kept.append(s)
-            else:
-                slot = int(rng.integers(self.n_structures_))
-                if slot < N_CALIBRATION:
-                    self._kept[slot] = s
+                continue
+            slot = int(rng.integers(self.n_structures_))
+            if slot < N_CALIBRATION:
+                self._kept[slot] = s
+        used = np.cumsum([4 * len(s.atoms) + 7 for s in self._kept])
+        self._kept = [s for s, u in zip(self._kept, used) if u <= budget] or self._kept[:1]
 
     def _solve(self, noise) -> None:
         fitted = posterior.solve(self._terms, self._cholesky, self.statistic_, noise.sigma)
@@ -308,7 +330,7 @@ class SparseGPRegressor(BaseEstimator):
     def _force_scale(self, fitted, noise) -> float:
         errors, stds = [], []
         for s in track(self._kept, "calibration", self.progress):
-            rows = self._rows(s, local=True)
+            rows = self._kept_rows.pop(id(s), None) or self._rows(s, local=True)
             parts = list(self._labels(s, rows, noise))
             sigma = np.concatenate(
                 [np.full(len(y), noise.sigma(kind, s.config_type) / w) for kind, _, y, w in parts]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 from threadpoolctl import ThreadpoolController
@@ -18,3 +20,22 @@ def _controller() -> ThreadpoolController:
 def blas_threads(n: int):
     """Context in which numpy's and scipy's BLAS use `n` threads."""
     return _controller().limit(limits=n, user_api="blas")
+
+
+def ordered_map(function, items, threads: int):
+    """Results of function(item) in order, computed by `threads` workers a little ahead.
+
+    Only a few results are alive at once, so memory does not grow with the number of items, and
+    the order of what follows does not depend on the number of threads.
+    """
+    if threads == 1:
+        yield from map(function, items)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        waiting: deque = deque()
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > 2 * threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

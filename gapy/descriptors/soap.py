@@ -92,9 +92,9 @@ class CompiledSOAP:
             )
         if soap._rbf == "polynomial" and soap._l_max > 9:
             raise GapyError(
-                f"soap: expected l_max <= 9 with rbf='polynomial', got {soap._l_max}; dscribe "
-                "drops the harmonics |m| >= 10 of that basis, which breaks rotational invariance; use "
-                "rbf='gto' or a smaller l_max"
+                f"soap: expected l_max <= 9 with rbf='polynomial', got {soap._l_max}; "
+                "dscribe drops the harmonics |m| >= 10 of that basis, which breaks rotational "
+                "invariance; use rbf='gto' or a smaller l_max"
             )
         self.soap = soap
         self.species = tuple(int(z) for z in soap._atomic_numbers)
@@ -310,7 +310,8 @@ def _index_maps(mode: str, n_slots: int, n: int, n_pad: int, l_max: int) -> list
 
 def _atom_indices(centers, n: int) -> np.ndarray:
     index = np.asarray(centers)
-    if index.ndim != 1 or not np.issubdtype(index.dtype, np.integer) or (index >= n).any():
+    whole = np.issubdtype(index.dtype, np.integer)
+    if index.ndim != 1 or not whole or (index >= n).any() or (index < -n).any():
         raise GapyError(
             f"centers: expected indices of the {n} atoms, got {centers!r}; "
             "free positions are not supported here"

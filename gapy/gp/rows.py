@@ -23,7 +23,7 @@ from gapy._jit.covariance import (
 )
 from gapy.gp.terms import blocks
 
-CHUNK_BYTES = 24_000_000
+CHUNK_BYTES = 8_000_000
 """Bytes of one chunk's derivatives and their products: large enough for the matrix product to
 run at full speed, small enough to stay near the cache and to bound memory."""
 
@@ -84,6 +84,7 @@ def structure_rows(
     out_forces = np.zeros((n, 3, m)) if forces else None
     out_stress = np.zeros((6, m)) if stress else None
     envs = environments or [term.descriptor.environments(atoms) for term in terms]
+    products = _Scratch()
     for b in table:
         descriptor, env = terms[b.term].descriptor, envs[b.term]
         if not (forces or stress):
@@ -99,7 +100,8 @@ def structure_rows(
                 out_local[block.atom_i, b.columns] = k_is
             if forces:
                 pairs = len(block.j_p)
-                t = block.dx_pcd.reshape(3 * pairs, b.x_sd.shape[1]) @ b.x_sd.T
+                dx = block.dx_pcd.reshape(3 * pairs, b.x_sd.shape[1])
+                t = np.matmul(dx, b.x_sd.T, out=products.take(3 * pairs, b))
                 scatter_force_rows(
                     block.atom_i, block.first_i, block.j_p, slope_is,
                     t.reshape(pairs, 3, len(b.x_sd)), out_forces[:, :, b.columns],
@@ -111,6 +113,20 @@ def structure_rows(
     if stress:
         out_stress /= atoms.get_volume()
     return Rows(out_energy, out_local, out_forces.reshape(3 * n, m) if forces else None, out_stress)
+
+
+class _Scratch:
+    """One buffer for the products of all chunks: a new one each time costs page faults."""
+
+    def __init__(self):
+        self._buffer = np.empty(0)
+
+    def take(self, n_rows: int, block) -> np.ndarray:
+        """A (n_rows, M_block) array whose content is undefined."""
+        width = block.stop - block.start
+        if len(self._buffer) < n_rows * width:
+            self._buffer = np.empty(n_rows * width)
+        return self._buffer[: n_rows * width].reshape(n_rows, width)
 
 
 def _values_only(descriptor, env, b, out_energy, out_local) -> None:
