@@ -20,12 +20,11 @@ def write_whole(path, data: bytes) -> Path:
     GapyError : the disk is full, the directory is missing or not writable, path is a directory
     """
     path = Path(path)
-    target = Path(os.path.realpath(path))  # a link stays a link
     try:
-        if target.exists() and not target.is_file() and not target.is_dir():
-            target.write_bytes(data)
+        if _is_device(path):
+            path.write_bytes(data)
         else:
-            _replace(target, data)
+            _replace(Path(os.path.realpath(path)), data)  # a link stays a link
     except OSError as error:
         raise _refused(path, error) from error
     return path
@@ -37,12 +36,16 @@ def require_writable(path) -> None:
     try:
         if target.is_dir():
             raise IsADirectoryError(None, "it is a directory")
-        if target.exists() and not target.is_file():
+        if _is_device(Path(path)):
             return
         with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}."):
             pass
     except OSError as error:
         raise _refused(Path(path), error) from error
+
+
+def _is_device(path: Path) -> bool:
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def _replace(target: Path, data: bytes) -> None:

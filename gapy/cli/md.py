@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import Annotated
 
@@ -91,10 +92,14 @@ def md(
         print(f"the frame is in {result.frame_path}: compute it and add it to the training set")
     print(
         f"{result.n_steps} steps, mean temperature {result.mean_temperature:.1f} K, largest force "
-        f"sigma {result.max_force_std:.4f} eV/A, {1e3 * result.wall_time_per_step:.2f} ms per step"
+        f"sigma {result.max_force_std:.4f} eV/A{_pace(result.wall_time_per_step)}"
     )
     print(f"log {result.log_path}, trajectory {result.trajectory_path}")
     return 0
+
+
+def _pace(seconds: float) -> str:
+    return "" if math.isnan(seconds) else f", {1e3 * seconds:.2f} ms per step"
 
 
 class _Lines:
@@ -124,6 +129,7 @@ def _start(start: str, supercell: str | None, potential):
     atoms = frames[0]
     if len(frames) > 1:
         raise GapyError(f"start: expected one frame, {start} selects {len(frames)}; name one, @0")
+    potential.check_species(atoms.numbers)
     check_structures(
         [
             LabelledStructure(
@@ -138,8 +144,7 @@ def _start(start: str, supercell: str | None, potential):
                 source=start,
                 index=0,
             )
-        ],
-        species=potential.species,
+        ]
     )
     return atoms if supercell is None else atoms.repeat(_repeats(supercell))
 
