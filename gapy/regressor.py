@@ -152,7 +152,8 @@ class SparseGPRegressor(BaseEstimator):
             self._check_periodicity(descriptor, structures)
             warn_if_rough(descriptor)
         rng = np.random.default_rng(self.seed)
-        with blas_threads(int(self.threads)):
+        # BLAS with one thread keeps the order of its sums: the same fit for any `threads`.
+        with blas_threads(1):
             self.e0_ = isolated_atom_energies(structures, self.e0)
             self._terms = tuple(self._choose(d, structures, rng) for d in descriptors)
             self._cholesky = cholesky_factors(self._terms)
@@ -160,9 +161,7 @@ class SparseGPRegressor(BaseEstimator):
             self.n_structures_ = 0
             self._kept = []
             self._digest = b""
-        with blas_threads(1):
             self._absorb(structures, noise, rng)
-        with blas_threads(int(self.threads)):
             self._solve(noise)
         self.fit_seconds_ = time.perf_counter() - began
         return self
@@ -180,12 +179,10 @@ class SparseGPRegressor(BaseEstimator):
             self.potential_.check_species(s.atoms.numbers)
         noise = self._noise()
         rng = np.random.default_rng([self.seed, self.n_structures_])
-        with blas_threads(int(self.threads)):
+        with blas_threads(1):
             new = isolated_atom_energies(structures, self.e0 if self.e0 != "isolated" else "auto")
             self.e0_ = {**new, **self.e0_}
-        with blas_threads(1):
             self._absorb(structures, noise, rng)
-        with blas_threads(int(self.threads)):
             self._solve(noise)
         self.fit_seconds_ = time.perf_counter() - began
         return self
@@ -226,11 +223,19 @@ class SparseGPRegressor(BaseEstimator):
         pools = [
             selection.Reservoir(capacity, descriptor.n_features, rng) for _ in descriptor.species
         ]
-        for s in track(structures, "descriptors", self.progress):
+
+        def values(s):
             env = descriptor.environments(s.atoms)
-            for slot, pool in enumerate(pools):
-                for begin, end in env.blocks(slot, 256):
-                    pool.add(normalised(descriptor.values(env, begin, end)))
+            return [
+                [normalised(descriptor.values(env, b, e)) for b, e in env.blocks(slot, 256)]
+                for slot in range(len(pools))
+            ]
+
+        computed = ordered_map(values, structures, int(self.threads))
+        for parts in track(computed, "descriptors", self.progress, total=len(structures)):
+            for pool, rows in zip(pools, parts):
+                for x_id in rows:
+                    pool.add(x_id)
         inducing = []
         for z, pool in zip(descriptor.species, pools):
             rows = pool.rows()
