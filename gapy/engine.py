@@ -11,8 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg.blas import dtrmm
 
-from gapy._jit.covariance import energy_and_weights, normalise, powers
+from gapy._jit.covariance import energy_and_weights, kernel, normalise
 from gapy.threads import blas_threads
 
 BLOCK = 64
@@ -23,8 +24,8 @@ BLOCK = 64
 class Fitted:
     """What the engine needs of one (term, species) block.
 
-    x_sd (M, D) normalised inducing points, alpha_s (M,), and for the variance `spread_sr` with
-    var_i = delta^2 - |spread^T k_i|^2 (None: no variances).
+    x_sd (M, D) normalised inducing points, alpha_s (M,), and for the variance the upper
+    triangular `spread_rs` with var_i = delta^2 - |spread k_i|^2 (None: no variances).
     """
 
     descriptor: object
@@ -33,7 +34,7 @@ class Fitted:
     delta: float
     x_sd: np.ndarray
     alpha_s: np.ndarray
-    spread_sr: np.ndarray | None
+    spread_rs: np.ndarray | None
 
 
 def evaluate(fitted, envs, n_atoms: int, *, variance: bool, threads: int = 1):
@@ -92,11 +93,12 @@ def _evaluate_block(f: Fitted, begin, end, env, gradients, energies, variances) 
     t_is = x_id @ f.x_sd.T
     atoms = env.atom_i[begin:end]
     if variances is not None:
-        k_is, slope = np.empty_like(t_is), t_is.copy()
-        powers(slope, f.zeta, k_is)
-        explained = k_is @ f.spread_sr
+        k_is = np.empty_like(t_is)
+        kernel(t_is, f.zeta, k_is)
+        # A triangular factor halves the product; k_is.T is Fortran-ordered and overwritten.
+        explained_ri = dtrmm(1.0, f.spread_rs, k_is.T, overwrite_b=1)
         variances[atoms] += nonnegative(
-            f.delta**2 - np.einsum("ir,ir->i", explained, explained), f.delta**2
+            f.delta**2 - np.einsum("ri,ri->i", explained_ri, explained_ri), f.delta**2
         )
     eps_i = np.empty(end - begin)
     energy_and_weights(t_is, f.alpha_s, f.zeta, eps_i)

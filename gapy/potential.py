@@ -87,21 +87,28 @@ class Potential:
 
     @cached_property
     def _fitted(self) -> tuple[engine.Fitted, ...]:
-        out = []
         posterior = self.posterior
-        for b, lower in zip(posterior.blocks, posterior.cholesky):
-            out.append(
-                engine.Fitted(
-                    descriptor=self.terms[b.term].descriptor,
-                    slot=b.slot,
-                    zeta=b.zeta,
-                    delta=b.delta,
-                    x_sd=np.ascontiguousarray(b.x_sd),
-                    alpha_s=np.ascontiguousarray(posterior.alpha[b.columns]),
-                    spread_sr=_variance_factor(posterior.r_factor, b, lower),
-                )
+        return tuple(
+            engine.Fitted(
+                descriptor=self.terms[b.term].descriptor,
+                slot=b.slot,
+                zeta=b.zeta,
+                delta=b.delta,
+                x_sd=np.ascontiguousarray(b.x_sd),
+                alpha_s=np.ascontiguousarray(posterior.alpha[b.columns]),
+                spread_rs=None,
             )
-        return tuple(out)
+            for b in posterior.blocks
+        )
+
+    @cached_property
+    def _fitted_with_variance(self) -> tuple[engine.Fitted, ...]:
+        # Made when first asked for: it takes O(M^3), which a plain force call need not wait for.
+        posterior = self.posterior
+        return tuple(
+            replace(f, spread_rs=_variance_factor(posterior.r_factor, b, lower))
+            for f, b, lower in zip(self._fitted, posterior.blocks, posterior.cholesky)
+        )
 
     def check_species(self, numbers) -> None:
         """Raise SpeciesError if a species is unknown to the potential."""
@@ -142,7 +149,11 @@ class Potential:
         self.check_periodicity(atoms)
         envs = self.environments(atoms, neighbours)
         energies, forces, virial, variances = engine.evaluate(
-            self._fitted, envs, len(atoms), variance=local_std, threads=threads
+            self._fitted_with_variance if local_std else self._fitted,
+            envs,
+            len(atoms),
+            variance=local_std,
+            threads=threads,
         )
         energies += self._e0(atoms.numbers)
         std = np.sqrt(variances) if variances is not None else None
@@ -246,7 +257,7 @@ def load(path) -> Potential:
 
 
 def _variance_factor(r_factor, block, lower) -> np.ndarray:
-    """C with var = delta^2 - |C^T k|^2: C C^T = L^-T D (1 - P^-1) D L^-1 of one block."""
+    """Upper triangular T with var = delta^2 - |T k|^2: T^T T = L^-T D (1 - P^-1) D L^-1."""
     m = len(r_factor)
     unit = np.zeros((m, block.stop - block.start))
     unit[np.arange(block.start, block.stop), np.arange(block.stop - block.start)] = 1.0
@@ -256,9 +267,8 @@ def _variance_factor(r_factor, block, lower) -> np.ndarray:
     s, u = scipy.linalg.eigh(reduction)
     # 1 - P^-1 is positive semidefinite; what is below zero is rounding.
     scaled = u * np.sqrt(np.maximum(s, 0.0))
-    return np.ascontiguousarray(
-        block.delta * scipy.linalg.solve_triangular(lower, scaled, lower=True, trans="T")
-    )
+    factor = scipy.linalg.solve_triangular(lower, scaled, lower=True, trans="T")
+    return np.asfortranarray(block.delta * scipy.linalg.qr(factor.T, mode="r")[0])
 
 
 def _has_volume(atoms) -> bool:

@@ -48,6 +48,13 @@ def _raise(start_s, t_s, exponent, out_s):
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
+def kernel(t_is, zeta, k_is):
+    """k = t^zeta into k_is."""
+    for i in range(t_is.shape[0]):
+        _raise(t_is[i], t_is[i], zeta - 1, k_is[i])
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
 def powers(t_is, zeta, k_is):
     """k = t^zeta into k_is and zeta t^(zeta-1) into t_is."""
     one = np.ones(t_is.shape[1])
