@@ -13,6 +13,7 @@ from gapy.files import write_whole
 # Okabe and Ito's colours, distinct also to the colour-blind.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#666666")
 INK, FAINT, ALARM = "#222222", "#BBBBBB", "#C00000"
+MARKERS = ("o", "^", "s", "D")
 N_SCATTER = 20_000
 """Points of a cloud that are drawn, the same ones each time; more only blacken it."""
 SYMMETRY = 1e-6
@@ -38,18 +39,21 @@ def parity(report, path=None):
     s, total = report.samples, report.total
     panels = []
     if len(s.energy):
-        label = f"energy less free atoms (eV/atom)\nRMSE {1e3 * total.energy_rmse:.2f} meV/atom"
-        panels.append((label, s.energy, s.energy_predicted, s.energy_group))
+        title = f"energies: RMSE {1e3 * total.energy_rmse:.2f} meV/atom"
+        label = "energy less free atoms (eV/atom)"
+        panels.append((title, label, s.energy, s.energy_predicted, s.energy_group))
     if len(s.forces):
         group = np.repeat(s.forces_group, 3)
-        label = f"force components (eV/Å)\nRMSE {total.forces_rmse:.3f} eV/Å"
-        panels.append((label, s.forces.ravel(), s.forces_predicted.ravel(), group))
+        title = f"forces: RMSE {total.forces_rmse:.3f} eV/Å"
+        label = "force component (eV/Å)"
+        forces = (s.forces.ravel(), s.forces_predicted.ravel())
+        panels.append((title, label, *forces, group))
     if not panels:
         raise GapyError("parity: expected energies or forces, got neither; label the structures")
     figure = _figure(4.6 * len(panels) + 1.4, 4.6)
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     names = sorted(report.by_config_type)
-    for ax, (title, label, predicted, group) in zip(axes, panels):
+    for ax, (title, quantity, label, predicted, group) in zip(axes, panels):
         span = [min(label.min(), predicted.min()), max(label.max(), predicted.max())]
         margin = 0.04 * (span[1] - span[0]) or 1.0
         span = [span[0] - margin, span[1] + margin]
@@ -61,12 +65,14 @@ def parity(report, path=None):
                 predicted[take],
                 s=12 if len(label) < 2000 else 5,
                 color=COLOURS[k % len(COLOURS)],
+                marker=MARKERS[k // len(COLOURS) % len(MARKERS)],
                 alpha=0.7 if len(label) < 2000 else 0.4,
                 linewidths=0,
                 rasterized=True,
                 label=name,
             )
-        ax.set(xlim=span, ylim=span, xlabel="reference", ylabel="predicted", aspect="equal")
+        ax.set(xlim=span, ylim=span, aspect="equal")
+        ax.set(xlabel=f"reference {quantity}", ylabel=f"predicted {quantity}")
         ax.set_title(title, fontsize=10)
     _legend(figure, axes[0], len(names))
     return _saved(figure, path)

@@ -16,7 +16,7 @@ from gapy.cli.options import (
     label_keys,
     require_threads,
 )
-from gapy.cli.text import error_bars, errors_table, groups_table
+from gapy.tables import error_bars, errors_table, groups_table
 
 
 def evaluate(

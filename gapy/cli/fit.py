@@ -9,8 +9,8 @@ import typer
 
 from gapy.cli.options import EnergyKey, ForcesKey, StressKey, VirialKey, label_keys
 from gapy.cli.settings import FitSettings, parse_n_inducing, read_settings
-from gapy.cli.text import errors_table, facts
 from gapy.errors import GapyError
+from gapy.tables import errors_table, facts
 
 Number = float | None
 Whole = int | None

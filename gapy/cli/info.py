@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gapy.cli.text import facts
+from gapy.tables import facts
 
 
 def info(

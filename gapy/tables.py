@@ -1,4 +1,4 @@
-"""Plain text on standard output: aligned columns and numbers."""
+"""Plain text for terminals: aligned columns, facts, tables of errors."""
 
 from __future__ import annotations
 
