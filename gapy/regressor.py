@@ -338,6 +338,8 @@ class SparseGPRegressor(BaseEstimator):
         for s in track(self._kept, "calibration", self.progress):
             rows = self._kept_rows.pop(id(s), None) or self._rows(s, local=True)
             parts = list(self._labels(s, rows, noise))
+            if not parts:
+                continue
             sigma = np.concatenate(
                 [np.full(len(y), noise.sigma(kind, s.config_type) / w) for kind, _, y, w in parts]
             )
@@ -350,12 +352,11 @@ class SparseGPRegressor(BaseEstimator):
                 rows.local,
                 prior,
             )
-            stds.append(out.local_std)
+            stds.append((out.local_std, s.forces is not None))
             if s.forces is not None:
                 start = 0 if s.energy is None else 1
                 errors.append(out.residual[start : start + s.forces.size].reshape(-1, 3))
-        if errors and len(errors) != len(stds):
-            stds = [d for d, s in zip(stds, self._kept) if s.forces is not None]
+        stds = [std for std, with_forces in stds if with_forces or not errors]
         return calibration.force_scale(errors, stds, noise.forces)
 
     def _metadata(self, fitted) -> dict:
