@@ -3,6 +3,7 @@
 import numpy as np
 from ase import Atoms
 from ase.geometry import complete_cell
+from ase.neighborlist import neighbor_list
 from hypothesis import strategies as st
 
 VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
@@ -143,4 +144,42 @@ def morse_labels(atoms, cutoff=4.0, noise=0.0, rng=None):
     if atoms.pbc.any():
         stress = 0.5 * (virial + virial.T) / atoms.get_volume()
         atoms.info["REF_stress"] = np.array([stress[k] for k in VOIGT])
+    return atoms
+
+
+def stillinger_weber(atoms):
+    """Label periodic silicon in place with the Stillinger-Weber potential.
+
+    Source: Stillinger and Weber, Phys. Rev. B 31, 5262 (1985).
+    """
+    sigma, epsilon, a, lam, gam = 2.0951, 2.1683, 1.8, 21.0, 1.2
+    big_a, big_b = 7.049556277, 0.6022245584
+    i, j, d, vec = neighbor_list("ijdD", atoms, a * sigma * (1 - 1e-9))
+    x = d / sigma
+    tail = np.exp(1 / (x - a))
+    v2 = big_a * epsilon * (big_b * x**-4 - 1) * tail
+    dv2 = big_a * epsilon * tail * (-4 * big_b * x**-5 - (big_b * x**-4 - 1) / (x - a) ** 2)
+    g = 0.5 * (dv2 / (sigma * d))[:, None] * vec  # gradient with respect to each pair vector
+    energy = 0.5 * v2.sum()
+    h = np.exp(gam / (x - a))
+    dh = -h * gam / (x - a) ** 2 / (sigma * d)
+    for centre in range(len(atoms)):
+        p = np.flatnonzero(i == centre)
+        s, t = np.triu_indices(len(p), 1)
+        p, q = p[s], p[t]
+        cos = np.einsum("pc,pc->p", vec[p], vec[q]) / (d[p] * d[q])
+        angular = lam * epsilon * (cos + 1 / 3)
+        energy += (angular * (cos + 1 / 3) * h[p] * h[q]).sum()
+        slope = 2 * angular * h[p] * h[q]
+        for one, two in ((p, q), (q, p)):
+            dcos = vec[two] / (d[one] * d[two])[:, None] - (cos / d[one] ** 2)[:, None] * vec[one]
+            radial = (angular * (cos + 1 / 3) * dh[one] * h[two])[:, None] * vec[one]
+            np.add.at(g, one, slope[:, None] * dcos + radial)
+    forces = np.zeros((len(atoms), 3))
+    np.add.at(forces, j, -g)
+    np.add.at(forces, i, g)
+    virial = np.einsum("pa,pb->ab", g, vec)
+    stress = 0.5 * (virial + virial.T) / atoms.get_volume()
+    atoms.info["REF_energy"], atoms.arrays["REF_forces"] = float(energy), forces
+    atoms.info["REF_stress"] = np.array([stress[k] for k in VOIGT])
     return atoms
