@@ -15,8 +15,8 @@ from dft import single_point
 from settings import SETTINGS
 from shapes import scaled, strained
 
-CUTOFFS = {"si": (16, 20, 24, 28, 32, 40), "alas": (16, 18, 22, 26, 32, 40)}  # Ry
-SPACINGS = {"si": (0.5, 0.38, 0.31, 0.26, 0.2), "alas": (0.6, 0.45, 0.38, 0.3, 0.24)}  # 1/A
+CUTOFFS = {"si": (16, 20, 24, 30, 38), "alas": (16, 18, 22, 28, 36)}  # Ry
+SPACINGS = {"si": (0.5, 0.38, 0.31, 0.23), "alas": (0.6, 0.46, 0.38, 0.28)}  # 1/A
 SHEAR = np.array([[0.01, 0.02, 0.0], [0.02, -0.01, 0.01], [0.0, 0.01, 0.02]])
 GPA = 160.21766  # 1 eV/A^3 in GPa
 
