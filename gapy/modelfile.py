@@ -161,7 +161,13 @@ def _arrays(archive, digests: dict[str, str], path: Path) -> dict[str, np.ndarra
         data = archive.read(_member(name))
         if _digest(data) != digest:
             raise _altered(path, _member(name))
-        arrays[name] = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+        try:
+            arrays[name] = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+        except ValueError as error:
+            raise ModelFileError(
+                f"{path}: {_member(name)} expected an array of numbers, got: {error}; name a file "
+                "written by Potential.save or gapy fit"
+            ) from error
     return arrays
 
 

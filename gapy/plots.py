@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 from collections.abc import Sequence
 
@@ -14,6 +15,14 @@ from gapy.files import write_whole
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#666666")
 INK, FAINT, ALARM = "#222222", "#BBBBBB", "#C00000"
 MARKERS = ("o", "^", "s", "D")
+LOG_COLUMNS = (
+    "time_fs",
+    "temperature_K",
+    "target_temperature_K",
+    "potential_energy_eV",
+    "max_force_std_eV_per_A",
+    "mean_force_std_eV_per_A",
+)
 N_SCATTER = 20_000
 """Points of a cloud that are drawn, the same ones each time; more only blacken it."""
 SYMMETRY = 1e-6
@@ -238,11 +247,12 @@ def _plain_log_ticks(axis) -> None:
     axis.set_minor_locator(NullLocator())
 
 
-def _read_log(log) -> np.ndarray:
+def _read_log(log) -> dict[str, np.ndarray]:
     try:
-        run = np.atleast_1d(np.genfromtxt(log, delimiter=",", names=True))
-        if not len(run) or "time_fs" not in (run.dtype.names or ()):
-            raise ValueError("no rows of an MD log")
-    except (OSError, ValueError) as error:
-        raise GapyError(f"{log}: expected the md.csv of a run, got: {error}") from error
-    return run
+        with open(log, newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        if not rows:
+            raise ValueError("no rows")
+        return {name: np.array([float(row[name]) for row in rows]) for name in LOG_COLUMNS}
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise GapyError(f"{log}: expected the md.csv of a run, got: {error!r}") from error

@@ -1,8 +1,9 @@
 """The command line: `gapy fit | evaluate | md | info | demo`.
 
-Exit codes: 0 success (an MD run stopped by its own uncertainty is one), 1 an MD run that exploded,
-2 bad usage or bad input, with one line on standard error, 130 interrupted. Whatever takes long to
-import is imported inside the commands, so that `gapy --help` is immediate.
+Exit codes: 0 success (an MD run stopped by its own uncertainty is one), 1 an MD run that exploded
+or a reader of the output that left, 2 bad usage or bad input, with one line on standard error,
+130 interrupted. Whatever takes long to import is imported inside the commands, so that
+`gapy --help` is immediate.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from gapy.cli.info import info
 from gapy.cli.md import md
 from gapy.errors import GapyError
 
-BAD_INPUT, INTERRUPTED = 2, 130
+READER_LEFT, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
 app = typer.Typer(
     add_completion=False,
@@ -31,6 +32,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+# Commands say themselves how a run ended; without a handler logging would say it again.
+logging.getLogger("gapy.md").addHandler(logging.NullHandler())
 for command in (fit, evaluate, md, info, demo):
     app.command()(command)
 
@@ -57,21 +60,20 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command line and return its exit code."""
-    # Commands say themselves how a run ended; without a handler logging would say it again.
-    logging.getLogger("gapy.md").addHandler(logging.NullHandler())
     with warnings.catch_warnings():
         warnings.simplefilter("default", UserWarning)
         warnings.showwarning = _show_warning
         try:
-            code = app(arguments or ["--help"], standalone_mode=False, prog_name="gapy")
+            code = app(arguments or ["--help"], standalone_mode=False, prog_name="gapy") or 0
             sys.stdout.flush()
-            return code or 0
+            # Some versions of typer turn an interrupt into this code, others let it through.
+            return code if code != INTERRUPTED else _fail("interrupted", INTERRUPTED)
         except (KeyboardInterrupt, typer.Abort):
             return _fail("interrupted", INTERRUPTED)
         except BrokenPipeError:
             # The reader (head, less) has left; nothing more may be written at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0
+            return READER_LEFT
         except (GapyError, OSError) as error:
             return _fail(str(error), BAD_INPUT)
         except MemoryError as error:

@@ -47,17 +47,18 @@ def evaluate(
     potential = load(model)
     structures = read_structures(test, label_keys(energy_key, forces_key, stress_key, virial_key))
     report = gapy.evaluation.evaluate(potential, structures, threads=threads)
+    # Files first: printing ends early when the reader of a pipe leaves.
+    if json_path is not None:
+        text = json.dumps(report.to_dict(), indent=2, allow_nan=False) + "\n"
+        write_whole(json_path, text.encode())
+    if plots is not None:
+        _plot(report, plots)
     total = report.total
     print(f"{total.n_structures} structures, {total.n_atoms} atoms, {report.seconds:.2f} s")
     print(errors_table(total))
     print(error_bars(report))
     if len(report.by_config_type) > 1:
         print(groups_table(report.by_config_type))
-    if json_path is not None:
-        text = json.dumps(report.to_dict(), indent=2, allow_nan=False) + "\n"
-        write_whole(json_path, text.encode())
-    if plots is not None:
-        _plot(report, plots)
 
 
 def _plot(report, directory: str) -> None:

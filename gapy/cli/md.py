@@ -12,7 +12,7 @@ from gapy.cli.options import Threads, require_threads
 from gapy.errors import GapyError
 
 N_LINES = 20
-EXPLODED, INTERRUPTED = 1, 130
+EXPLODED = 1
 
 
 def md(
@@ -82,8 +82,8 @@ def md(
             callback=_Lines(steps),
         )
     except KeyboardInterrupt:
-        print(f"gapy: interrupted; continue with --restart -o {output}", file=sys.stderr)
-        return INTERRUPTED
+        print(f"stopped by hand; continue with the same command and --restart (-o {output})")
+        raise
     if result.status == "exploded":
         print(f"gapy: error: {result.reason}; see {result.frame_path}", file=sys.stderr)
         return EXPLODED

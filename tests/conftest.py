@@ -1,0 +1,98 @@
+"""Small labelled structures, a model fitted to them, and the command line as a function."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk
+from ase.calculators.emt import EMT
+from ase.io import write
+
+import gapy
+from gapy.cli import run
+from gapy.descriptors import smooth_soap
+
+
+def labelled_frames(n_frames: int, seed: int) -> list[Atoms]:
+    """Strained and rattled Cu, Al and CuAl cells of 4 atoms with EMT labels."""
+    rng = np.random.default_rng(seed)
+    frames = []
+    for k in range(n_frames):
+        atoms = bulk("Cu", a=3.8, cubic=True)
+        atoms.symbols = (["Cu"] * 4, ["Al"] * 4, ["Cu", "Cu", "Al", "Al"])[k % 3]
+        atoms.set_cell(atoms.cell * (1 + 0.03 * rng.normal(size=3)), scale_atoms=True)
+        atoms.rattle(0.12, rng=rng)
+        atoms.calc = EMT()
+        atoms.info["REF_energy"] = atoms.get_potential_energy()
+        atoms.info["REF_stress"] = atoms.get_stress()
+        atoms.info["config_type"] = ("pure", "pure", "alloy")[k % 3]
+        atoms.arrays["REF_forces"] = atoms.get_forces()
+        atoms.calc = None
+        frames.append(atoms)
+    return frames
+
+
+@pytest.fixture(scope="session")
+def train_frames():
+    return labelled_frames(18, seed=1)
+
+
+@pytest.fixture(scope="session")
+def test_frames():
+    return labelled_frames(9, seed=2)
+
+
+@pytest.fixture(scope="session")
+def potential(train_frames):
+    """A potential for Cu and Al with 25 inducing points per species."""
+    soap = smooth_soap(["Al", "Cu"], r_cut=4.0, n_max=3, l_max=2)
+    return gapy.SparseGPRegressor(soap, n_inducing=25).fit(train_frames).potential_
+
+
+@pytest.fixture(scope="session")
+def model_file(potential, tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "cual.gapy"
+    potential.save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def train_xyz(train_frames, tmp_path_factory):
+    path = tmp_path_factory.mktemp("train") / "train.xyz"
+    write(path, train_frames, format="extxyz")
+    return path
+
+
+@pytest.fixture(scope="session")
+def test_xyz(test_frames, tmp_path_factory):
+    path = tmp_path_factory.mktemp("test") / "test.xyz"
+    write(path, test_frames, format="extxyz")
+    return path
+
+
+@dataclass(frozen=True)
+class CommandResult:
+    code: int
+    out: str
+    err: str
+
+    def error_line(self) -> str:
+        """The one line that bad input gives; asserts that there is no other."""
+        assert self.code == 2
+        assert self.err.endswith("\n") and self.err.count("\n") == 1, self.err
+        assert self.err.startswith("gapy: error: ")
+        return self.err
+
+
+@pytest.fixture
+def cli(capsys):
+    """Run a command line in this process."""
+
+    def call(*arguments) -> CommandResult:
+        capsys.readouterr()
+        code = run([str(a) for a in arguments])
+        captured = capsys.readouterr()
+        return CommandResult(code, captured.out, captured.err)
+
+    return call
