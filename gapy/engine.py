@@ -24,8 +24,10 @@ BLOCK = 64
 class Fitted:
     """What the engine needs of one (term, species) block.
 
-    x_sd (M, D) normalised inducing points, alpha_s (M,), and for the variance the upper
-    triangular `spread_rs` with var_i = delta^2 - |spread k_i|^2 (None: no variances).
+    x_sd (M, D) normalised inducing points, alpha_s (M,). For the variance, `spread_rs` (R, M)
+    with var_i = sum delta^2 - |sum spread k_i|^2, the sums over the terms that describe the
+    species; None: no variances. With one term it is upper triangular; with several, `n_terms` > 1,
+    the terms' errors are correlated and R counts the inducing points of all of them.
     """
 
     descriptor: object
@@ -34,7 +36,8 @@ class Fitted:
     delta: float
     x_sd: np.ndarray
     alpha_s: np.ndarray
-    spread_rs: np.ndarray | None
+    spread_rs: np.ndarray | None = None
+    n_terms: int = 1
 
 
 def evaluate(fitted, envs, n_atoms: int, *, variance: bool, threads: int = 1):
@@ -54,7 +57,7 @@ def evaluate(fitted, envs, n_atoms: int, *, variance: bool, threads: int = 1):
     energies = np.zeros(n_atoms)
     forces = np.zeros((n_atoms, 3))
     virial = np.zeros((3, 3))
-    variances = np.zeros(n_atoms) if variance else None
+    spread = _Spread(fitted, n_atoms) if variance else None
     with blas_threads(1):
         for group in _by_descriptor(fitted):
             descriptor = group[0].descriptor
@@ -63,7 +66,7 @@ def evaluate(fitted, envs, n_atoms: int, *, variance: bool, threads: int = 1):
             jobs = [(f, b, e) for f in group for b, e in env.blocks(f.slot, BLOCK)]
 
             def run(job, env=env, gradients=gradients):
-                _evaluate_block(*job, env, gradients, energies, variances)
+                _evaluate_block(*job, env, gradients, energies, spread)
 
             if threads > 1 and len(jobs) > 1:
                 with ThreadPoolExecutor(threads) as pool:
@@ -72,7 +75,7 @@ def evaluate(fitted, envs, n_atoms: int, *, variance: bool, threads: int = 1):
                 for job in jobs:
                     run(job)
             descriptor.collect(env, gradients, forces, virial)
-    return energies, forces, virial, variances
+    return energies, forces, virial, spread.variances() if variance else None
 
 
 def _by_descriptor(fitted):
@@ -86,20 +89,14 @@ def _by_descriptor(fitted):
     return groups.values()
 
 
-def _evaluate_block(f: Fitted, begin, end, env, gradients, energies, variances) -> None:
+def _evaluate_block(f: Fitted, begin, end, env, gradients, energies, spread) -> None:
     state, x_id = f.descriptor.forward(env, begin, end)
     inv_norm_i = np.empty(end - begin)
     normalise(x_id, inv_norm_i)
     t_is = x_id @ f.x_sd.T
     atoms = env.atom_i[begin:end]
-    if variances is not None:
-        k_is = np.empty_like(t_is)
-        kernel(t_is, f.zeta, k_is)
-        # A triangular factor halves the product; k_is.T is Fortran-ordered and overwritten.
-        explained_ri = dtrmm(1.0, f.spread_rs, k_is.T, overwrite_b=1)
-        variances[atoms] += nonnegative(
-            f.delta**2 - np.einsum("ri,ri->i", explained_ri, explained_ri), f.delta**2
-        )
+    if spread is not None:
+        spread.add(f, atoms, t_is)
     eps_i = np.empty(end - begin)
     energy_and_weights(t_is, f.alpha_s, f.zeta, eps_i)
     energies[atoms] += eps_i
@@ -108,6 +105,35 @@ def _evaluate_block(f: Fitted, begin, end, env, gradients, energies, variances) 
     g_id -= (f.zeta * eps_i)[:, None] * x_id
     g_id *= inv_norm_i[:, None]
     f.descriptor.backward(env, begin, end, state, g_id, gradients)
+
+
+class _Spread:
+    """Local variances, gathered block by block."""
+
+    def __init__(self, fitted, n_atoms: int):
+        self._prior = np.zeros(n_atoms)
+        self._explained = np.zeros(n_atoms)
+        width = max((len(f.spread_rs) for f in fitted if f.n_terms > 1), default=0)
+        self._shared_ir = np.zeros((n_atoms if width else 0, width))
+
+    def add(self, f: Fitted, atoms, t_is) -> None:
+        """Kernel values t^zeta of some atoms with the inducing points of one block."""
+        k_is = np.empty_like(t_is)
+        kernel(t_is, f.zeta, k_is)
+        self._prior[atoms] += f.delta**2
+        if f.n_terms > 1:
+            self._shared_ir[atoms, : len(f.spread_rs)] += k_is @ f.spread_rs.T
+            return
+        # A triangular factor halves the product; k_is.T is Fortran-ordered and overwritten.
+        explained_ri = dtrmm(1.0, f.spread_rs, k_is.T, overwrite_b=1)
+        self._explained[atoms] = np.einsum("ri,ri->i", explained_ri, explained_ri)
+
+    def variances(self) -> np.ndarray:
+        """Variance of every local energy, eV^2."""
+        explained = self._explained
+        if self._shared_ir.size:
+            explained = explained + np.einsum("ir,ir->i", self._shared_ir, self._shared_ir)
+        return nonnegative(self._prior - explained, self._prior)
 
 
 def nonnegative(variance: np.ndarray, scale) -> np.ndarray:

@@ -96,7 +96,6 @@ class Potential:
                 delta=b.delta,
                 x_sd=np.ascontiguousarray(b.x_sd),
                 alpha_s=np.ascontiguousarray(posterior.alpha[b.columns]),
-                spread_rs=None,
             )
             for b in posterior.blocks
         )
@@ -104,11 +103,22 @@ class Potential:
     @cached_property
     def _fitted_with_variance(self) -> tuple[engine.Fitted, ...]:
         # Made when first asked for: it takes O(M^3), which a plain force call need not wait for.
-        posterior = self.posterior
-        return tuple(
-            replace(f, spread_rs=_variance_factor(posterior.r_factor, b, lower))
-            for f, b, lower in zip(self._fitted, posterior.blocks, posterior.cholesky)
-        )
+        by_species: dict[int, list[int]] = {}
+        for i, b in enumerate(self.posterior.blocks):
+            by_species.setdefault(self.terms[b.term].descriptor.species[b.slot], []).append(i)
+        out = list(self._fitted)
+        for chosen in by_species.values():
+            factor = _variance_factor(self.posterior, chosen)
+            start = 0
+            for i in chosen:
+                stop = start + len(out[i].x_sd)
+                out[i] = replace(
+                    out[i],
+                    spread_rs=np.asfortranarray(factor[:stop, start:stop]),
+                    n_terms=len(chosen),
+                )
+                start = stop
+        return tuple(out)
 
     def check_species(self, numbers) -> None:
         """Raise SpeciesError if a species is unknown to the potential."""
@@ -256,19 +266,29 @@ def load(path) -> Potential:
     return potential
 
 
-def _variance_factor(r_factor, block, lower) -> np.ndarray:
-    """Upper triangular T with var = delta^2 - |T k|^2: T^T T = L^-T D (1 - P^-1) D L^-1."""
-    m = len(r_factor)
-    unit = np.zeros((m, block.stop - block.start))
-    unit[np.arange(block.start, block.stop), np.arange(block.stop - block.start)] = 1.0
-    v = scipy.linalg.solve_triangular(r_factor, unit, trans="T", overwrite_b=True)
+def _variance_factor(posterior: Posterior, chosen: list[int]) -> np.ndarray:
+    """Upper triangular T with var = sum delta^2 - |T k|^2 for the blocks of one species.
+
+    T^T T = L^-T D (1 - P^-1) D L^-1 restricted to these blocks; k is their kernel values.
+    """
+    parts = [posterior.blocks[i] for i in chosen]
+    columns = np.concatenate([np.arange(b.start, b.stop) for b in parts])
+    unit = np.zeros((len(posterior.r_factor), len(columns)))
+    unit[columns, np.arange(len(columns))] = 1.0
+    v = scipy.linalg.solve_triangular(posterior.r_factor, unit, trans="T", overwrite_b=True)
     reduction = -(v.T @ v)
     reduction[np.diag_indices_from(reduction)] += 1.0
     s, u = scipy.linalg.eigh(reduction)
     # 1 - P^-1 is positive semidefinite; what is below zero is rounding.
-    scaled = u * np.sqrt(np.maximum(s, 0.0))
-    factor = scipy.linalg.solve_triangular(lower, scaled, lower=True, trans="T")
-    return np.asfortranarray(block.delta * scipy.linalg.qr(factor.T, mode="r")[0])
+    factor = u * np.sqrt(np.maximum(s, 0.0))
+    start = 0
+    for i, b in zip(chosen, parts):
+        rows = slice(start, start + b.stop - b.start)
+        factor[rows] = b.delta * scipy.linalg.solve_triangular(
+            posterior.cholesky[i], factor[rows], lower=True, trans="T"
+        )
+        start = rows.stop
+    return np.asfortranarray(scipy.linalg.qr(factor.T, mode="r")[0])
 
 
 def _has_volume(atoms) -> bool:

@@ -23,9 +23,20 @@ def _system_init(self, symbols=None, wyckoff_positions=None, equivalent_atoms=No
     self._inverse_distance_matrix = None
 
 
+def _from_atoms(atoms):
+    return System(
+        symbols=atoms.get_chemical_symbols(),
+        positions=atoms.get_positions(),
+        cell=atoms.get_cell(),
+        pbc=atoms.get_pbc(),
+        info=atoms.info,
+    )
+
+
 def mend_system() -> None:
-    """Replace System.__init__ if it cannot copy a structure."""
+    """Replace System's constructor and copy if the constructor mixes up its arguments."""
     try:
-        System.from_atoms(ase.Atoms("H"))
+        System(symbols="H", momenta=[[0.0, 0.0, 0.0]], info={})
     except TypeError:
         System.__init__ = _system_init
+        System.from_atoms = staticmethod(_from_atoms)

@@ -94,7 +94,8 @@ def central_weight(soap) -> float:
     w0 = soap._weighting.get("w0")
     if w0 is not None:
         return float(w0)
-    return float(weighting_function(soap._weighting, np.zeros(1))[0])
+    with np.errstate(divide="ignore"):
+        return float(weighting_function(soap._weighting, np.zeros(1))[0])
 
 
 def density_cutoff(soap) -> float:

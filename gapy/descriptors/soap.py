@@ -100,6 +100,11 @@ class CompiledSOAP:
         self.species = tuple(int(z) for z in soap._atomic_numbers)
         self.n_features = int(soap.get_number_of_features())
         self.cutoff = density_cutoff(soap)
+        if not np.isfinite(central_weight(soap)):
+            raise GapyError(
+                f"soap: expected a finite weight of the central atom, got weighting "
+                f"{soap._weighting}; give d > 0 or w0"
+            )
         self.periodic = bool(soap.periodic)
         self._build_tables()
         self._build_layout()
