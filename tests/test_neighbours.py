@@ -124,6 +124,29 @@ def test_verlet_list_never_misses_a_pair(seed, step, strain, skin, drift):
         atoms.set_cell(atoms.cell.array @ deformation, scale_atoms=bool(rng.integers(2)))
 
 
+@pytest.mark.parametrize("skin", [0.2, 1.0])
+@pytest.mark.parametrize("fraction", [0.49, 0.51, 0.6, 0.99])
+def test_verlet_list_sees_two_atoms_that_approach_each_other(skin, fraction):
+    atoms = Atoms("Si2", [[0, 0, 0], [0, 0, 4.0 + skin + 1e-3]], cell=[20, 20, 20], pbc=True)
+    verlet = VerletList(4.0, skin)
+    assert len(verlet.update(atoms.positions, atoms.cell.array, atoms.pbc).j_p) == 0
+    atoms.positions[:, 2] += [fraction * skin, -fraction * skin]
+    found = verlet.update(atoms.positions, atoms.cell.array, atoms.pbc)
+    np.testing.assert_allclose(pairs_of(found, 4.0), brute_force(atoms, 4.0), atol=1e-9)
+    assert verlet.n_builds == 1 + (fraction > 0.5)
+
+
+@pytest.mark.parametrize("shrink", [0.1, 0.19, 0.21, 0.3])
+def test_verlet_list_sees_images_that_a_strain_brings_closer(shrink):
+    """One atom that does not move at all, and its images along a shrinking axis."""
+    atoms = Atoms("Si", cell=[20.0, 20.0, 5.01], pbc=True)
+    verlet = VerletList(4.0, 1.0)
+    verlet.update(atoms.positions, atoms.cell.array, atoms.pbc)
+    atoms.cell[2, 2] *= 1.0 - shrink
+    found = verlet.update(atoms.positions, atoms.cell.array, atoms.pbc)
+    np.testing.assert_allclose(pairs_of(found, 4.0), brute_force(atoms, 4.0), atol=1e-9)
+
+
 def test_verlet_list_rebuilds_rarely():
     atoms = bulk("Si", cubic=True)
     verlet = VerletList(4.0, 1.0)

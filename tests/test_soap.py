@@ -183,10 +183,20 @@ def test_values_equal_dscribe_in_random_structures(atoms, mode, weighting, sigma
         assert_same(compiled.create(atoms), dscribe_values(soap, atoms), VALUE_TOLERANCE)
 
 
-@pytest.mark.parametrize("m", [0.0, 1.0, 1.5, 2.0, 3.0])
-def test_values_equal_dscribe_for_exponents_of_the_weighting(m):
+@pytest.mark.parametrize(
+    "weighting",
+    [
+        *({"function": "poly", "r0": 3.0, "c": 1.0, "m": m} for m in (0.0, 0.3, 0.7, 1.5, 3.0)),
+        *(
+            {"function": "pow", "r0": 2.0, "c": 1.0, "d": 1.0, "m": m}
+            for m in (0.5, 1.0, 3.0, 40.0)
+        ),
+        {"function": "exp", "r0": 0.1, "c": 1.0, "d": 1e-9},
+    ],
+    ids=str,
+)
+def test_values_equal_dscribe_for_steep_and_singular_weightings(weighting):
     atoms = random_structure(np.random.default_rng(4), SPECIES[:2], 6)
-    weighting = {"function": "poly", "r0": 3.0, "c": 1.0, "m": m}
     soap = SOAP(
         species=SPECIES[:2], r_cut=3.0, n_max=3, l_max=3, sigma=0.4, periodic=True,
         weighting=weighting,
@@ -456,6 +466,13 @@ def test_settings_rebuild_the_same_descriptor():
 def test_averages_are_refused(average):
     with pytest.raises(GapyError, match=f"average='off', got '{average}'"):
         CompiledSOAP(make_soap(average=average))
+
+
+def test_an_infinite_central_weight_is_refused():
+    weighting = {"function": "pow", "r0": 1.5, "c": 1.0, "d": 0.0, "m": 4.0}
+    soap = SOAP(species=["Si"], r_cut=3.0, n_max=2, l_max=2, weighting=weighting, periodic=True)
+    with pytest.raises(GapyError, match=r"finite weight of the central atom.*give d > 0 or w0"):
+        CompiledSOAP(soap)
 
 
 def test_what_is_no_soap_is_refused():

@@ -11,6 +11,9 @@ from gapy._jit.settings import FAST
 from gapy._jit.vector import LANES, fma8, load8, scale8, splat8, store8
 
 DEGREE = 7
+ROUNDING = 1e-9
+"""Relative error above which a table is refined whether or not the last doubling helped: it is
+no rounding, but a steep or singular weighting."""
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
@@ -52,8 +55,8 @@ def build_table(function, r_max: float, tolerance: float = 1e-12, max_intervals:
 
     The ends of every interval are interpolation points, so the table is continuous. Intervals
     are doubled until the error at the midpoints between the nodes is below `tolerance` times
-    the largest value of each function, or stops falling because the function itself carries
-    rounding of that size.
+    the largest value of each function, or stops falling below ROUNDING because the function
+    itself carries rounding of that size.
 
     Returns coef[interval, DEGREE + 1, j] and the inverse interval length.
     """
@@ -70,7 +73,7 @@ def build_table(function, r_max: float, tolerance: float = 1e-12, max_intervals:
         exact = function((left + 0.5 * h * (check + 1.0)).ravel())
         error = np.abs(np.einsum("kd,idj->ikj", powers, coef).reshape(exact.shape) - exact)
         worst = float((error / (np.abs(values).max(axis=0) + 1e-300)).max())
-        if worst > 0.5 * best:
+        if worst > 0.5 * best and best < ROUNDING:
             break
         best, table = worst, (np.ascontiguousarray(coef), 1.0 / h)
         if worst < tolerance:
