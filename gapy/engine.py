@@ -28,6 +28,11 @@ class Fitted:
     with var_i = sum delta^2 - |sum spread k_i|^2, the sums over the terms that describe the
     species; None: no variances. With one term it is upper triangular; with several, `n_terms` > 1,
     the terms' errors are correlated and R counts the inducing points of all of them.
+
+    Two ways to less work: `quadratic_dd` = sum_s alpha_s x_s x_s^T, with which zeta = 2 is a
+    quadratic form, exact and independent of M; or `basis_dr` (D, r), orthonormal columns onto
+    which descriptors and inducing points are projected (`x_sr`), an approximation whose energy
+    and forces are still exact derivatives of one another.
     """
 
     descriptor: object
@@ -38,6 +43,9 @@ class Fitted:
     alpha_s: np.ndarray
     spread_rs: np.ndarray | None = None
     n_terms: int = 1
+    quadratic_dd: np.ndarray | None = None
+    basis_dr: np.ndarray | None = None
+    x_sr: np.ndarray | None = None
 
 
 def evaluate(fitted, envs, n_atoms: int, *, variance: bool, threads: int = 1):
@@ -93,18 +101,34 @@ def _evaluate_block(f: Fitted, begin, end, env, gradients, energies, spread) -> 
     state, x_id = f.descriptor.forward(env, begin, end)
     inv_norm_i = np.empty(end - begin)
     normalise(x_id, inv_norm_i)
-    t_is = x_id @ f.x_sd.T
     atoms = env.atom_i[begin:end]
-    if spread is not None:
-        spread.add(f, atoms, t_is)
-    eps_i = np.empty(end - begin)
-    energy_and_weights(t_is, f.alpha_s, f.zeta, eps_i)
+    eps_i, g_id = _energy_and_gradient(f, x_id, atoms, spread)
     energies[atoms] += eps_i
-    g_id = t_is @ f.x_sd
     # xh . dE/dxh = zeta eps: the part along xh does not change the direction.
     g_id -= (f.zeta * eps_i)[:, None] * x_id
     g_id *= inv_norm_i[:, None]
     f.descriptor.backward(env, begin, end, state, g_id, gradients)
+
+
+def _energy_and_gradient(f: Fitted, x_id, atoms, spread):
+    """eps_i and d eps_i / d xh of normalised descriptors; variances on the way if asked for."""
+    exact = f.basis_dr is None
+    t_is = None
+    if spread is not None:
+        t_is = x_id @ f.x_sd.T
+        spread.add(f, atoms, t_is)
+    if f.quadratic_dd is not None:
+        g_id = x_id @ f.quadratic_dd
+        eps_i = np.einsum("id,id->i", g_id, x_id)
+        g_id *= 2.0
+        return eps_i, g_id
+    if exact:
+        t_is = x_id @ f.x_sd.T if t_is is None else t_is
+    else:
+        t_is = (x_id @ f.basis_dr) @ f.x_sr.T
+    eps_i = np.empty(len(x_id))
+    energy_and_weights(t_is, f.alpha_s, f.zeta, eps_i)
+    return eps_i, t_is @ f.x_sd if exact else (t_is @ f.x_sr) @ f.basis_dr.T
 
 
 class _Spread:

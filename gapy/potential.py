@@ -17,7 +17,7 @@ import scipy.linalg
 
 from gapy import engine, modelfile, serialise
 from gapy.calculator import GAPCalculator
-from gapy.errors import ModelFileError, SpeciesError, StructureError
+from gapy.errors import GapyError, ModelFileError, SpeciesError, StructureError
 from gapy.gp.posterior import Posterior
 from gapy.gp.prior import prior_variances
 from gapy.gp.rows import structure_rows
@@ -61,7 +61,8 @@ class Potential:
     e0: energy of the free atom by atomic number (eV). noise: that of the fit. force_scale: eV/A
     of force error per eV of local sigma (1/A), from leave-one-structure-out residuals. metadata:
     plain JSON (data hash, versions, label counts). references: structures whose energies are
-    checked when the file is loaded.
+    checked when the file is loaded. rank_tolerance: singular values of the inducing points below
+    this fraction of the largest are left out of energies and forces; 0 is exact.
     """
 
     terms: tuple[Term, ...]
@@ -71,6 +72,7 @@ class Potential:
     force_scale: float
     metadata: Mapping[str, object] = field(default_factory=dict)
     references: tuple = ()
+    rank_tolerance: float = 0.0
 
     @property
     def species(self) -> tuple[int, ...]:
@@ -96,9 +98,47 @@ class Potential:
                 delta=b.delta,
                 x_sd=np.ascontiguousarray(b.x_sd),
                 alpha_s=np.ascontiguousarray(posterior.alpha[b.columns]),
+                **_short_cut(b, posterior.alpha[b.columns], self.rank_tolerance),
             )
             for b in posterior.blocks
         )
+
+    def reduced(self, force_tolerance: float, structures=None) -> Potential:
+        """A faster copy whose descriptors are projected onto leading directions.
+
+        The directions are the leading right singular vectors of each block of inducing points;
+        as few as keep every force of `structures` (default: the references) within
+        `force_tolerance` (eV/A) of the exact ones. Energy and forces of the copy are exact
+        derivatives of one another. Its `metadata["reduction"]` states ranks and error found.
+
+        Raises
+        ------
+        GapyError : no positive tolerance, or no structures to check it on
+        """
+        if not force_tolerance > 0.0:
+            raise GapyError(f"force_tolerance: expected more than 0 eV/A, got {force_tolerance}")
+        checked = [a for a, _ in self.references] if structures is None else list(structures)
+        if not checked:
+            raise GapyError("structures: expected at least one to check forces on, got none")
+        exact = replace(self, rank_tolerance=0.0)
+        forces = [exact.evaluate(a).forces for a in checked]
+        best = exact
+        for exponent in np.arange(-10.0, -2.0, 0.25):
+            trial = replace(self, rank_tolerance=float(10.0**exponent))
+            error = max(np.abs(trial.evaluate(a).forces - f).max() for a, f in zip(checked, forces))
+            if error > force_tolerance:
+                break
+            ranks = [
+                f.x_sd.shape[1] if f.basis_dr is None else f.basis_dr.shape[1]
+                for f in trial._fitted
+            ]
+            note = {
+                "ranks": ranks,
+                "largest_force_error": float(error),
+                "n_structures": len(checked),
+            }
+            best = replace(trial, metadata={**self.metadata, "reduction": note})
+        return best
 
     @cached_property
     def _fitted_with_variance(self) -> tuple[engine.Fitted, ...]:
@@ -264,6 +304,21 @@ def load(path) -> Potential:
                 f"got {found.energy:.10g} eV; fit again with this version of gapy"
             )
     return potential
+
+
+def _short_cut(block, alpha_s, rank_tolerance: float) -> dict:
+    """Arrays of engine.Fitted that save work: the quadratic form of zeta = 2, or a projection."""
+    n_points, n_features = block.x_sd.shape
+    if block.zeta == 2 and n_features < 2 * n_points:
+        return {"quadratic_dd": np.ascontiguousarray((block.x_sd.T * alpha_s) @ block.x_sd)}
+    if rank_tolerance > 0.0:
+        _, s, vt = scipy.linalg.svd(block.x_sd, full_matrices=False)
+        rank = int((s > rank_tolerance * s[0]).sum())
+        # Worth it where the two detours over the basis cost less than what they save.
+        if rank * (n_features + n_points) < n_features * n_points:
+            basis_dr = np.ascontiguousarray(vt[:rank].T)
+            return {"basis_dr": basis_dr, "x_sr": np.ascontiguousarray(block.x_sd @ basis_dr)}
+    return {}
 
 
 def _variance_factor(posterior: Posterior, chosen: list[int]) -> np.ndarray:

@@ -83,6 +83,9 @@ class SparseGPRegressor(BaseEstimator):
         Label keys in `atoms.info` and `atoms.arrays`.
     fit_stress : bool
         Whether stress labels are used.
+    force_tolerance : float or None
+        If given (eV/A), the potential is projected onto as few descriptor directions as keep
+        forces within it, checked on a sample of the training structures; see Potential.reduced.
     seed : int
         All random choices.
     progress : bool
@@ -116,6 +119,7 @@ class SparseGPRegressor(BaseEstimator):
         forces_key="REF_forces",
         stress_key="REF_stress",
         fit_stress=True,
+        force_tolerance=None,
         seed=0,
         threads=1,
         progress=False,
@@ -134,6 +138,7 @@ class SparseGPRegressor(BaseEstimator):
         self.forces_key = forces_key
         self.stress_key = stress_key
         self.fit_stress = fit_stress
+        self.force_tolerance = force_tolerance
         self.seed = seed
         self.threads = threads
         self.progress = progress
@@ -331,6 +336,9 @@ class SparseGPRegressor(BaseEstimator):
             metadata=self._metadata(fitted),
         )
         references = tuple(s.atoms.copy() for s in self._kept[:N_REFERENCES])
+        if self.force_tolerance is not None:
+            sample = [s.atoms for s in self._kept]
+            potential = potential.reduced(float(self.force_tolerance), sample)
         self.potential_ = potential.with_references(references)
 
     def _force_scale(self, fitted, noise) -> float:

@@ -38,6 +38,7 @@ def pack(potential) -> tuple[dict, dict[str, np.ndarray]]:
         "e0": {symbols[z]: float(e) for z, e in potential.e0.items()},
         "noise": potential.noise.to_dict(),
         "force_scale": float(potential.force_scale),
+        "rank_tolerance": float(potential.rank_tolerance),
         "log_marginal_likelihood": float(posterior.log_marginal_likelihood),
         "metadata": dict(potential.metadata),
         "reference_energies": [float(energy) for _, energy in potential.references],
@@ -72,6 +73,7 @@ def unpack(model: dict, arrays: dict[str, np.ndarray]) -> dict:
         "e0": {ase.data.atomic_numbers[symbol]: e for symbol, e in model["e0"].items()},
         "noise": Noise.from_dict(model["noise"]),
         "force_scale": model["force_scale"],
+        "rank_tolerance": model.get("rank_tolerance", 0.0),
         "metadata": model["metadata"],
         "references": references,
     }

@@ -1,0 +1,87 @@
+"""Paths with less work: the quadratic form of zeta = 2, and projected descriptors."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from helpers import random_structure
+
+from gapy import SparseGPRegressor, engine, load
+from gapy.descriptors import smooth_soap
+from gapy.errors import GapyError
+
+
+def fitted(zeta, n_inducing, **options):
+    rng = np.random.default_rng(7)
+    frames = []
+    for _ in range(16):
+        atoms = random_structure(rng, n_atoms=6)
+        atoms.info["REF_energy"] = float(rng.normal())
+        atoms.arrays["REF_forces"] = rng.normal(size=(6, 3))
+        frames.append(atoms)
+    soap = smooth_soap(["Si", "C"], r_cut=3.5, n_max=2, l_max=3)
+    gp = SparseGPRegressor(soap, n_inducing=n_inducing, zeta=zeta, sigma_forces=0.3, **options)
+    return gp.fit(frames), frames
+
+
+def test_quadratic_form_equals_the_general_path():
+    gp, frames = fitted(zeta=2, n_inducing=48)
+    potential = gp.potential_
+    assert all(f.quadratic_dd is not None for f in potential._fitted)
+    general = tuple(replace(f, quadratic_dd=None) for f in potential._fitted)
+    for atoms in frames:
+        envs = potential.environments(atoms)
+        short = engine.evaluate(potential._fitted, envs, len(atoms), variance=False)
+        long = engine.evaluate(general, envs, len(atoms), variance=False)
+        for a, b in zip(short[:3], long[:3]):
+            np.testing.assert_allclose(a, b, atol=1e-10 * max(np.abs(b).max(), 1.0))
+
+
+def test_local_sigma_of_the_quadratic_form():
+    gp, frames = fitted(zeta=2, n_inducing=48)
+    fast = gp.potential_.evaluate(frames[0], local_std=True).energies_std
+    np.testing.assert_allclose(fast, gp.potential_.predict(frames[0])[1].energies, rtol=1e-6)
+
+
+def test_projection_keeps_its_promise_and_conserves_energy(tmp_path):
+    gp, frames = fitted(zeta=4, n_inducing=48)
+    potential = gp.potential_
+    errors = []
+    for tolerance in (1e-1, 1e-3):
+        reduced = potential.reduced(tolerance, frames)
+        error = max(
+            np.abs(reduced.evaluate(a).forces - potential.evaluate(a).forces).max() for a in frames
+        )
+        assert error <= tolerance
+        assert reduced.metadata["reduction"]["largest_force_error"] == pytest.approx(error)
+        errors.append(error)
+    assert errors[0] > errors[1]
+    reduced = potential.reduced(1e-1, frames)
+    atoms, h = frames[3].copy(), 1e-3
+    energies = []
+    for step in (-2 * h, -h, h, 2 * h):
+        moved = atoms.copy()
+        moved.positions[2, 1] += step
+        energies.append(reduced.evaluate(moved).energy)
+    slope = (energies[0] - 8 * energies[1] + 8 * energies[2] - energies[3]) / (12 * h)
+    forces = reduced.evaluate(atoms).forces
+    assert forces[2, 1] == pytest.approx(-slope, abs=1e-6 * np.abs(forces).max())
+    path = tmp_path / "reduced.gapy"
+    reduced.with_references(frames[:2]).save(path)
+    np.testing.assert_array_equal(load(path).evaluate(atoms).forces, forces)
+
+
+def test_regressor_reduces_on_request():
+    gp, frames = fitted(zeta=4, n_inducing=48, force_tolerance=1e-2)
+    exact, _ = fitted(zeta=4, n_inducing=48)
+    note = gp.potential_.metadata["reduction"]
+    assert note["n_structures"] == len(frames)
+    for atoms in frames:
+        a, b = gp.potential_.evaluate(atoms), exact.potential_.evaluate(atoms)
+        assert np.abs(a.forces - b.forces).max() <= 1e-2
+
+
+def test_bad_tolerance():
+    gp, _ = fitted(zeta=4, n_inducing=10)
+    with pytest.raises(GapyError, match="force_tolerance: expected more than 0"):
+        gp.potential_.reduced(0.0)
