@@ -305,7 +305,7 @@ def main() -> int:
             print_row(name, group, settings_of(case, arguments.n_inducing), {**fit, **values})
             fit = {}
         if case.gap_fit:
-            print_row(name, "gap_fit", "as above, E+F", case.gap_fit)
+            print_row(name, "gap_fit", "same size, sigma_E 0.001, E+F", case.gap_fit)
     print()
     print("E, F, S: root mean square errors. rho: rank correlation of sigma with the force error.")
     print("68 %: share of force components within one sigma. gap_fit: measured once, another run.")
