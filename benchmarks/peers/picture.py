@@ -1,0 +1,83 @@
+"""A picture of a run: cost of a force call, size scan, error against cost."""
+
+from __future__ import annotations
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+from peers.recorded import ON_SILICON
+
+BARS = (
+    ("quippy, local sigma", "b", "quippy_sigma"),
+    ("quippy", "a", "quippy"),
+    ("quadratic SNAP", "f", "quadratic_snap"),
+    ("SNAP", "f", "snap"),
+    ("gapy, local sigma", "b", "gapy_sigma"),
+    ("gapy", "a", "gapy"),
+    ("two products, float64", "e", "float64"),
+    ("two products, float32", "e", "float32"),
+)
+OURS, PEERS = "#0b6e8a", "#b0b0b0"
+
+
+def draw(options, record: dict, path: str) -> dict:
+    """Write the picture of what was measured; panels without figures are left out."""
+    rows = record["rows"]
+    panels = [
+        panel
+        for panel, wanted in ((_bars, "abef"), (_scan, "h"), (_front, "n"))
+        if any(len(rows.get(row, {})) > 1 for row in wanted)
+    ]
+    if not panels:
+        return {}
+    figure, axes = plt.subplots(
+        1, len(panels), figsize=(5.2 * len(panels), 3.8), layout="constrained", squeeze=False
+    )
+    for panel, ax in zip(panels, axes[0]):
+        panel(ax, rows)
+        ax.spines[["top", "right"]].set_visible(False)
+    machine = record["machine"]
+    figure.suptitle(f"{machine['processor']}, one core, {machine['date']}", fontsize=9)
+    figure.savefig(path, dpi=150)
+    return {}
+
+
+def _bars(ax, rows) -> None:
+    found = [(label, rows.get(row, {}).get(key)) for label, row, key in BARS]
+    found = [(label, us) for label, us in found if us]
+    names, us = zip(*found)
+    bars = ax.barh(names, us, color=[OURS if n.startswith("gapy") else PEERS for n in names])
+    ax.bar_label(bars, fmt="%.3g", padding=3, fontsize=8)
+    ax.set(xscale="log", xlabel="µs per atom and step", title="Force call, silicon")
+    ax.margins(x=0.15)
+
+
+def _scan(ax, rows) -> None:
+    points = rows["h"]["points"]
+    n = [p["n_atoms"] for p in points]
+    ax.plot(n, [p["us_per_atom"] for p in points], "o-", color=OURS)
+    ax.set(xscale="log", xlabel="atoms", ylabel="µs per atom", title="Size", ylim=(0, None))
+    memory = ax.twinx()
+    memory.plot(n, [p["peak_gb"] for p in points], "s--", color=PEERS)
+    memory.set(ylabel="peak memory, GB (dashed)", ylim=(0, None))
+
+
+def _front(ax, rows) -> None:
+    points = rows["n"]["points"]
+    ax.plot([p["us_per_atom"] for p in points], [p["forces_rmse"] for p in points], "o",
+            color=OURS, label="gapy")  # fmt: skip
+    measured = {
+        "quippy": rows.get("a", {}).get("quippy"),
+        "SNAP": rows.get("f", {}).get("snap"),
+        "quadratic SNAP": rows.get("f", {}).get("quadratic_snap"),
+    }
+    for name, peer in ON_SILICON.items():
+        us = measured[name]
+        label = name if us else f"{name} (cost recorded elsewhere)"
+        ax.plot(us or peer["us_per_atom"], peer["forces"], "s", color="0.6")
+        ax.annotate(label, (us or peer["us_per_atom"], peer["forces"]), fontsize=7,
+                    textcoords="offset points", xytext=(-4, 5), ha="right")  # fmt: skip
+    ax.set(xscale="log", xlabel="µs per atom and step", ylabel="force RMSE, eV/Å",
+           title="mlearn silicon, test set")  # fmt: skip
