@@ -19,12 +19,16 @@ from gapy.errors import StructureError
 
 @dataclass(frozen=True)
 class Neighbours:
-    """Pairs of a structure: first_i (n+1,), j_p (P,), shift_pc (P, 3) int, r_pc (P, 3) in A."""
+    """Pairs of a structure: first_i (n+1,), j_p (P,), shift_pc (P, 3) int, r_pc (P, 3) in A.
+
+    `shortest_squared` is the smallest |r_p|^2 (A^2), infinite without pairs.
+    """
 
     first_i: np.ndarray
     j_p: np.ndarray
     shift_pc: np.ndarray
     r_pc: np.ndarray
+    shortest_squared: float = np.inf
 
     def __len__(self) -> int:
         return len(self.first_i) - 1
@@ -78,11 +82,12 @@ def neighbour_list(
     i_p, j_p, shift_pc = search.compute(positions, box, pbc, quantities="ijS")
     first_i = np.zeros(n + 1, dtype=np.int64)
     np.cumsum(np.bincount(i_p.astype(np.int64), minlength=n), out=first_i[1:])
-    j_p = np.ascontiguousarray(j_p, dtype=np.int64)
-    shift_pc = np.ascontiguousarray(shift_pc, dtype=np.int64)
+    # 32-bit indices: pairs are most of the memory of a large structure.
+    j_p = j_p.astype(np.int32)
+    shift_pc = shift_pc.astype(np.int32)
     r_pc = np.empty((len(j_p), 3))
-    pair_vectors(positions, box, first_i, j_p, shift_pc, r_pc)
-    return Neighbours(first_i, j_p, shift_pc, r_pc)
+    shortest = pair_vectors(positions, box, first_i, j_p, shift_pc, r_pc)
+    return Neighbours(first_i, j_p, shift_pc, r_pc, shortest)
 
 
 class VerletList:
@@ -115,8 +120,8 @@ class VerletList:
         old = self._list
         r_pc = np.empty_like(old.r_pc)
         box = _box(cell, pbc)
-        pair_vectors(positions, box, old.first_i, old.j_p, old.shift_pc, r_pc)
-        return Neighbours(old.first_i, old.j_p, old.shift_pc, r_pc)
+        shortest = pair_vectors(positions, box, old.first_i, old.j_p, old.shift_pc, r_pc)
+        return Neighbours(old.first_i, old.j_p, old.shift_pc, r_pc, shortest)
 
     def _is_stale(self, positions, cell, pbc) -> bool:
         if self._reference is None:

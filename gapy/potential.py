@@ -180,7 +180,8 @@ class Potential:
             )
 
     def _e0(self, numbers) -> np.ndarray:
-        return np.array([self.e0[int(z)] for z in numbers])
+        species, index = np.unique(numbers, return_inverse=True)
+        return np.array([self.e0[int(z)] for z in species])[index]
 
     def environments(self, atoms, neighbours=None) -> dict[int, object]:
         """Environments of each term's descriptor; `neighbours` maps a descriptor's id to pairs."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import cache
 
 from threadpoolctl import ThreadpoolController
@@ -19,7 +20,10 @@ def _controller() -> ThreadpoolController:
 
 def blas_threads(n: int):
     """Context in which numpy's and scipy's BLAS use `n` threads."""
-    return _controller().limit(limits=n, user_api="blas")
+    controller = _controller()
+    if all(lib.num_threads == n for lib in controller.lib_controllers if lib.user_api == "blas"):
+        return nullcontext()  # an MD step of few atoms would notice the calls
+    return controller.limit(limits=n, user_api="blas")
 
 
 def ordered_map(function, items, threads: int):

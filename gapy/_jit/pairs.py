@@ -1,11 +1,13 @@
 """Pair vectors, and sums over pairs back to atoms."""
 
+import numpy as np
 from numba import njit
 
 
 @njit(cache=True, nogil=True)
 def pair_vectors(positions, cell, first_i, j_p, shift_pc, r_pc):
-    """r_p = r_j - r_i + S_p @ cell."""
+    """r_p = r_j - r_i + S_p @ cell; returns the smallest |r_p|^2."""
+    shortest = np.inf
     for i in range(first_i.shape[0] - 1):
         for p in range(first_i[i], first_i[i + 1]):
             j = j_p[p]
@@ -16,6 +18,9 @@ def pair_vectors(positions, cell, first_i, j_p, shift_pc, r_pc):
                     - positions[i, k]
                     + (a * cell[0, k] + b * cell[1, k] + c * cell[2, k])
                 )
+            d2 = r_pc[p, 0] ** 2 + r_pc[p, 1] ** 2 + r_pc[p, 2] ** 2
+            shortest = min(shortest, d2)
+    return shortest
 
 
 @njit(cache=True, nogil=True)

@@ -87,4 +87,4 @@ def species_slots(species: tuple[int, ...], numbers: np.ndarray) -> np.ndarray:
             f"species: the descriptor knows {names}, the structure also holds {unknown}; "
             "add them to the descriptor's species and fit again"
         )
-    return slots.astype(np.int64)
+    return slots.astype(np.int32)

@@ -325,8 +325,8 @@ def _atom_indices(centers, n: int) -> np.ndarray:
 
 
 def _refuse_coincident(neighbours) -> None:
-    d2 = np.einsum("pc,pc->p", neighbours.r_pc, neighbours.r_pc)
-    if d2.size and d2.min() < 1e-10:
+    if neighbours.shortest_squared < 1e-10:
+        d2 = np.einsum("pc,pc->p", neighbours.r_pc, neighbours.r_pc)
         p = int(d2.argmin())
         i = int(np.searchsorted(neighbours.first_i, p, side="right") - 1)
         raise StructureError(
