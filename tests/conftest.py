@@ -8,10 +8,15 @@ from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.io import write
+from hypothesis import HealthCheck, settings
 
 import gapy
 from gapy.cli import run
 from gapy.descriptors import smooth_soap
+
+# A busy machine is slow, not wrong.
+settings.register_profile("gapy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("gapy")
 
 
 def labelled_frames(n_frames: int, seed: int) -> list[Atoms]:
