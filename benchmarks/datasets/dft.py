@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ase.calculators.espresso import Espresso, EspressoProfile
 from ase.calculators.singlepoint import SinglePointCalculator
-from settings import input_data, kgrid, koffset
+from settings import input_data, kgrid, koffset, spacing
 
 
 class BadLabel(RuntimeError):
@@ -22,7 +22,7 @@ def single_point(atoms, settings, pw="pw.x", pseudo_dir="/usr/share/espresso/pse
     """
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     species = set(atoms.get_chemical_symbols())
-    grid = kgrid(atoms, settings["dk"])
+    grid = kgrid(atoms, spacing(settings, atoms))
     with tempfile.TemporaryDirectory() as directory:
         calc = Espresso(
             profile=EspressoProfile(command=pw, pseudo_dir=pseudo_dir),
