@@ -334,7 +334,8 @@ def test_derivatives_equal_finite_differences_in_random_structures(atoms, mode, 
     assume(no_pair_at(compiled.cutoff, atoms))
     derivatives, x = compiled.derivatives(atoms, return_descriptor=True)
     np.testing.assert_array_equal(x, compiled.create(atoms))
-    scale = np.abs(derivatives).max()
+    # Where all atoms are far apart only the rounding of x is left of the finite differences.
+    scale = max(np.abs(derivatives).max(), 1e-4 * np.abs(x).max())
     for j, c in ((0, 0), (1, 2), (3, 1)):
         numerical = along_atom(compiled.create, atoms, j, c)
         assert np.abs(derivatives[:, j, c] - numerical).max() <= DERIVATIVE_TOLERANCE * scale
