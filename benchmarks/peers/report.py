@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -28,7 +29,9 @@ class Target:
         ratio = met = None
         if reached is not None:
             met = reached >= self.bound if self.at_least else reached <= self.bound
-            if self.bound and (self.at_least or reached > 0):
+            if not math.isfinite(reached):
+                reached = None
+            elif self.at_least or reached > 0:
                 ratio = reached / self.bound if self.at_least else self.bound / reached
         return {
             "row": self.row,
@@ -41,10 +44,22 @@ class Target:
         }
 
 
+def _faster(rows) -> float:
+    """quippy over gapy, same size. Rows in other processes are compared by way of gapy."""
+    return rows["a"]["quippy"] / rows["a"]["gapy"]
+
+
 def _reduced(rows) -> dict:
     """The fastest variant with forces within 1e-4 eV/A of the exact ones."""
     good = [v for v in rows["m"]["variants"].values() if v["force_error"] <= 1e-4]
     return min(good, key=lambda v: v["us_per_atom"])
+
+
+def _best(rows) -> dict:
+    """The cheapest accurate model of the front; without one its cost is infinite."""
+    if rows["n"]["points"] and not rows["n"]["best"]:
+        return {"us_per_atom": math.inf, "of_row_a": math.inf}
+    return rows["n"]["best"]
 
 
 def _gap_fit(rows) -> dict:
@@ -55,12 +70,11 @@ def _gap_fit(rows) -> dict:
 
 
 TARGETS = (
-    Target("a", "force call against quippy", 45, "x faster",
-           lambda r: r["a"]["quippy"] / r["a"]["gapy"], at_least=True),
+    Target("a", "force call against quippy", 45, "x faster", _faster, at_least=True),
     Target("a", "force call over two products, float64", 2, "x",
            lambda r: r["a"]["gapy"] / r["a"]["floor"]),
     Target("m", "reduced, forces within 1e-4 eV/A, against quippy", 70, "x faster",
-           lambda r: r["a"]["quippy"] / _reduced(r)["us_per_atom"], at_least=True),
+           lambda r: _faster(r) * r["m"]["exact"] / _reduced(r)["us_per_atom"], at_least=True),
     Target("f", "step against LAMMPS SNAP, twojmax 8", 0.3, "x its time",
            lambda r: r["f"]["gapy"] / r["f"]["snap"]),
     Target("b", "local sigma at every call, over the plain call", 1.15, "x",
@@ -69,9 +83,9 @@ TARGETS = (
     Target("j", "two species over two products", 2, "x",
            lambda r: r["j"]["gapy"] / r["j"]["floor"]),
     Target("n", "cheapest model no worse than gap_fit's", 15, "us/atom",
-           lambda r: r["n"]["best"]["us_per_atom"]),
+           lambda r: _best(r)["us_per_atom"]),
     Target("n", "the same against quippy", 150, "x faster",
-           lambda r: r["a"]["quippy"] / r["n"]["best"]["us_per_atom"], at_least=True),
+           lambda r: _faster(r) / _best(r)["of_row_a"], at_least=True),
     Target("m", "zeta 2: cost with M over cost with M / 4", 1.1, "x",
            lambda r: r["m"]["zeta2"] / r["m"]["zeta2_quarter"]),
     Target("m", "zeta 2: relative difference from the general path", 1e-10, "",
@@ -220,8 +234,8 @@ def _further_lines(rows: dict) -> list[str]:
 def _front_lines(row: dict) -> list[str]:
     return [
         f"row n: n_max {p['n_max']}, l_max {p['l_max']}, M {p['n_inducing']}, zeta {p['zeta']}, "
-        f"r_cut {p['r_cut']}: {p['us_per_atom']:.1f} us/atom, {p['energy_rmse']:.2f} meV/atom, "
-        f"{p['forces_rmse']:.4f} eV/A"
+        f"r_cut {p['r_cut']}, tolerance {p['tolerance']}: {p['us_per_atom']:.1f} us/atom, "
+        f"{p['energy_rmse']:.2f} meV/atom, {p['forces_rmse']:.4f} eV/A"
         for p in row.get("points", ())
     ]
 
