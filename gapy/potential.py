@@ -74,6 +74,11 @@ class Potential:
     references: tuple = ()
     rank_tolerance: float = 0.0
 
+    def __repr__(self) -> str:
+        symbols = ", ".join(ase.data.chemical_symbols[z] for z in self.species)
+        points = self.posterior.blocks[-1].stop
+        return f"Potential({symbols}; {points} inducing points, cutoff {self.cutoff:.2f} A)"
+
     @property
     def species(self) -> tuple[int, ...]:
         """Atomic numbers that every term has inducing points for."""

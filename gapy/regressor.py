@@ -8,6 +8,7 @@ import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 import ase.data
 import numpy as np
@@ -148,7 +149,7 @@ class SparseGPRegressor(BaseEstimator):
     def fit(self, X, y=None):
         """Fit to labelled structures: ASE Atoms with labels, or gapy LabelledStructures."""
         began = time.perf_counter()
-        Term(None, self.zeta, (), (self.delta,))  # refuses a wrong exponent or delta early
+        self._check_settings()
         structures = self._labelled(X)
         descriptors = self._descriptors()
         noise = self._noise()
@@ -192,6 +193,25 @@ class SparseGPRegressor(BaseEstimator):
         self.fit_seconds_ = time.perf_counter() - began
         return self
 
+    def _check_settings(self) -> None:
+        """Refuse before any work what would fail, or be cut to an integer, later."""
+        wanted = self.n_inducing
+        counts = [("zeta", self.zeta), ("threads", self.threads)]
+        counts += [
+            ("n_inducing", n)
+            for n in (wanted.values() if isinstance(wanted, Mapping) else [wanted])
+        ]
+        for name, value in counts:
+            if not (isinstance(value, Real) and value >= 1 and value % 1 == 0):
+                raise GapyError(f"{name}: expected an integer of at least 1, got {value!r}")
+        if not (isinstance(self.delta, Real) and 0.0 < self.delta < np.inf):
+            raise GapyError(f"delta: expected a positive finite number (eV), got {self.delta!r}")
+        if not (isinstance(self.seed, Integral) and self.seed >= 0):
+            raise GapyError(
+                f"seed: expected a non-negative integer, so that a fit can be repeated, got "
+                f"{self.seed!r}"
+            )
+
     def _keys(self) -> LabelKeys:
         return LabelKeys(energy=self.energy_key, forces=self.forces_key, stress=self.stress_key)
 
@@ -201,6 +221,8 @@ class SparseGPRegressor(BaseEstimator):
     def _descriptors(self):
         given = self.descriptor
         given = list(given) if isinstance(given, list | tuple) else [given]
+        if not given:
+            raise GapyError("descriptor: expected at least one, got an empty list; add a SOAP")
         return [as_descriptor(d) for d in given]
 
     def _noise(self) -> Noise:
@@ -395,6 +417,9 @@ class SparseGPRegressor(BaseEstimator):
         frames = [getattr(f, "atoms", f) for f in items]
         if not frames:
             raise GapyError("X: expected at least one structure, got none; add structures")
+        for frame in frames:
+            if not isinstance(frame, Atoms):
+                raise GapyError(f"X: expected ase.Atoms, got {type(frame).__name__}")
         if not return_std:
             calculator = self.potential_.calculator(threads=int(self.threads))
             out = []

@@ -890,10 +890,18 @@ def test_one_descriptor_object_in_two_terms():
     [
         ({"zeta": 2.5}, "zeta: expected an integer of at least 1, got 2.5"),
         ({"zeta": 0}, "zeta: expected an integer of at least 1, got 0"),
-        ({"delta": -1.0}, "delta: expected positive numbers"),
-        ({"delta": float("nan")}, "delta: expected positive numbers"),
+        ({"zeta": "4"}, "zeta: expected an integer of at least 1, got '4'"),
+        ({"zeta": float("nan")}, "zeta: expected an integer of at least 1, got nan"),
+        ({"delta": -1.0}, "delta: expected a positive finite number .eV., got -1.0"),
+        ({"delta": float("nan")}, "delta: expected a positive finite number"),
+        ({"delta": float("inf")}, "delta: expected a positive finite number"),
+        ({"threads": 0}, "threads: expected an integer of at least 1, got 0"),
+        ({"seed": None}, "seed: expected a non-negative integer"),
+        ({"descriptor": []}, "descriptor: expected at least one, got an empty list"),
         ({"selection": "best"}, "selection: expected one of"),
-        ({"n_inducing": 0}, "n_inducing: expected at least 1, got 0"),
+        ({"n_inducing": 0}, "n_inducing: expected an integer of at least 1, got 0"),
+        ({"n_inducing": 2.7}, "n_inducing: expected an integer of at least 1, got 2.7"),
+        ({"n_inducing": {"Si": 5, "C": 0}}, "n_inducing: expected an integer of at least 1, got 0"),
         ({"sigma_forces": 0.0}, "noise forces: expected a positive finite number"),
         ({"noise_overrides": {"x": {"force": 1.0}}}, "label kind expected one of"),
         ({"e0": "guess"}, "e0: expected one of"),
@@ -909,6 +917,8 @@ def test_structures_that_are_refused():
     gp = regressor().fit(frames(3))
     with pytest.raises(GapyError, match="expected at least one structure, got none"):
         gp.predict([])
+    with pytest.raises(GapyError, match=r"X: expected ase\.Atoms, got str"):
+        gp.predict(["train.xyz"])
     with pytest.raises(GapyError, match="expected at least one structure, got none"):
         regressor().fit([])
     with pytest.raises(SpeciesError, match="Ge"):

@@ -294,6 +294,11 @@ def test_no_atoms_and_one_atom(potential):
     assert not std.forces.any()
 
 
+def test_repr_is_one_line(potential):
+    assert repr(potential).startswith("Potential(C, O, Si; ")
+    assert "cutoff 3.50 A" in repr(potential)
+
+
 # -- calculator --------------------------------------------------------------------------------
 
 
