@@ -23,15 +23,17 @@ def measure(options) -> dict:
     calls |= _floor(options, potential, len(atoms))
     calls |= _snap(options, atoms, notes)
     seconds = interleaved(calls, options.repeat)
+    neighbours = _neighbours(potential, atoms)
+    for row in "af":
+        notes[row].append(f"{neighbours:.1f} neighbours within {R_CUT} A")
     us = {name: 1e6 * t / len(atoms) for name, t in seconds.items()}
-    common = {"gapy": us["gapy"], "n_atoms": len(atoms)}
+    common = {"gapy": us["gapy"], "n_atoms": len(atoms), "neighbours": neighbours}
     rows = {
         "a": {
             "quippy": us.get("quippy"),
             "floor": us.get("floor64"),
             "n_inducing": len(potential.posterior.alpha),
             "n_features": potential.terms[0].descriptor.n_features,
-            "neighbours": _neighbours(potential, atoms),
             "blas": blas(),
         },
         "b": {"gapy_sigma": us.get("gapy_sigma"), "quippy_sigma": us.get("quippy_sigma")},

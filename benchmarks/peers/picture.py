@@ -26,10 +26,10 @@ def draw(options, record: dict, path: str) -> dict:
     """Write the picture of what was measured; panels without figures are left out."""
     rows = record["rows"]
     panels = [
-        panel
-        for panel, wanted in ((_bars, "abef"), (_scan, "h"), (_front, "n"))
-        if any(len(rows.get(row, {})) > 1 for row in wanted)
+        panel for panel, row in ((_scan, "h"), (_front, "n")) if rows.get(row, {}).get("points")
     ]
+    if _costs(rows):
+        panels.insert(0, _bars)
     if not panels:
         return {}
     figure, axes = plt.subplots(
@@ -44,12 +44,15 @@ def draw(options, record: dict, path: str) -> dict:
     return {}
 
 
-def _bars(ax, rows) -> None:
+def _costs(rows) -> list[tuple[str, float]]:
     found = [(label, rows.get(row, {}).get(key)) for label, row, key in BARS]
-    found = [(label, us) for label, us in found if us]
-    names, us = zip(*found)
+    return [(label, us) for label, us in found if us]
+
+
+def _bars(ax, rows) -> None:
+    names, us = zip(*_costs(rows))
     bars = ax.barh(names, us, color=[OURS if n.startswith("gapy") else PEERS for n in names])
-    ax.bar_label(bars, fmt="%.3g", padding=3, fontsize=8)
+    ax.bar_label(bars, [f"{v:.0f}" if v > 99 else f"{v:.3g}" for v in us], padding=3, fontsize=8)
     ax.set(xscale="log", xlabel="µs per atom and step", title="Force call, silicon")
     ax.margins(x=0.15)
 
@@ -79,5 +82,7 @@ def _front(ax, rows) -> None:
         ax.plot(us or peer["us_per_atom"], peer["forces"], "s", color="0.6")
         ax.annotate(label, (us or peer["us_per_atom"], peer["forces"]), fontsize=7,
                     textcoords="offset points", xytext=(-4, 5), ha="right")  # fmt: skip
+    ax.legend(frameon=False)
+    ax.margins(0.12)
     ax.set(xscale="log", xlabel="µs per atom and step", ylabel="force RMSE, eV/Å",
            title="mlearn silicon, test set")  # fmt: skip

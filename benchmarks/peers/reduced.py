@@ -46,16 +46,19 @@ def measure(options) -> dict:
         }
     small, large = squares
     row |= {"zeta2_quarter": us[small], "zeta2": us[large]}
-    row["zeta2_difference"] = _difference_from_general_path(squares[large], atoms)
+    row |= _difference_from_general_path(squares[large], atoms)
     return {"m": row}
 
 
-def _difference_from_general_path(potential, atoms) -> float:
-    """Largest difference of energies and forces, relative to the largest of them."""
+def _difference_from_general_path(potential, atoms) -> dict:
+    """Largest differences of local energies and forces, relative to the largest of each."""
     environments = potential.environments(atoms)
     general = tuple(replace(f, quadratic_dd=None) for f in potential._fitted)
     a, b = (
         engine.evaluate(f, environments, len(atoms), variance=False)[:2]
         for f in (potential._fitted, general)
     )
-    return max(float(np.abs(x - y).max() / np.abs(y).max()) for x, y in zip(a, b))
+    return {
+        f"zeta2_{name}_difference": float(np.abs(x - y).max() / np.abs(y).max())
+        for name, x, y in zip(("energies", "forces"), a, b)
+    }

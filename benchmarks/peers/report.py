@@ -29,7 +29,7 @@ class Target:
         ratio = met = None
         if reached is not None:
             met = reached >= self.bound if self.at_least else reached <= self.bound
-            if not math.isfinite(reached):
+            if not math.isfinite(reached) or reached == 0.0:  # nothing there
                 reached = None
             elif self.at_least or reached > 0:
                 ratio = reached / self.bound if self.at_least else self.bound / reached
@@ -88,8 +88,10 @@ TARGETS = (
            lambda r: _faster(r) / _best(r)["of_row_a"], at_least=True),
     Target("m", "zeta 2: cost with M over cost with M / 4", 1.1, "x",
            lambda r: r["m"]["zeta2"] / r["m"]["zeta2_quarter"]),
-    Target("m", "zeta 2: relative difference from the general path", 1e-10, "",
-           lambda r: r["m"]["zeta2_difference"]),
+    Target("m", "zeta 2: forces against the general path, relative", 1e-10, "",
+           lambda r: r["m"]["zeta2_forces_difference"]),
+    Target("m", "zeta 2: local energies against the general path, relative", 1e-10, "",
+           lambda r: r["m"]["zeta2_energies_difference"]),
     Target("g", "two threads", 1.8, "x one",
            lambda r: r["g"][f"speedup_2_{r['g']['sizes'][0]}"], at_least=True),
     Target("g", "bit-identical with 1, 2, 4 threads", 1, "",
@@ -217,9 +219,13 @@ def _further_lines(rows: dict) -> list[str]:
             lines.append(f"row g: {threads} threads, {n_atoms} atoms: {value:.2f} x one thread")
     for point in rows.get("h", {}).get("points", ()):
         lines.append(
-            f"row h: {point['n_atoms']} atoms, {point['us_per_atom']:.1f} us/atom, "
+            f"row h: {point['n_atoms']:.0f} atoms, {point['us_per_atom']:.1f} us/atom, "
             f"peak {point['peak_gb']:.2f} GB"
         )
+    if "import_all" in rows.get("i", {}):
+        i = rows["i"]
+        lines.append(f"row i: import of every public name {i['import_all']:.2f} s")
+        lines.append(f"row i: fit, force call and derivatives, warm {i['warm']:.1f} s")
     if "engine" in rows.get("k", {}):
         k = rows["k"]
         lines.append(f"row k: call {k['calculator']:.0f} us, engine {k['engine']:.0f} us")

@@ -15,6 +15,7 @@ from peers.systems import silicon_potential
 
 HELP = "import sys; from gapy.cli import main; sys.argv = ['gapy', '--help']; main()"
 IMPORT = "import gapy"
+IMPORT_ALL = "import gapy; [getattr(gapy, name) for name in gapy.__all__]"
 FIRST_CALL = """
 import sys, gapy
 from ase.build import bulk
@@ -51,7 +52,12 @@ def measure(options) -> dict:
     with tempfile.TemporaryDirectory() as cache:
         row = {"cold": _seconds(EVERYTHING, cache), "warm": None, "notes": []}
         _seconds(FIRST_CALL, cache, model)
-        scripts = {"help": (HELP,), "import": (IMPORT,), "first_call": (FIRST_CALL, model)}
+        scripts = {
+            "help": (HELP,),
+            "import": (IMPORT,),
+            "import_all": (IMPORT_ALL,),
+            "first_call": (FIRST_CALL, model),
+        }
         times = {name: [] for name in scripts}
         for _ in range(options.repeat):
             for name, (script, *arguments) in scripts.items():
