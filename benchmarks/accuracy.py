@@ -193,7 +193,7 @@ def run_case(case: Case, data: Path | None, threads: int, n_inducing: int | None
         "memory": memory,
         "n_structures": len(train),
         "n_atoms": sum(len(s.atoms) for s in train),
-        "force_scale": gp.potential_.force_scale,
+        "calibration": gp.potential_.calibration.to_dict(),
         "groups": groups,
     }
 

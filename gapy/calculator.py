@@ -20,9 +20,9 @@ class GAPCalculator(Calculator):
     ---------
     potential : gapy.Potential
     uncertainty : False, True or "full"
-        True adds, at little cost, `energies_std` (n,), the posterior standard deviation of each
-        local energy (eV), and `forces_std` (n, 3), that sigma times the potential's calibrated
-        scale: an expected force error (eV/A), the same for x, y and z. "full" adds what the GP
+        True adds `energies_std` (n,), the posterior standard deviation of each local energy
+        (eV), and `forces_std` (n, 3), the force error to expect (eV/A), the same for x, y and z,
+        calibrated on leave-one-structure-out residuals of the training set. "full" adds what the GP
         itself says of every component, `forces_std` (n, 3), `energy_std` (eV) and `stress_std`
         (6,) (eV/A^3); it costs as much as training rows.
     skin : float
@@ -68,7 +68,7 @@ class GAPCalculator(Calculator):
             if verlet is not None
         }
         out = self.potential.evaluate(
-            atoms, local_std=local, neighbours=neighbours, threads=self.threads
+            atoms, local_std=local, force_std=local, neighbours=neighbours, threads=self.threads
         )
         results = {
             "energy": out.energy,
@@ -86,8 +86,7 @@ class GAPCalculator(Calculator):
             )
         if local:
             results["energies_std"] = out.energies_std
-            scaled = self.potential.force_scale * out.energies_std
-            results["forces_std"] = np.repeat(scaled[:, None], 3, axis=1)
+            results["forces_std"] = np.repeat(out.forces_std[:, None], 3, axis=1)
         if full:
             std = self.potential.predict(atoms, stress=periodic)[1]
             results["energy_std"] = std.energy

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg.blas import dtrmm
@@ -27,7 +28,8 @@ class Fitted:
     x_sd (M, D) normalised inducing points, alpha_s (M,). For the variance, `spread_rs` (R, M)
     with var_i = sum delta^2 - |sum spread k_i|^2, the sums over the terms that describe the
     species; None: no variances. With one term it is upper triangular; with several, `n_terms` > 1,
-    the terms' errors are correlated and R counts the inducing points of all of them.
+    the terms' errors are correlated and R counts the inducing points of all of them. For the
+    distance from the inducing points, lower triangular `whiten_ms` = delta L^-1.
 
     Two ways to less work: `quadratic_dd` = sum_s alpha_s x_s x_s^T, with which zeta = 2 is a
     quadratic form, exact and independent of M; or `basis_dr` (D, r), orthonormal columns onto
@@ -43,29 +45,40 @@ class Fitted:
     alpha_s: np.ndarray
     spread_rs: np.ndarray | None = None
     n_terms: int = 1
+    whiten_ms: np.ndarray | None = None
     quadratic_dd: np.ndarray | None = None
     basis_dr: np.ndarray | None = None
     x_sr: np.ndarray | None = None
 
 
-def evaluate(fitted, envs, n_atoms: int, *, variance: bool, threads: int = 1):
+class Sums(NamedTuple):
+    """Energies (n,) eV, forces (n, 3) eV/A, virial (3, 3) = dE/d(strain) eV.
+
+    variances (n,) eV^2: posterior, of the local energies; distances (n,) eV^2: prior variance
+    that the inducing points do not explain. None unless asked for.
+    """
+
+    energies: np.ndarray
+    forces: np.ndarray
+    virial: np.ndarray
+    variances: np.ndarray | None = None
+    distances: np.ndarray | None = None
+
+
+def evaluate(fitted, envs, n_atoms: int, *, variance: bool, distance=False, threads=1) -> Sums:
     """Sum of all blocks.
 
     Arguments
     ---------
     fitted : sequence of Fitted
     envs : dict from descriptor id to Environments
+    variance, distance : whether the sums hold them
     threads : blocks of atoms run in parallel; results do not depend on it
-
-    Returns
-    -------
-    energies (n,) eV, forces (n, 3) eV/A, virial (3, 3) = dE/d(strain) eV, variances (n,) eV^2
-    or None.
     """
     energies = np.zeros(n_atoms)
     forces = np.zeros((n_atoms, 3))
     virial = np.zeros((3, 3))
-    spread = _Spread(fitted, n_atoms) if variance else None
+    spread = _Spread(fitted, n_atoms, variance, distance) if variance or distance else None
     with blas_threads(1):
         for group in _by_descriptor(fitted):
             descriptor = group[0].descriptor
@@ -83,7 +96,13 @@ def evaluate(fitted, envs, n_atoms: int, *, variance: bool, threads: int = 1):
                 for job in jobs:
                     run(job)
             descriptor.collect(env, gradients, forces, virial)
-    return energies, forces, virial, spread.variances() if variance else None
+    return Sums(
+        energies,
+        forces,
+        virial,
+        spread.variances() if variance else None,
+        spread.distances() if distance else None,
+    )
 
 
 def _by_descriptor(fitted):
@@ -132,12 +151,15 @@ def _energy_and_gradient(f: Fitted, x_id, atoms, spread):
 
 
 class _Spread:
-    """Local variances, gathered block by block."""
+    """Local variances and distances, gathered block by block."""
 
-    def __init__(self, fitted, n_atoms: int):
+    def __init__(self, fitted, n_atoms: int, variance: bool, distance: bool):
+        self._variance, self._distance = variance, distance
         self._prior = np.zeros(n_atoms)
         self._explained = np.zeros(n_atoms)
-        width = max((len(f.spread_rs) for f in fitted if f.n_terms > 1), default=0)
+        self._near = np.zeros(n_atoms)
+        shared = [len(f.spread_rs) for f in fitted if variance and f.n_terms > 1]
+        width = max(shared, default=0)
         self._shared_ir = np.zeros((n_atoms if width else 0, width))
 
     def add(self, f: Fitted, atoms, t_is) -> None:
@@ -145,12 +167,15 @@ class _Spread:
         k_is = np.empty_like(t_is)
         kernel(t_is, f.zeta, k_is)
         self._prior[atoms] += f.delta**2
-        if f.n_terms > 1:
+        if self._distance:
+            # Triangular factors halve the products; k_is.T is Fortran-ordered.
+            l_mi = dtrmm(1.0, f.whiten_ms, k_is.T, lower=1, overwrite_b=not self._variance)
+            self._near[atoms] += np.einsum("mi,mi->i", l_mi, l_mi)
+        if self._variance and f.n_terms > 1:
             self._shared_ir[atoms, : len(f.spread_rs)] += k_is @ f.spread_rs.T
-            return
-        # A triangular factor halves the product; k_is.T is Fortran-ordered and overwritten.
-        explained_ri = dtrmm(1.0, f.spread_rs, k_is.T, overwrite_b=1)
-        self._explained[atoms] = np.einsum("ri,ri->i", explained_ri, explained_ri)
+        elif self._variance:
+            explained_ri = dtrmm(1.0, f.spread_rs, k_is.T, overwrite_b=1)
+            self._explained[atoms] = np.einsum("ri,ri->i", explained_ri, explained_ri)
 
     def variances(self) -> np.ndarray:
         """Variance of every local energy, eV^2."""
@@ -158,6 +183,10 @@ class _Spread:
         if self._shared_ir.size:
             explained = explained + np.einsum("ir,ir->i", self._shared_ir, self._shared_ir)
         return nonnegative(self._prior - explained, self._prior)
+
+    def distances(self) -> np.ndarray:
+        """Prior variance of every local energy that the inducing points leave, eV^2."""
+        return nonnegative(self._prior - self._near, self._prior)
 
 
 def nonnegative(variance: np.ndarray, scale) -> np.ndarray:

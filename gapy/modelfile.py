@@ -23,7 +23,7 @@ from gapy.files import write_whole
 
 FORMAT = "gapy potential"
 VERSION = 1
-UNITS = {"energy": "eV", "length": "A", "stress": "eV/A^3", "delta": "eV", "force_scale": "1/A"}
+UNITS = {"energy": "eV", "length": "A", "stress": "eV/A^3", "delta": "eV"}
 HEADER, HEADER_HASH = "header.json", "header.sha256"
 ZIP_START = b"PK\x03\x04"
 

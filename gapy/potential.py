@@ -18,10 +18,11 @@ import scipy.linalg
 from gapy import engine, modelfile, serialise
 from gapy.calculator import GAPCalculator
 from gapy.errors import GapyError, ModelFileError, SpeciesError, StructureError
+from gapy.gp.calibration import ForceCalibration
 from gapy.gp.posterior import Posterior
 from gapy.gp.prior import prior_variances
 from gapy.gp.rows import structure_rows
-from gapy.gp.terms import Term
+from gapy.gp.terms import Term, local_prior
 from gapy.noise import Noise
 
 REFERENCE_TOLERANCE = 1e-8
@@ -30,13 +31,18 @@ REFERENCE_TOLERANCE = 1e-8
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Energies in eV, forces (n, 3) eV/A, virial dE/d(strain) (3, 3) eV, local sigma (n,) eV."""
+    """Energies in eV, forces (n, 3) eV/A, virial dE/d(strain) (3, 3) eV.
+
+    energies_std (n,) eV: posterior sigma of the local energies; forces_std (n,) eV/A: calibrated
+    sigma of a force component of each atom. None unless asked for.
+    """
 
     energy: float
     energies: np.ndarray
     forces: np.ndarray
     virial: np.ndarray
-    energies_std: np.ndarray | None
+    energies_std: np.ndarray | None = None
+    forces_std: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -58,8 +64,8 @@ class Potential:
     """A fitted sparse GP potential.
 
     terms, posterior: descriptor, kernel and inducing points, and what the data say about them.
-    e0: energy of the free atom by atomic number (eV). noise: that of the fit. force_scale: eV/A
-    of force error per eV of local sigma (1/A), from leave-one-structure-out residuals. metadata:
+    e0: energy of the free atom by atomic number (eV). noise: that of the fit. calibration:
+    force sigma of an atom, from leave-one-structure-out residuals. metadata:
     plain JSON (data hash, versions, label counts). references: structures whose energies are
     checked when the file is loaded. rank_tolerance: singular values of the inducing points below
     this fraction of the largest are left out of energies and forces; 0 is exact.
@@ -69,7 +75,7 @@ class Potential:
     posterior: Posterior
     e0: Mapping[int, float]
     noise: Noise
-    force_scale: float
+    calibration: ForceCalibration
     metadata: Mapping[str, object] = field(default_factory=dict)
     references: tuple = ()
     rank_tolerance: float = 0.0
@@ -161,6 +167,7 @@ class Potential:
                     out[i],
                     spread_rs=np.asfortranarray(factor[:stop, start:stop]),
                     n_terms=len(chosen),
+                    whiten_ms=_whitening(self.posterior.cholesky[i], out[i].delta),
                 )
                 start = stop
         return tuple(out)
@@ -196,24 +203,36 @@ class Potential:
             for t in self.terms
         }
 
-    def evaluate(self, atoms, *, local_std=False, neighbours=None, threads=1) -> Evaluation:
-        """Energy, forces and virial of a structure, with the local sigma if asked for.
+    def evaluate(
+        self, atoms, *, local_std=False, force_std=False, neighbours=None, threads=1
+    ) -> Evaluation:
+        """Energy, forces and virial of a structure, with sigmas if asked for.
 
-        The cost is that of one force call; `threads` do not change the result.
+        local_std: posterior sigma of each local energy; force_std: calibrated force sigma of each
+        atom (see `gapy.gp.calibration`). Each is about half a force call more. `threads` do not
+        change the result.
         """
         self.check_species(atoms.numbers)
         self.check_periodicity(atoms)
         envs = self.environments(atoms, neighbours)
-        energies, forces, virial, variances = engine.evaluate(
-            self._fitted_with_variance if local_std else self._fitted,
+        wanted = local_std or force_std
+        out = engine.evaluate(
+            self._fitted_with_variance if wanted else self._fitted,
             envs,
             len(atoms),
-            variance=local_std,
+            variance=wanted,
+            distance=force_std and self.calibration.distance > 0.0,
             threads=threads,
         )
-        energies += self._e0(atoms.numbers)
-        std = np.sqrt(variances) if variances is not None else None
-        return Evaluation(float(energies.sum()), energies, forces, virial, std)
+        energies = out.energies + self._e0(atoms.numbers)
+        energies_std = np.sqrt(out.variances) if wanted else None
+        forces_std = None
+        if force_std:
+            distances = 0.0 if out.distances is None else out.distances
+            forces_std = self.calibration.sigma(distances, out.variances)
+        return Evaluation(
+            float(energies.sum()), energies, out.forces, out.virial, energies_std, forces_std
+        )
 
     def predict(self, atoms, *, forces=True, stress=None) -> tuple[Prediction, Prediction]:
         """Posterior means and standard deviations of one structure from the full formula.
@@ -224,6 +243,11 @@ class Potential:
         """
         self.check_species(atoms.numbers)
         self.check_periodicity(atoms)
+        if stress and not _has_volume(atoms):
+            raise GapyError(
+                "stress: expected a periodic structure with a cell of full rank, got "
+                f"pbc={atoms.pbc.tolist()}; leave stress out"
+            )
         stress = _has_volume(atoms) if stress is None else stress
         n = len(atoms)
         envs = [t.descriptor.environments(atoms) for t in self.terms]
@@ -241,20 +265,13 @@ class Potential:
         )
         std = Prediction(
             energy=float(self._std(rows.energy[None], np.array([prior.energy]))[0]),
-            energies=self._std(rows.local, self._local_prior(atoms)),
+            energies=self._std(rows.local, local_prior(self.terms, atoms.numbers)),
             forces=self._std(rows.forces, prior.forces, prior.forces_size).reshape(n, 3)
             if forces
             else None,
             stress=self._std(rows.stress, prior.stress, prior.stress_size) if stress else None,
         )
         return mean, std
-
-    def _local_prior(self, atoms) -> np.ndarray:
-        prior = np.zeros(len(atoms))
-        for term in self.terms:
-            for slot, z in enumerate(term.descriptor.species):
-                prior[atoms.numbers == z] += term.delta[slot] ** 2
-        return prior
 
     def _std(self, rows: np.ndarray, prior: np.ndarray, size=0.0) -> np.ndarray:
         explained, posterior = self.posterior.explained_and_posterior(rows)
@@ -350,6 +367,12 @@ def _variance_factor(posterior: Posterior, chosen: list[int]) -> np.ndarray:
         )
         start = rows.stop
     return np.asfortranarray(scipy.linalg.qr(factor.T, mode="r")[0])
+
+
+def _whitening(lower: np.ndarray, delta: float) -> np.ndarray:
+    """delta L^-1, with which the explained prior variance of k is |delta L^-1 k|^2."""
+    inverse = scipy.linalg.solve_triangular(lower, np.eye(len(lower)), lower=True)
+    return np.asfortranarray(delta * inverse)
 
 
 def _has_volume(atoms) -> bool:

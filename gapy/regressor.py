@@ -24,7 +24,7 @@ from gapy.errors import GapyError
 from gapy.gp import calibration, posterior, selection
 from gapy.gp.rows import structure_rows
 from gapy.gp.statistic import SufficientStatistic
-from gapy.gp.terms import Term, blocks, cholesky_factors, normalised
+from gapy.gp.terms import Term, blocks, cholesky_factors, local_prior, normalised
 from gapy.noise import Noise
 from gapy.potential import Potential
 from gapy.progress import track
@@ -33,9 +33,11 @@ from gapy.threads import blas_threads, ordered_map
 
 CANDIDATE_BYTES = 400_000_000
 """Memory for candidates of one species; larger training sets are sampled uniformly."""
-N_CALIBRATION = 40
+N_CALIBRATION = 200
 CALIBRATION_BYTES = 100_000_000
 """Structures for leave-one-out calibration, and the memory that their rows may take."""
+SYMMETRY_FORCE = 1e-4
+"""Force labels below this (eV/A) are zero by symmetry up to the reference's own convergence."""
 N_REFERENCES = 3
 
 
@@ -348,13 +350,12 @@ class SparseGPRegressor(BaseEstimator):
 
     def _solve(self, noise) -> None:
         fitted = posterior.solve(self._terms, self._cholesky, self.statistic_, noise.sigma)
-        scale = self._force_scale(fitted, noise)
         potential = Potential(
             terms=self._terms,
             posterior=fitted,
             e0=dict(self.e0_),
             noise=noise,
-            force_scale=scale,
+            calibration=self._calibrate(fitted, noise),
             metadata=self._metadata(fitted),
         )
         references = tuple(s.atoms.copy() for s in self._kept[:N_REFERENCES])
@@ -363,31 +364,33 @@ class SparseGPRegressor(BaseEstimator):
             potential = potential.reduced(float(self.force_tolerance), sample)
         self.potential_ = potential.with_references(references)
 
-    def _force_scale(self, fitted, noise) -> float:
-        errors, stds = [], []
+    def _calibrate(self, fitted, noise) -> calibration.ForceCalibration:
+        """Force sigma from the left-out residuals of the sampled structures."""
+        squared, distances, variances = [], [], []
         for s in track(self._kept, "calibration", self.progress):
-            rows = self._kept_rows.pop(id(s), None) or self._rows(s, local=True)
-            parts = list(self._labels(s, rows, noise))
-            if not parts:
+            rows = self._kept_rows.pop(id(s), None)
+            if s.forces is None:
                 continue
-            sigma = np.concatenate(
-                [np.full(len(y), noise.sigma(kind, s.config_type) / w) for kind, _, y, w in parts]
-            )
-            prior = np.full(len(s.atoms), len(self._terms) * float(self.delta) ** 2)
+            rows = rows or self._rows(s, local=True)
+            parts = list(self._labels(s, rows, noise))
+            sigma = [np.full(len(y), noise.sigma(k, s.config_type) / w) for k, _, y, w in parts]
             out = calibration.leave_one_out(
                 fitted,
                 np.concatenate([k for _, k, _, _ in parts]),
                 np.concatenate([y for _, _, y, _ in parts]),
-                sigma,
+                np.concatenate(sigma),
                 rows.local,
-                prior,
+                local_prior(self._terms, s.atoms.numbers),
             )
-            stds.append((out.local_std, s.forces is not None))
-            if s.forces is not None:
-                start = 0 if s.energy is None else 1
-                errors.append(out.residual[start : start + s.forces.size].reshape(-1, 3))
-        stds = [std for std, with_forces in stds if with_forces or not errors]
-        return calibration.force_scale(errors, stds, noise.forces)
+            start = 0 if s.energy is None else 1
+            errors = out.residual[start : start + s.forces.size].reshape(-1, 3)
+            # Forces that vanish by symmetry say nothing about errors.
+            free = np.abs(s.forces).max(axis=1) > SYMMETRY_FORCE
+            squared.append((errors[free] ** 2).mean(axis=1))
+            distances.append(out.distances[free])
+            variances.append(out.local_std[free] ** 2)
+        joined = [np.concatenate([np.empty(0), *v]) for v in (squared, distances, variances)]
+        return calibration.calibrate_forces(*joined, noise.forces)
 
     def _metadata(self, fitted) -> dict:
         counts = {}

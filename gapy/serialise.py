@@ -7,6 +7,7 @@ import numpy as np
 from ase import Atoms
 
 from gapy.descriptors import descriptor_from_settings
+from gapy.gp.calibration import ForceCalibration
 from gapy.gp.posterior import Posterior
 from gapy.gp.terms import Term, blocks
 from gapy.noise import Noise
@@ -37,7 +38,7 @@ def pack(potential) -> tuple[dict, dict[str, np.ndarray]]:
         "terms": [_pack_term(term) for term in potential.terms],
         "e0": {symbols[z]: float(e) for z, e in potential.e0.items()},
         "noise": potential.noise.to_dict(),
-        "force_scale": float(potential.force_scale),
+        "calibration": potential.calibration.to_dict(),
         "rank_tolerance": float(potential.rank_tolerance),
         "log_marginal_likelihood": float(posterior.log_marginal_likelihood),
         "metadata": dict(potential.metadata),
@@ -72,7 +73,7 @@ def unpack(model: dict, arrays: dict[str, np.ndarray]) -> dict:
         "posterior": posterior,
         "e0": {ase.data.atomic_numbers[symbol]: e for symbol, e in model["e0"].items()},
         "noise": Noise.from_dict(model["noise"]),
-        "force_scale": model["force_scale"],
+        "calibration": ForceCalibration(**model["calibration"]),
         "rank_tolerance": model.get("rank_tolerance", 0.0),
         "metadata": model["metadata"],
         "references": references,

@@ -396,13 +396,48 @@ def test_leave_one_out_equals_refits():
         np.testing.assert_allclose(out.local_std, expected, rtol=1e-5, atol=1e-8)
 
 
-def test_force_scale_recovers_a_known_scale():
+@pytest.mark.parametrize("true", [(0.03, 40.0, 0.0), (0.01, 0.0, 15.0), (0.05, 20.0, 10.0)])
+def test_calibration_recovers_known_coefficients(true):
     rng = np.random.default_rng(0)
-    stds = [rng.uniform(0.1, 1.0, 50) for _ in range(40)]
-    errors = [2.5 * s[:, None] * rng.normal(size=(50, 3)) for s in stds]
-    assert calibration.force_scale(errors, stds, 0.1) == pytest.approx(2.5, rel=0.05)
-    assert calibration.force_scale([], [np.array([0.5, 0.5])], 0.1) == pytest.approx(0.2)
-    assert calibration.force_scale([], [], 0.1) == 1.0
+    distances, variances = 10.0 ** rng.uniform(-8, -4, (2, 4000))
+    known = calibration.ForceCalibration(*true)
+    errors = known.sigma(distances, variances)[:, None] * rng.normal(size=(4000, 3))
+    found = calibration.calibrate_forces((errors**2).mean(axis=1), distances, variances, 0.1)
+    ratio = found.sigma(distances, variances) / known.sigma(distances, variances)
+    np.testing.assert_allclose(ratio, 1.0, atol=0.15)
+
+
+def test_calibration_without_forces():
+    empty = np.empty(0)
+    found = calibration.calibrate_forces(empty, empty, empty, 0.1)
+    assert found == calibration.ForceCalibration(0.1, 1.0, 1.0)
+
+
+def test_distance_without_own_inducing_points_equals_a_smaller_set():
+    training = frames(8, seed=12)
+    gp = regressor().fit(training)
+    fitted, noise = gp.potential_.posterior, gp._noise()
+    block = next(b for b in fitted.blocks if b.slot == 0)
+    s = from_atoms(training)[0]
+    rows = gp._rows(s, local=True)
+    parts = list(gp._labels(s, rows, noise))
+    sigma = [np.full(len(y), noise.sigma(kind, s.config_type) / w) for kind, _, y, w in parts]
+    out = calibration.leave_one_out(
+        fitted,
+        np.concatenate([r for _, r, _, _ in parts]),
+        np.concatenate([y for _, _, y, _ in parts]),
+        np.concatenate(sigma),
+        rows.local,
+        np.full(len(s.atoms), gp.delta**2),
+    )
+    own = (rows.local[:, block.columns] > calibration.OWN).any(axis=0)
+    assert own.any() and not own.all()
+    x_sd = block.x_sd[~own]
+    k_mm = (x_sd @ x_sd.T) ** block.zeta + JITTER * np.eye(len(x_sd))
+    central = s.atoms.numbers == gp.potential_.terms[0].descriptor.species[0]
+    k = rows.local[central][:, block.columns][:, ~own]
+    expected = gp.delta**2 * (1.0 - np.einsum("im,mi->i", k, np.linalg.solve(k_mm, k.T)))
+    np.testing.assert_allclose(out.distances[central], expected, rtol=1e-3, atol=1e-7)
 
 
 # -- noise -------------------------------------------------------------------------------------
@@ -596,7 +631,7 @@ def test_the_seed_decides():
         regressor(selection="random", n_inducing=5, seed=s).fit(training) for s in (1, 1, 2)
     )
     np.testing.assert_array_equal(first.potential_.posterior.alpha, same.potential_.posterior.alpha)
-    assert first.potential_.force_scale == same.potential_.force_scale
+    assert first.potential_.calibration == same.potential_.calibration
     assert not np.array_equal(
         first.potential_.terms[0].inducing[0], other.potential_.terms[0].inducing[0]
     )
@@ -732,7 +767,7 @@ def test_mixed_labels_and_a_structure_whose_only_label_is_not_used():
     del training[3].info["REF_energy"], training[3].arrays["REF_forces"]
     gp = regressor(fit_stress=False).fit(training)
     assert "stress" not in gp.potential_.metadata["n_labels"]["default"]
-    assert np.isfinite(gp.potential_.force_scale)
+    assert np.isfinite(gp.potential_.calibration.floor)
 
 
 def test_isolated_atoms_with_forces_are_rows_without_neighbours():

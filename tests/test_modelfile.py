@@ -73,7 +73,7 @@ def test_loaded_model_keeps_everything(potential, model_file):
     assert loaded.e0 == potential.e0
     assert loaded.noise == potential.noise
     assert loaded.metadata == potential.metadata
-    assert loaded.force_scale == potential.force_scale
+    assert loaded.calibration == potential.calibration
     assert loaded.species == potential.species and loaded.cutoff == potential.cutoff
     assert [e for _, e in loaded.references] == [e for _, e in potential.references]
     for name in ("w", "alpha", "r_factor", "log_marginal_likelihood"):

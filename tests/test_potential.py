@@ -29,6 +29,7 @@ from hypothesis import strategies as st
 from gapy import GAPCalculator, SparseGPRegressor
 from gapy.descriptors import smooth_soap
 from gapy.errors import GapyError, SpeciesError, StructureError
+from gapy.gp.rows import structure_rows
 
 SYMBOLS = ("Si", "C", "O")  # not in the order of atomic numbers
 TOLERANCE = 1e-5
@@ -332,12 +333,15 @@ def test_results_and_properties(potential):
     assert r["energy_std"] == pytest.approx(std.energy)
 
 
-def test_cheap_sigma_is_the_scaled_local_one(potential):
+def test_cheap_sigma_is_the_calibrated_one(potential):
     atoms = random_structure(np.random.default_rng(7), SYMBOLS, 5)
     calc = potential.calculator(uncertainty=True)
     calc.calculate(atoms)
-    scaled = potential.force_scale * calc.results["energies_std"]
-    np.testing.assert_allclose(calc.results["forces_std"], np.tile(scaled[:, None], 3))
+    rows = structure_rows(potential.terms, atoms, local=True, forces=False).local
+    explained, posterior = potential.posterior.explained_and_posterior(rows)
+    distances = sum(t.delta[0] ** 2 for t in potential.terms) - explained
+    sigma = potential.calibration.sigma(distances, distances + posterior)
+    np.testing.assert_allclose(calc.results["forces_std"], np.tile(sigma[:, None], 3), rtol=1e-6)
     # Asking for more does not change what forces_std means.
     cheap = calc.results["forces_std"].copy()
     assert calc.get_property("energy_std", atoms) > 0.0
@@ -537,3 +541,10 @@ def test_smooth_and_rough_descriptors_in_one_place():
         ]
         jumps.append(abs(e[1] - e[0]))
     assert jumps[0] > 1e-6 > 1e-11 > jumps[1]
+
+
+def test_stress_of_a_molecule_is_refused(potential):
+    molecule = random_structure(np.random.default_rng(8), SYMBOLS, 4, pbc=(0, 0, 0))
+    molecule.cell[:] = 0.0
+    with pytest.raises(GapyError, match="stress: expected a periodic structure"):
+        potential.predict(molecule, stress=True)

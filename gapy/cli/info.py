@@ -61,7 +61,7 @@ def _lines(summary: dict):
     )
     for config_type, sigmas in noise["overrides"].items():
         yield f"noise of {config_type}", ", ".join(f"{k} {v:g}" for k, v in sigmas.items())
-    yield "force scale", f"{summary['force_scale']:.4g} eV/A of force error per eV of local sigma"
+    yield "force sigma", _calibration(summary["calibration"])
     yield "log marginal likelihood", f"{summary['log_marginal_likelihood']:.1f}"
     if "n_structures" in metadata:
         yield "training structures", str(metadata["n_structures"])
@@ -71,6 +71,14 @@ def _lines(summary: dict):
         if name in metadata:
             yield name, str(metadata[name])
     yield "model sha256", summary["sha256"]
+
+
+def _calibration(c: dict) -> str:
+    """The formula of the calibrated force sigma with its numbers."""
+    return (
+        f"sqrt(({c['floor']:.4g} eV/A)^2 + ({c['distance']:.4g}/A distance)^2 + "
+        f"({c['local']:.4g}/A local sigma)^2)"
+    )
 
 
 def _settings(settings: dict) -> str:

@@ -1,32 +1,68 @@
-"""Leave-one-structure-out residuals in closed form, and the scale of force errors they give.
+"""Leave-one-structure-out residuals in closed form, and the force sigma calibrated on them.
 
 For the rows A of one structure (whitened and divided by their noise), B = R^-T A^T and
 H = B^T B, the residual that the model would make without the structure's labels is
 
     r_loo = (1 - H)^-1 r,        P_without^-1 = R^-1 [1 + B (1 - H)^-1 B^T] R^-T,
 
-so that the local variance without them is var + |(1 - H)^-1/2 B^T R^-T l|^2. The inducing points
-stay; only the labels are left out. Source: Cook and Weisberg, Residuals and Influence in
-Regression (1982), sec. 2.2 and 3.6, applied to blocks of rows.
+so that the local variance without them is var + |(1 - H)^-1/2 B^T R^-T l|^2. The distance from
+the inducing points, delta^2 - |l|^2, is that without the structure's own points S,
+
+    d_without = d + g_S^T (K^-1)_SS^-1 g_S,     g = K_MM^-1 k,
+
+since an environment is always close to itself. Source: Cook and Weisberg, Residuals and
+Influence in Regression (1982), sec. 2.2 and 3.6, applied to blocks of rows.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import scipy.linalg
 from scipy.linalg import solve_triangular
+from scipy.optimize import minimize
 
 from gapy.gp.posterior import Posterior
+
+OWN = 1.0 - 1e-9
+"""Kernel value above which an inducing point is an environment of the structure itself."""
+
+
+@dataclass(frozen=True)
+class ForceCalibration:
+    """Standard deviation of a force component from what the model knows of the atom.
+
+        sigma_F^2 = floor^2 + (distance d)^2 + (local s)^2
+
+    with d^2 the prior variance that the inducing points leave unexplained and s the posterior
+    standard deviation of the local energy (eV). floor in eV/A; distance and local in 1/A.
+    """
+
+    floor: float
+    distance: float
+    local: float
+
+    def sigma(self, distances: np.ndarray, variances: np.ndarray) -> np.ndarray:
+        """Force sigma (n,) eV/A from d^2 (n,) and s^2 (n,), eV^2."""
+        return np.sqrt(self.floor**2 + self.distance**2 * distances + self.local**2 * variances)
+
+    def to_dict(self) -> dict:
+        """The three numbers, for JSON."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Residuals of the labels (label units) and local sigma (eV) without the structure's labels."""
+    """What the model would say of a structure without having seen its labels.
+
+    residual: of every label, in label units; local_std (n,) eV; distances (n,) eV^2 from the
+    inducing points of other structures.
+    """
 
     residual: np.ndarray
     local_std: np.ndarray
+    distances: np.ndarray
 
 
 def leave_one_out(posterior: Posterior, rows, y, sigma, local_rows, local_prior) -> LeftOut:
@@ -44,29 +80,63 @@ def leave_one_out(posterior: Posterior, rows, y, sigma, local_rows, local_prior)
     l_mn = posterior.whiten(local_rows)
     v = solve_triangular(posterior.r_factor, l_mn, trans="T")
     extra = solve_triangular(lower, b.T @ v, lower=True)
-    variance = (
-        np.maximum(local_prior - np.einsum("mn,mn->n", l_mn, l_mn), 0.0)
-        + np.einsum("mn,mn->n", v, v)
-        + np.einsum("rn,rn->n", extra, extra)
+    distances = np.maximum(local_prior - np.einsum("mn,mn->n", l_mn, l_mn), 0.0)
+    variance = distances + np.einsum("mn,mn->n", v, v) + np.einsum("rn,rn->n", extra, extra)
+    return LeftOut(
+        residual=left_out,
+        local_std=np.sqrt(variance),
+        distances=distances + _explained_by_own_points(posterior, local_rows, l_mn),
     )
-    return LeftOut(left_out, np.sqrt(variance))
 
 
-def force_scale(force_errors, local_stds, sigma_forces: float) -> float:
-    """Scale a (1/A) with which a sigma_local explains the force errors found.
+def _explained_by_own_points(posterior: Posterior, local_rows, l_mn) -> np.ndarray:
+    """Prior variance (n,) that only the structure's own inducing points explain."""
+    out = np.zeros(len(local_rows))
+    for b, factor in zip(posterior.blocks, posterior.cholesky):
+        own = np.flatnonzero((local_rows[:, b.columns] > OWN).any(axis=0))
+        if not len(own):
+            continue
+        unit = np.zeros((len(factor), len(own)))
+        unit[own, np.arange(len(own))] = 1.0
+        inverse_columns = solve_triangular(factor, unit, lower=True)
+        g_sn = inverse_columns.T @ l_mn[b.columns]
+        lower = scipy.linalg.cholesky(inverse_columns.T @ inverse_columns, lower=True)
+        part = solve_triangular(lower, g_sn, lower=True)
+        out += np.einsum("sn,sn->n", part, part)
+    return out
 
-    Maximises the likelihood of residuals r ~ N(0, (a sigma_local)^2) over the atoms, which gives
-    a^2 = mean(r^2 / sigma_local^2) with r^2 averaged over x, y and z. Atoms whose sigma is tiny
-    would dominate a plain mean; the median ratio against that of a Gaussian is used instead.
 
-    force_errors: list of (n, 3) arrays, eV/A; local_stds: list of (n,) arrays, eV. Without force
-    labels the scale is sigma_forces per median sigma.
+def calibrate_forces(squared_errors, distances, variances, sigma_forces) -> ForceCalibration:
+    """Maximum-likelihood calibration: errors ~ N(0, sigma_F^2) with the form of ForceCalibration.
+
+    squared_errors (n,): mean over x, y, z of the squared left-out force residual of each atom,
+    (eV/A)^2; distances and variances (n,) eV^2 of the same atoms. Without any, `sigma_forces`
+    (eV/A) is the floor and the other two numbers are 1/A, a neutral length scale.
     """
-    stds = np.concatenate(local_stds) if local_stds else np.array([])
-    stds = stds[stds > 0.0]
-    if not force_errors:
-        return float(sigma_forces / np.median(stds)) if len(stds) else 1.0
-    squared = np.concatenate([(e**2).mean(axis=1) for e in force_errors])
-    sigma = np.concatenate(local_stds)
-    keep = sigma > 0.0
-    return float(np.sqrt((squared[keep] / sigma[keep] ** 2).mean()))
+    if not len(squared_errors):
+        return ForceCalibration(float(sigma_forces), 1.0, 1.0)
+    features = np.stack([np.ones_like(distances), distances, variances], axis=1)
+    # Dimensionless: each feature over its mean, errors over theirs.
+    scale = np.maximum(features.mean(axis=0), 1e-30)
+    features = features / scale
+    mean_square = max(float(squared_errors.mean()), 1e-30)
+    ratio = squared_errors / mean_square
+
+    def loss(log_weights):
+        weights = np.exp(log_weights)
+        variance = features @ weights + 1e-12
+        slope = (1.0 / variance - ratio / variance**2) @ features / len(ratio)
+        return np.mean(np.log(variance) + ratio / variance), slope * weights
+
+    # The likelihood may have several maxima: start from each feature alone and from all.
+    starts = np.log(
+        np.array([[0.3, 0.3, 0.3], [0.9, 0.05, 0.05], [0.05, 0.9, 0.05], [0.05, 0.05, 0.9]])
+    )
+    fits = [
+        minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(-20.0, 10.0)] * 3)
+        for start in starts
+    ]
+    best = min(fits, key=lambda fit: fit.fun)
+    weights = np.where(best.x > -19.0, np.exp(best.x), 0.0)
+    floor, distance, local = np.sqrt(weights * mean_square / scale)
+    return ForceCalibration(float(floor), float(distance), float(local))

@@ -73,6 +73,15 @@ def blocks(terms) -> tuple[Block, ...]:
     return tuple(generate())
 
 
+def local_prior(terms, numbers: np.ndarray) -> np.ndarray:
+    """Prior variance of the local energies (n,) of atoms with these atomic numbers, eV^2."""
+    prior = np.zeros(len(numbers))
+    for term in terms:
+        for slot, z in enumerate(term.descriptor.species):
+            prior[numbers == z] += term.delta[slot] ** 2
+    return prior
+
+
 def normalised(x_id: np.ndarray) -> np.ndarray:
     """Rows of unit length (a copy); rows of zeros stay zero."""
     out = np.array(x_id, dtype=float, order="C")
