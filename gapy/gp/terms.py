@@ -96,7 +96,10 @@ def cholesky_factors(terms) -> tuple[np.ndarray, ...]:
         k = (block.x_sd @ block.x_sd.T) ** block.zeta
         k[np.diag_indices_from(k)] += JITTER
         try:
-            out.append(scipy.linalg.cholesky(k, lower=True, overwrite_a=True, check_finite=True))
+            lower = scipy.linalg.cholesky(k, lower=True, overwrite_a=True, check_finite=True)
+            # SciPy's versions differ in the memory order, and BLAS rounds by it: a loaded model
+            # must have that of a fresh one.
+            out.append(np.asfortranarray(lower))
         except (np.linalg.LinAlgError, ValueError) as error:
             raise GapyError(
                 f"inducing points: K_MM of {len(block.x_sd)} points is not positive definite "
