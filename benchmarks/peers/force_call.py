@@ -55,7 +55,9 @@ def _quippy(options, atoms, notes) -> dict:
         for row in rows:
             notes[row].append(f"quippy not available: {error}")
         return {}
+    kernels = [line for line in blas() if "quippy" in line]
     for row in rows:
+        notes[row] += [f"quippy's BLAS: {line}" for line in kernels]
         notes[row].append("gap_fit model of the same size fitted to energies of fewer frames")
     wanted = ["energy", "forces"]
     calls = {}

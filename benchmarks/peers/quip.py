@@ -10,12 +10,33 @@ from contextlib import chdir
 from pathlib import Path
 
 from ase.io import write
+from threadpoolctl import threadpool_info
 
 from peers.options import R_CUT, SIGMA_ENERGY, SIGMA_FORCES
+
+AVX512 = {"Cooperlake", "SapphireRapids"}
+
+
+def prefer_fast_blas() -> None:
+    """Let quippy's BLAS use the kernels that numpy's has chosen; to be called before its import.
+
+    The wheel's OpenBLAS is from 2021. On a processor that it does not know it takes kernels
+    without AVX, which would be unfair.
+    """
+    import numpy  # noqa: F401  (its BLAS must be loaded)
+
+    found = {
+        lib.get("architecture") for lib in threadpool_info() if lib["internal_api"] == "openblas"
+    }
+    if found & AVX512:
+        found = {"SkylakeX"}
+    for kernel in found & {"SkylakeX", "Haswell", "Zen"}:
+        os.environ.setdefault("OPENBLAS_CORETYPE", kernel)
 
 
 def gap_fit_command() -> str | None:
     """Path of gap_fit: the one inside quippy, else one on the path."""
+    prefer_fast_blas()
     try:
         import quippy
     except ImportError:
@@ -61,10 +82,12 @@ def potential(options, frames):
 
     It is fitted to energies only: a call costs what the basis and the sparse points cost.
     """
+    prefer_fast_blas()
     from quippy.potential import Potential
 
     model = options.cached("gap") / "gap_si.xml"
     if not model.exists():
         gap_fit(frames, model, size=options.size, n_sparse=options.n_inducing, forces=False)
     with chdir(model.parent):  # the sparse points are in a file beside it
-        return Potential(param_filename=model.name)
+        # It would hand out the results of the last positions again, whatever else is asked for.
+        return Potential(param_filename=model.name, calculation_always_required=True)

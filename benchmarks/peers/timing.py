@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 import numpy as np
 
+WAIT = 0.05
+"""Share of waiting above which a figure is not that of an idle machine."""
 TURN = 0.15
 """Seconds that a turn lasts at least: one short call would only meet the caches of the others."""
 
@@ -13,21 +16,27 @@ TURN = 0.15
 def interleaved(calls, repeat: int, turn: float = TURN) -> dict[str, float]:
     """Median seconds of each call, taken in turns: first, second, ..., first, second, ...
 
-    A call that returns a number timed itself. The first call of each is left out.
+    A call that returns a number timed itself. The first call of each is left out. Says on standard
+    error which calls had to wait for a processor: their figures are those of a busy machine.
     """
     for call in calls.values():
         call()
     times = {name: [] for name in calls}
+    waits = {name: [] for name in calls}
     for _ in range(repeat):
         for name, call in calls.items():
             ends = time.perf_counter() + turn
             while True:
-                began = time.perf_counter()
+                began, busy = time.perf_counter(), time.process_time()
                 own = call()
-                now = time.perf_counter()
+                now, busy = time.perf_counter(), time.process_time() - busy
                 times[name].append(own if own is not None else now - began)
+                waits[name].append(1.0 - busy / (now - began))
                 if now >= ends:
                     break
+    for name, wait in waits.items():
+        if np.median(wait) > WAIT:
+            print(f"  {name}: waited {np.median(wait):.0%} of its time", file=sys.stderr)
     return {name: float(np.median(t)) for name, t in times.items()}
 
 
