@@ -8,7 +8,7 @@ the two differ by the Pulay stress, a pressure that shrinks with a higher cutoff
 import argparse
 
 import numpy as np
-from convergence import GPA, probes
+from convergence import GPA, sheared
 from dft import single_point
 from settings import SETTINGS, kgrid
 from shapes import strained
@@ -26,7 +26,7 @@ def main():
     parser.add_argument("--pw", default="pw.x")
     args = parser.parse_args()
     settings = SETTINGS[args.name]
-    probe = probes(args.name)[0]
+    probe = sheared(args.name)
     stress = single_point(probe, settings, args.pw).get_stress(voigt=False)
     for label, mode in MODES.items():
         energies = []

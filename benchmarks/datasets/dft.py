@@ -13,16 +13,22 @@ class BadLabel(RuntimeError):
     """The calculation crashed or did not converge; the message says which."""
 
 
-def single_point(atoms, settings, pw="pw.x", pseudo_dir="/usr/share/espresso/pseudo"):
+def single_point(
+    atoms, settings, pw="pw.x", pseudo_dir="/usr/share/espresso/pseudo", grid=None, shift=None
+):
     """Return a copy of atoms with energy (eV), forces (eV/A) and stress (eV/A^3).
 
     The energy is the free energy E - TS of the smeared electrons: that is the
     quantity whose derivatives the forces and the stress are.
+    ``grid`` and ``shift`` replace the k-points of the settings in convergence tests.
     The stress is in ASE sign and Voigt order (xx yy zz yz xz xy).
     """
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     species = set(atoms.get_chemical_symbols())
-    grid = kgrid(atoms, spacing(settings, atoms))
+    if grid is None:
+        grid = kgrid(atoms, spacing(settings, atoms))
+    if shift is None:
+        shift = koffset(grid)
     with tempfile.TemporaryDirectory() as directory:
         calc = Espresso(
             profile=EspressoProfile(command=pw, pseudo_dir=pseudo_dir),
@@ -30,7 +36,7 @@ def single_point(atoms, settings, pw="pw.x", pseudo_dir="/usr/share/espresso/pse
             pseudopotentials={s: settings["pseudopotentials"][s] for s in species},
             input_data=input_data(settings, atoms),
             kpts=grid,
-            koffset=koffset(grid),
+            koffset=shift,
         )
         work = atoms.copy()
         work.pbc = True  # pw.x is periodic always; vacuum only lowers the k grid

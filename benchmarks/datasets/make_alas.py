@@ -57,7 +57,7 @@ def zincblende(frames):
     for ratio in np.linspace(0.85, 1.2, 11):
         tag(scaled(primitive, ratio), "zincblende_volume", frames)
     rng = stream("zincblende_strain")
-    for _ in range(16):
+    for _ in range(26):
         new = strained(scaled(primitive, rng.uniform(0.9, 1.1)), random_strain(rng, 0.05))
         tag(rattled(new, rng, 0.03), "zincblende_strain", frames)
     rng = stream("zincblende_rattled")

@@ -43,7 +43,7 @@ def diamond(frames):
     for ratio in np.linspace(0.85, 1.2, 15):
         tag(scaled(primitive, ratio), "diamond_volume", frames)
     rng = stream("diamond_strain")
-    for _ in range(24):
+    for _ in range(44):
         new = strained(scaled(primitive, rng.uniform(0.9, 1.1)), random_strain(rng, 0.05))
         tag(rattled(new, rng, 0.03), "diamond_strain", frames)
     rng = stream("diamond_rattled")
@@ -114,7 +114,7 @@ def hexagonal_diamond(frames):
     rng = stream("hex_diamond")
     crystal = bulk("SiC", "wurtzite", a=LATTICE / 2**0.5, c=LATTICE * (4 / 3) ** 0.5)
     crystal.symbols[:] = "Si"  # the builder wants two species
-    for size in np.repeat([0.03, 0.07, 0.11, 0.15], 3):
+    for size in np.tile(np.repeat([0.03, 0.07, 0.11, 0.15], 3), 2):
         new = strained(scaled(crystal, rng.uniform(0.9, 1.1)), random_strain(rng, 0.03))
         tag(rattled(new, rng, size), "hex_diamond", frames)
 
