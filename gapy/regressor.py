@@ -167,7 +167,7 @@ class SparseGPRegressor(BaseEstimator):
             self._cholesky = cholesky_factors(self._terms)
             self.statistic_ = SufficientStatistic(blocks(self._terms)[-1].stop)
             self.n_structures_ = 0
-            self._kept = []
+            self._drawn = []
             self._digest = b""
             self._absorb(structures, noise, rng)
             self._solve(noise)
@@ -335,18 +335,18 @@ class SparseGPRegressor(BaseEstimator):
             self._digest = hashlib.sha256(self._digest + _fingerprint(s)).digest()
 
     def _sample_for_calibration(self, structures, rng) -> None:
-        """A uniform sample of all structures seen, within a memory budget for their rows."""
+        """A uniform sample of all structures seen, within a memory budget for their rows.
+
+        Every structure draws a number; those with the smallest stay, whenever they came.
+        """
+        self.n_structures_ += len(structures)
+        self._drawn += list(zip(rng.random(len(structures)), structures))
+        self._drawn.sort(key=lambda pair: pair[0])
+        self._drawn = self._drawn[:N_CALIBRATION]
         budget = CALIBRATION_BYTES // (8 * self.statistic_.n_columns)
-        for s in structures:
-            self.n_structures_ += 1
-            if len(self._kept) < N_CALIBRATION:
-                self._kept.append(s)
-                continue
-            slot = int(rng.integers(self.n_structures_))
-            if slot < N_CALIBRATION:
-                self._kept[slot] = s
-        used = np.cumsum([4 * len(s.atoms) + 7 for s in self._kept])
-        self._kept = [s for s, u in zip(self._kept, used) if u <= budget] or self._kept[:1]
+        used = np.cumsum([4 * len(s.atoms) + 7 for _, s in self._drawn])
+        self._kept = [s for (_, s), u in zip(self._drawn, used) if u <= budget]
+        self._kept = self._kept or [self._drawn[0][1]]
 
     def _solve(self, noise) -> None:
         fitted = posterior.solve(self._terms, self._cholesky, self.statistic_, noise.sigma)
