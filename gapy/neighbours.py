@@ -79,12 +79,14 @@ def neighbour_list(
     n = len(positions)
     box = _box(cell, pbc)
     search = vesin.NeighborList(cutoff=float(cutoff), full_list=True, sorted=True, n_threads=1)
-    i_p, j_p, shift_pc = search.compute(positions, box, pbc, quantities="ijS")
+    i_p, j_p, shift_pc = search.compute(positions, box, pbc, quantities="ijS", copy=False)
     first_i = np.zeros(n + 1, dtype=np.int64)
     np.cumsum(np.bincount(i_p.astype(np.int64), minlength=n), out=first_i[1:])
-    # 32-bit indices: pairs are most of the memory of a large structure.
+    # 32-bit indices, and the search's own arrays freed at once: pairs are most of the memory of
+    # a large structure.
     j_p = j_p.astype(np.int32)
     shift_pc = shift_pc.astype(np.int32)
+    del search, i_p
     r_pc = np.empty((len(j_p), 3))
     shortest = pair_vectors(positions, box, first_i, j_p, shift_pc, r_pc)
     return Neighbours(first_i, j_p, shift_pc, r_pc, shortest)
