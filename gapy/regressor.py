@@ -7,10 +7,8 @@ import platform
 import time
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
 from numbers import Integral, Real
 
-import ase.data
 import numpy as np
 from ase import Atoms
 from sklearn.base import BaseEstimator
@@ -21,41 +19,24 @@ from gapy.baselines import isolated_atom_energies
 from gapy.descriptors import as_descriptor
 from gapy.descriptors.soap import warn_if_rough
 from gapy.errors import GapyError
-from gapy.gp import calibration, posterior, selection
+from gapy.gp import calibration, posterior
+from gapy.gp.inducing import choose_inducing
 from gapy.gp.rows import structure_rows
 from gapy.gp.statistic import SufficientStatistic
-from gapy.gp.terms import Term, blocks, cholesky_factors, local_prior, normalised
+from gapy.gp.terms import Term, blocks, cholesky_factors, local_prior
 from gapy.noise import Noise
 from gapy.potential import Potential
+from gapy.predictions import gather
 from gapy.progress import track
 from gapy.structures import LabelKeys, LabelledStructure, check_structures, from_atoms
 from gapy.threads import blas_threads, ordered_map
 
-CANDIDATE_BYTES = 400_000_000
-"""Memory for candidates of one species; larger training sets are sampled uniformly."""
 N_CALIBRATION = 200
 CALIBRATION_BYTES = 100_000_000
 """Structures for leave-one-out calibration, and the memory that their rows may take."""
 SYMMETRY_FORCE = 1e-4
 """Force labels below this (eV/A) are zero by symmetry up to the reference's own convergence."""
 N_REFERENCES = 3
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """Values or standard deviations of several structures.
-
-    energy (n_structures,) eV; energies, forces: lists of (n,) eV and (n, 3) eV/A; stress: list of
-    (6,) eV/A^3, None without a cell. `numpy.asarray` gives the energies.
-    """
-
-    energy: np.ndarray
-    energies: list[np.ndarray]
-    forces: list[np.ndarray]
-    stress: list[np.ndarray | None]
-
-    def __array__(self, dtype=None, copy=None):
-        return np.array(self.energy, dtype=dtype)
 
 
 class SparseGPRegressor(BaseEstimator):
@@ -163,7 +144,7 @@ class SparseGPRegressor(BaseEstimator):
         # BLAS with one thread keeps the order of its sums: the same fit for any `threads`.
         with blas_threads(1):
             self.e0_ = isolated_atom_energies(structures, self.e0)
-            self._terms = tuple(self._choose(d, structures, rng) for d in descriptors)
+            self._terms = tuple(self._term(d, structures, rng) for d in descriptors)
             self._cholesky = cholesky_factors(self._terms)
             self.statistic_ = SufficientStatistic(blocks(self._terms)[-1].stop)
             self.n_structures_ = 0
@@ -246,46 +227,14 @@ class SparseGPRegressor(BaseEstimator):
                     f"pbc={s.atoms.pbc.tolist()}; make the descriptor with periodic=True"
                 )
 
-    def _choose(self, descriptor, structures, rng) -> Term:
-        """Inducing points of one term, for every species that occurs."""
-        capacity = max(int(CANDIDATE_BYTES // (8 * descriptor.n_features)), 1)
-        pools = [
-            selection.Reservoir(capacity, descriptor.n_features, rng) for _ in descriptor.species
-        ]
-
-        def values(s):
-            env = descriptor.environments(s.atoms)
-            return [
-                [normalised(descriptor.values(env, b, e)) for b, e in env.blocks(slot, 256)]
-                for slot in range(len(pools))
-            ]
-
-        computed = ordered_map(values, structures, int(self.threads))
-        for parts in track(computed, "descriptors", self.progress, total=len(structures)):
-            for pool, rows in zip(pools, parts):
-                for x_id in rows:
-                    pool.add(x_id)
-        inducing = []
-        for z, pool in zip(descriptor.species, pools):
-            rows = pool.rows()
-            wanted = self._wanted(z)
-            if not len(rows):
-                inducing.append(np.empty((0, descriptor.n_features)))
-                continue
-            chosen = selection.select(rows, wanted, int(self.zeta), self.selection, rng)
-            inducing.append(np.ascontiguousarray(rows[chosen]))
-        return Term(descriptor, int(self.zeta), tuple(inducing), (self.delta,) * len(inducing))
-
-    def _wanted(self, z: int) -> int:
-        if not isinstance(self.n_inducing, Mapping):
-            return int(self.n_inducing)
-        symbol = ase.data.chemical_symbols[z]
-        for key in (symbol, z):
-            if key in self.n_inducing:
-                return int(self.n_inducing[key])
-        raise GapyError(
-            f"n_inducing: expected a number for {symbol}, got keys {list(self.n_inducing)}; add it"
-        )
+    def _term(self, descriptor, structures, rng) -> Term:
+        frames = [s.atoms for s in structures]
+        zeta = int(self.zeta)
+        inducing = choose_inducing(
+            descriptor, frames, self.n_inducing, zeta, self.selection, rng,
+            threads=int(self.threads), progress=self.progress,
+        )  # fmt: skip
+        return Term(descriptor, zeta, inducing, (float(self.delta),) * len(inducing))
 
     def _labels(self, s, rows, noise):
         """(kind, rows, y, weight) of every label of a structure, e0 taken off."""
@@ -430,13 +379,13 @@ class SparseGPRegressor(BaseEstimator):
                 calculator.calculate(atoms, ["energy", "forces"])
                 r = calculator.results
                 out.append((r["energy"], r["energies"], r["forces"], r.get("stress")))
-            return _gather(out)
+            return gather(out)
         with blas_threads(int(self.threads)):
             pairs = [self.potential_.predict(atoms) for atoms in frames]
         as_tuple = [
             [(p.energy, p.energies, p.forces, p.stress) for p in side] for side in zip(*pairs)
         ]
-        return _gather(as_tuple[0]), _gather(as_tuple[1])
+        return gather(as_tuple[0]), gather(as_tuple[1])
 
     def score(self, X, y=None) -> float:
         """R^2 of the force components (of the energies per atom if there are no forces)."""
@@ -464,11 +413,6 @@ class SparseGPRegressor(BaseEstimator):
             return self.potential_.posterior.log_marginal_likelihood
         fitted = posterior.solve(self._terms, self._cholesky, self.statistic_, noise.sigma)
         return fitted.log_marginal_likelihood
-
-
-def _gather(rows) -> Predictions:
-    energy, energies, forces, stress = zip(*rows)
-    return Predictions(np.array(energy), list(energies), list(forces), list(stress))
 
 
 def _fingerprint(s) -> bytes:
