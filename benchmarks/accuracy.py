@@ -54,19 +54,19 @@ GAP_FIT_NBMO = {"seconds": 831, "memory": 9.6, "energy": 2.60, "forces": 0.1762}
 MLEARN_SI = {
     "train": ("mlearn/Si_train.xyz",),
     "tests": {"test": "mlearn/Si_test.xyz"},
-    "stress": False,
+}
+MLEARN_MO = {
+    "train": ("mlearn/Mo_train.xyz",),
+    "tests": {"test": "mlearn/Mo_test.xyz"},
+    "r_cut": 5.2,
+    "sigma_energy": 0.0003,
 }
 CASES = {
     "mlearn-si-5.4": Case(**MLEARN_SI, r_cut=5.4, gap_fit=GAP_FIT_SI),
+    "mlearn-si-5.4-no-stress": Case(**MLEARN_SI, r_cut=5.4, stress=False),
     "mlearn-si-6.0": Case(**MLEARN_SI, r_cut=6.0),
-    "mlearn-mo": Case(
-        train=("mlearn/Mo_train.xyz",),
-        tests={"test": "mlearn/Mo_test.xyz"},
-        r_cut=5.2,
-        sigma_energy=0.0003,
-        stress=False,
-        gap_fit=GAP_FIT_MO,
-    ),
+    "mlearn-mo": Case(**MLEARN_MO, gap_fit=GAP_FIT_MO),
+    "mlearn-mo-no-stress": Case(**MLEARN_MO, stress=False),
     "snap-nbmo": Case(
         train=("snap/NbMo_train.xyz",),
         tests={"test": "snap/NbMo_test.xyz"},
