@@ -14,6 +14,7 @@ SETTINGS = {
         # At 0.31 the one-atom cells of the metallic phases are wrong by up to 45 meV, by an
         # amount that jumps where the grid changes.  They are cheap: sample them finely.
         "one_atom_dk": 0.15,
+        "degauss": 0.02,
     },
     "alas": {
         "pseudopotentials": {"Al": "Al.pz-vbc.UPF", "As": "As.pz-bhs.UPF"},
