@@ -13,14 +13,13 @@ class BadLabel(RuntimeError):
     """The calculation crashed or did not converge; the message says which."""
 
 
-def single_point(
-    atoms, settings, pw="pw.x", pseudo_dir="/usr/share/espresso/pseudo", grid=None, shift=None
-):
+def single_point(atoms, settings, pw="pw.x", pseudo_dir=None, grid=None, shift=None):
     """Return a copy of atoms with energy (eV), forces (eV/A) and stress (eV/A^3).
 
     The energy is the free energy E - TS of the smeared electrons: that is the
     quantity whose derivatives the forces and the stress are.
     ``grid`` and ``shift`` replace the k-points of the settings in convergence tests.
+    ``pseudo_dir`` defaults to the environment variable ESPRESSO_PSEUDO.
     The stress is in ASE sign and Voigt order (xx yy zz yz xz xy).
     """
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -31,7 +30,9 @@ def single_point(
         shift = koffset(grid)
     with tempfile.TemporaryDirectory() as directory:
         calc = Espresso(
-            profile=EspressoProfile(command=pw, pseudo_dir=pseudo_dir),
+            profile=EspressoProfile(
+                command=pw, pseudo_dir=pseudo_dir or os.environ["ESPRESSO_PSEUDO"]
+            ),
             directory=directory,
             pseudopotentials={s: settings["pseudopotentials"][s] for s in species},
             input_data=input_data(settings, atoms),

@@ -54,7 +54,7 @@ def main():
     parser.add_argument("work", type=Path)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--pw", default="pw.x")
-    parser.add_argument("--pseudo-dir", default="/usr/share/espresso/pseudo")
+    parser.add_argument("--pseudo-dir", help="default: $ESPRESSO_PSEUDO")
     args = parser.parse_args()
     (args.work / "labels").mkdir(parents=True, exist_ok=True)
     frames = read(args.structures, ":")
