@@ -7,18 +7,18 @@ engine sees arrays only: no ASE object passes this line except through a descrip
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg.blas import dtrmm
 
-from gapy._jit.covariance import energy_and_weights, kernel, normalise
-from gapy.threads import blas_threads
+from gapy._jit.covariance import energy_and_weights, kernel, normalise, tangent
+from gapy.threads import blas_threads, workers
 
-BLOCK = 64
-"""Centres in one block: its descriptors, kernels and coefficients stay in the cache."""
+BLOCK = 128
+"""Centres in one block: enough for the matrix products to run at full speed (measured: 64 is 5 %
+slower, 256 no faster), few enough that all arrays of a block stay near the cache."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,7 @@ def evaluate(fitted, envs, n_atoms: int, *, variance: bool, distance=False, thre
                 _evaluate_block(*job, env, gradients, energies, spread)
 
             if threads > 1 and len(jobs) > 1:
-                with ThreadPoolExecutor(threads) as pool:
-                    list(pool.map(run, jobs))
+                list(workers(threads).map(run, jobs))
             else:
                 for job in jobs:
                     run(job)
@@ -123,9 +122,7 @@ def _evaluate_block(f: Fitted, begin, end, env, gradients, energies, spread) -> 
     atoms = env.atom_i[begin:end]
     eps_i, g_id = _energy_and_gradient(f, x_id, atoms, spread)
     energies[atoms] += eps_i
-    # xh . dE/dxh = zeta eps: the part along xh does not change the direction.
-    g_id -= (f.zeta * eps_i)[:, None] * x_id
-    g_id *= inv_norm_i[:, None]
+    tangent(g_id, x_id, inv_norm_i, f.zeta, eps_i)
     f.descriptor.backward(env, begin, end, state, g_id, gradients)
 
 

@@ -26,6 +26,12 @@ def blas_threads(n: int):
     return controller.limit(limits=n, user_api="blas")
 
 
+@cache
+def workers(threads: int) -> ThreadPoolExecutor:
+    """A pool that lives as long as the process: an MD step has no time to start threads."""
+    return ThreadPoolExecutor(threads)
+
+
 def ordered_map(function, items, threads: int):
     """Results of function(item) in order, computed by `threads` workers a little ahead.
 

@@ -80,6 +80,16 @@ def energy_and_weights(t_is, alpha_s, zeta, energy_i):
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
+def tangent(g_id, x_id, inv_norm_i, zeta, eps_i):
+    """dE/dx from dE/dxh, in place: (g - xh (xh . g)) / |x|, where xh . g = zeta eps."""
+    for i in range(g_id.shape[0]):
+        along = zeta * eps_i[i]
+        inv = inv_norm_i[i]
+        for d in range(g_id.shape[1]):
+            g_id[i, d] = (g_id[i, d] - along * x_id[i, d]) * inv
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
 def scatter_force_rows(atom_i, first_i, j_p, slope_is, t_pcs, rows_ncs):
     """Force rows -d/dr_j of sum_i k(i, s), from t_pcs = (d xh_i / d r_p) . s.
 

@@ -29,6 +29,10 @@ OWN = 1.0 - 1e-9
 """Kernel value above which an inducing point is an environment of the structure itself."""
 
 
+NEGLIGIBLE = 1e-3
+"""Share of sigma_F^2 below which, for every atom, a part of the calibration counts as absent."""
+
+
 @dataclass(frozen=True)
 class ForceCalibration:
     """Standard deviation of a force component from what the model knows of the atom.
@@ -137,6 +141,9 @@ def calibrate_forces(squared_errors, distances, variances, sigma_forces) -> Forc
         for start in starts
     ]
     best = min(fits, key=lambda fit: fit.fun)
-    weights = np.where(best.x > -19.0, np.exp(best.x), 0.0)
+    weights = np.exp(best.x)
+    # A part that nowhere makes a difference is left out: MD need not compute it.
+    share = (features * weights / (features @ weights)[:, None]).max(axis=0)
+    weights[share < NEGLIGIBLE] = 0.0
     floor, distance, local = np.sqrt(weights * mean_square / scale)
     return ForceCalibration(float(floor), float(distance), float(local))
