@@ -55,6 +55,26 @@ class GAPCalculator(Calculator):
             for t in potential.terms
         )
 
+    def check_state(self, atoms, tol=1e-15):
+        """What changed since the last call, among what the energy depends on.
+
+        ASE's own comparison looks at charges and magnetic moments too and takes longer than the
+        neighbour list of a small cell.
+        """
+        last = self.atoms
+        if last is None or len(last) != len(atoms):
+            return list(all_changes)
+        changes = []
+        if not np.array_equal(atoms.positions, last.positions):
+            changes.append("positions")
+        if not np.array_equal(atoms.numbers, last.numbers):
+            changes.append("numbers")
+        if not np.array_equal(atoms.cell.array, last.cell.array):
+            changes.append("cell")
+        if not np.array_equal(atoms.pbc, last.pbc):
+            changes.append("pbc")
+        return changes
+
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
         super().calculate(atoms, properties, system_changes)
         atoms = self.atoms

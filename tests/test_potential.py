@@ -548,3 +548,34 @@ def test_stress_of_a_molecule_is_refused(potential):
     molecule.cell[:] = 0.0
     with pytest.raises(GapyError, match="stress: expected a periodic structure"):
         potential.predict(molecule, stress=True)
+
+
+def test_every_change_that_matters_is_noticed(potential):
+    atoms = random_structure(np.random.default_rng(9), SYMBOLS, 5)
+    atoms.calc = potential.calculator()
+    energy = atoms.get_potential_energy()
+    fresh = potential.calculator()
+
+    def check(changed):
+        atoms.calc.get_property("energy", changed)
+        fresh.calculate(changed)
+        assert atoms.calc.results["energy"] == pytest.approx(fresh.results["energy"], abs=1e-10)
+
+    moved = atoms.copy()
+    moved.positions[0, 0] += 0.05
+    check(moved)
+    strained = atoms.copy()
+    strained.set_cell(1.01 * strained.cell.array)
+    check(strained)
+    swapped = atoms.copy()
+    swapped.numbers = swapped.numbers[::-1]
+    check(swapped)
+    open_cell = atoms.copy()
+    open_cell.pbc = False
+    check(open_cell)
+    check(atoms[:3])
+    charged = atoms.copy()
+    charged.set_initial_charges(np.ones(len(atoms)))
+    check(atoms)
+    assert atoms.calc.check_state(charged) == []
+    assert atoms.get_potential_energy() == pytest.approx(energy, abs=1e-10)

@@ -13,8 +13,9 @@ from gapy.gp.terms import normalised
 from gapy.progress import track
 from gapy.threads import ordered_map
 
-CANDIDATE_BYTES = 400_000_000
-"""Memory for candidates of one species; larger training sets are sampled uniformly."""
+CANDIDATE_BYTES = 120_000_000
+"""Memory for the candidates of one species, and again for their kernel values with the points
+chosen; larger training sets are sampled uniformly."""
 
 
 def choose_inducing(
@@ -26,8 +27,9 @@ def choose_inducing(
     or a species without a number.
     """
     n_features = descriptor.n_features
-    capacity = max(int(CANDIDATE_BYTES // (8 * n_features)), 1)
-    pools = [Reservoir(capacity, n_features, rng) for _ in descriptor.species]
+    occurring = set(np.unique(np.concatenate([atoms.numbers for atoms in frames])).tolist())
+    wanted = [_wanted(n_inducing, z) if z in occurring else 1 for z in descriptor.species]
+    pools = [Reservoir(_capacity(n_features, n), n_features, rng) for n in wanted]
 
     def values(atoms):
         env = descriptor.environments(atoms)
@@ -42,12 +44,18 @@ def choose_inducing(
             for x_id in rows:
                 pool.add(x_id)
     inducing = []
-    for z, pool in zip(descriptor.species, pools):
+    for n, pool in zip(wanted, pools):
         rows = pool.rows()
         if len(rows):
-            rows = rows[select(rows, _wanted(n_inducing, z), zeta, method, rng)]
+            rows = rows[select(rows, n, zeta, method, rng)]
         inducing.append(np.ascontiguousarray(rows))
     return tuple(inducing)
+
+
+def _capacity(n_features: int, n_points: int) -> int:
+    """Candidates that fit the memory, but always several for each point wanted."""
+    per_candidate = 8 * max(n_features, n_points)
+    return max(CANDIDATE_BYTES // per_candidate, 4 * n_points)
 
 
 def _wanted(n_inducing, z: int) -> int:
