@@ -6,8 +6,6 @@ import hashlib
 import platform
 import time
 import warnings
-from collections.abc import Mapping
-from numbers import Integral, Real
 
 import numpy as np
 from ase import Atoms
@@ -28,6 +26,7 @@ from gapy.noise import Noise
 from gapy.potential import Potential
 from gapy.predictions import gather
 from gapy.progress import track
+from gapy.settings import check_settings
 from gapy.structures import LabelKeys, LabelledStructure, check_structures, from_atoms
 from gapy.threads import blas_threads, ordered_map
 
@@ -132,7 +131,7 @@ class SparseGPRegressor(BaseEstimator):
     def fit(self, X, y=None):
         """Fit to labelled structures: ASE Atoms with labels, or gapy LabelledStructures."""
         began = time.perf_counter()
-        self._check_settings()
+        check_settings(self)
         structures = self._labelled(X)
         descriptors = self._descriptors()
         noise = self._noise()
@@ -175,25 +174,6 @@ class SparseGPRegressor(BaseEstimator):
             self._solve(noise)
         self.fit_seconds_ = time.perf_counter() - began
         return self
-
-    def _check_settings(self) -> None:
-        """Refuse before any work what would fail, or be cut to an integer, later."""
-        wanted = self.n_inducing
-        counts = [("zeta", self.zeta), ("threads", self.threads)]
-        counts += [
-            ("n_inducing", n)
-            for n in (wanted.values() if isinstance(wanted, Mapping) else [wanted])
-        ]
-        for name, value in counts:
-            if not (isinstance(value, Real) and value >= 1 and value % 1 == 0):
-                raise GapyError(f"{name}: expected an integer of at least 1, got {value!r}")
-        if not (isinstance(self.delta, Real) and 0.0 < self.delta < np.inf):
-            raise GapyError(f"delta: expected a positive finite number (eV), got {self.delta!r}")
-        if not (isinstance(self.seed, Integral) and self.seed >= 0):
-            raise GapyError(
-                f"seed: expected a non-negative integer, so that a fit can be repeated, got "
-                f"{self.seed!r}"
-            )
 
     def _keys(self) -> LabelKeys:
         return LabelKeys(energy=self.energy_key, forces=self.forces_key, stress=self.stress_key)
@@ -281,7 +261,7 @@ class SparseGPRegressor(BaseEstimator):
             for kind, k, y, weight in self._labels(s, rows, noise):
                 self.statistic_.add(kind, s.config_type, k, y, weight)
             # Chained, not kept as a hash object: those cannot be pickled.
-            self._digest = hashlib.sha256(self._digest + _fingerprint(s)).digest()
+            self._digest = hashlib.sha256(self._digest + s.fingerprint()).digest()
 
     def _sample_for_calibration(self, structures, rng) -> None:
         """A uniform sample of all structures seen, within a memory budget for their rows.
@@ -413,10 +393,3 @@ class SparseGPRegressor(BaseEstimator):
             return self.potential_.posterior.log_marginal_likelihood
         fitted = posterior.solve(self._terms, self._cholesky, self.statistic_, noise.sigma)
         return fitted.log_marginal_likelihood
-
-
-def _fingerprint(s) -> bytes:
-    parts = [s.atoms.numbers, s.atoms.positions, s.atoms.cell.array, s.atoms.pbc]
-    labels = [s.energy, s.forces, s.stress]
-    parts += [np.asarray(v, dtype=float) for v in labels if v is not None]
-    return b"".join(np.ascontiguousarray(p).tobytes() for p in parts)

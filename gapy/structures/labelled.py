@@ -64,6 +64,13 @@ class LabelledStructure:
         """File name and frame index, as messages name them."""
         return f"{self.source} frame {self.index}"
 
+    def fingerprint(self) -> bytes:
+        """Geometry and labels as bytes: equal for equal data, whatever file they came from."""
+        parts = [self.atoms.numbers, self.atoms.positions, self.atoms.cell.array, self.atoms.pbc]
+        labels = [self.energy, self.forces, self.stress]
+        parts += [np.asarray(v, dtype=float) for v in labels if v is not None]
+        return b"".join(np.ascontiguousarray(p).tobytes() for p in parts)
+
 
 def is_isolated_type(config_type: str) -> bool:
     """Whether a config_type says IsolatedAtom or isolated_atom, in any case."""
