@@ -441,3 +441,12 @@ def test_bad_start(cli, model_file, tmp_path, train_frames, make, words):
 def test_start_must_be_one_frame(cli, model_file, start, tmp_path):
     line = cli("md", model_file, f"{start}@:", "-o", tmp_path / "run").error_line()
     assert "selects 2" in line
+
+
+def test_reduced_model_states_its_error(cli, train_xyz, tmp_path):
+    model = tmp_path / "reduced.gapy"
+    size = ("--r-cut", "4", "--n-max", "3", "--l-max", "2", "--n-inducing", "40")
+    assert cli("fit", train_xyz, "-o", model, *size, "--force-tolerance", "0.05").code == 0
+    shown = cli("info", model)
+    assert shown.code == 0
+    assert "reduced" in shown.out and "of the exact ones" in shown.out

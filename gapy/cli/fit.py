@@ -51,6 +51,10 @@ def fit(
     stress: Annotated[
         bool | None, typer.Option("--stress/--no-stress", help="Fit stresses too [yes].")
     ] = None,
+    force_tolerance: Annotated[
+        Number,
+        typer.Option(help="Faster model whose forces stay this close to the exact ones, eV/A."),
+    ] = None,
     e0: Annotated[
         Text,
         typer.Option(help="Free atoms: auto, isolated, fit, zero or Si=-107.1,O=-400 (eV) [auto]."),
@@ -135,6 +139,7 @@ def _regressor(settings: FitSettings, structures):
         e0=settings.e0,
         selection=settings.selection,
         fit_stress=settings.stress,
+        force_tolerance=settings.force_tolerance,
         seed=settings.seed,
         threads=settings.threads,
         progress=sys.stderr.isatty(),

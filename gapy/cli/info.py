@@ -62,6 +62,13 @@ def _lines(summary: dict):
     for config_type, sigmas in noise["overrides"].items():
         yield f"noise of {config_type}", ", ".join(f"{k} {v:g}" for k, v in sigmas.items())
     yield "force sigma", _calibration(summary["calibration"])
+    if "reduction" in metadata:
+        note = metadata["reduction"]
+        yield (
+            "reduced",
+            f"ranks {', '.join(map(str, note['ranks']))}; forces of {note['n_structures']} "
+            f"structures within {note['largest_force_error']:.2g} eV/A of the exact ones",
+        )
     yield "log marginal likelihood", f"{summary['log_marginal_likelihood']:.1f}"
     if "n_structures" in metadata:
         yield "training structures", str(metadata["n_structures"])

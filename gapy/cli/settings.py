@@ -17,6 +17,7 @@ POSITIVE = (
     "sigma_energy",
     "sigma_forces",
     "sigma_stress",
+    "force_tolerance",
 )
 LEAST = {"n_max": 1, "l_max": 0, "zeta": 1, "seed": 0, "threads": 1}
 TEXT = (
@@ -58,6 +59,7 @@ class FitSettings:
     sigma_forces: float = 0.05
     sigma_stress: float = 0.001
     stress: bool = True
+    force_tolerance: float | None = None
     noise: dict = field(default_factory=dict)
     e0: str | dict = "auto"
     energy_key: str | None = None
@@ -70,6 +72,8 @@ class FitSettings:
     def __post_init__(self):
         for name in POSITIVE:
             value = getattr(self, name)
+            if name == "force_tolerance" and value is None:
+                continue  # the exact path
             if not (_is_number(value) and math.isfinite(value) and value > 0):
                 raise GapyError(f"{_flag(name)}: expected a positive number, got {value!r}")
         for name, least in LEAST.items():
