@@ -34,7 +34,6 @@ class Factor:
         self.n_columns = n_columns
         self.n_rows = 0
         self.log_weight = 0.0
-        self.yy = 0.0
         self._triangle: np.ndarray | None = None
         self._pending: list[np.ndarray] = []
         self._n_pending = 0
