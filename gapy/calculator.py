@@ -54,10 +54,10 @@ class GAPCalculator(Calculator):
         self.threads = int(threads)
         self._last_volume = (np.zeros((3, 3)), 0.0)
         # One list for each descriptor that works from neighbours; others search for themselves.
-        self._update = {
-            id(d): MovingEnvironments(d, skin).update if d.takes_neighbours else d.environments
+        self._update = tuple(
+            MovingEnvironments(d, skin).update if d.takes_neighbours else d.environments
             for d in (term.descriptor for term in potential.terms)
-        }
+        )
 
     def check_state(self, atoms, tol=1e-15):
         """What changed since the last call, among what the energy depends on.
@@ -93,7 +93,10 @@ class GAPCalculator(Calculator):
         local = bool(self.uncertainty) or bool(wanted & {"energies_std", "forces_std"})
         self.potential.check_species(atoms.numbers)
         self.potential.check_periodicity(atoms)
-        environments = {key: update(atoms) for key, update in self._update.items()}
+        environments = {
+            id(term.descriptor): update(atoms)
+            for term, update in zip(self.potential.terms, self._update)
+        }
         out = self.potential.evaluate(
             atoms, local_std=local, force_std=local, environments=environments,
             threads=self.threads,

@@ -21,6 +21,7 @@ from gapy.errors import GapyError, ModelFileError, SpeciesError, StructureError
 from gapy.gp.calibration import ForceCalibration
 from gapy.gp.posterior import Posterior
 from gapy.gp.prior import prior_variances
+from gapy.gp.quadratic import quadratic_form
 from gapy.gp.rows import structure_rows
 from gapy.gp.terms import Term, local_prior
 from gapy.noise import Noise
@@ -339,7 +340,7 @@ def _short_cut(block, alpha_s, rank_tolerance: float) -> dict:
     """Arrays of engine.Fitted that save work: the quadratic form of zeta = 2, or a projection."""
     n_points, n_features = block.x_sd.shape
     if block.zeta == 2 and n_features < 2 * n_points:
-        return {"quadratic_dd": np.ascontiguousarray((block.x_sd.T * alpha_s) @ block.x_sd)}
+        return {"quadratic_dd": quadratic_form(block.x_sd, alpha_s)}
     if rank_tolerance > 0.0:
         _, s, vt = scipy.linalg.svd(block.x_sd, full_matrices=False)
         rank = int((s > rank_tolerance * s[0]).sum())
