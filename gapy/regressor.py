@@ -6,6 +6,7 @@ import hashlib
 import platform
 import time
 import warnings
+from functools import partial
 
 import numpy as np
 from ase import Atoms
@@ -20,8 +21,10 @@ from gapy.errors import GapyError
 from gapy.gp import calibration, posterior
 from gapy.gp.hyperparameters import maximise_likelihood
 from gapy.gp.inducing import choose_inducing
+from gapy.gp.reach import extended, learn_reach
 from gapy.gp.rows import structure_rows
 from gapy.gp.statistic import SufficientStatistic
+from gapy.gp.surroundings import surroundings
 from gapy.gp.terms import Term, blocks, cholesky_factors, local_prior
 from gapy.left_out import balance_energies, calibrate, left_out_errors
 from gapy.noise import Noise
@@ -154,6 +157,8 @@ class SparseGPRegressor(BaseEstimator):
         with blas_threads(1):
             self.e0_ = isolated_atom_energies(structures, self.e0)
             self._terms = tuple(self._term(d, structures, rng) for d in descriptors)
+            frames = [s.atoms for s in structures]
+            self._reach = tuple(learn_reach(d, frames, int(self.threads)) for d in descriptors)
             self._cholesky = cholesky_factors(self._terms)
             self.statistic_ = SufficientStatistic(blocks(self._terms)[-1].stop)
             self.n_structures_ = 0
@@ -181,6 +186,11 @@ class SparseGPRegressor(BaseEstimator):
         with blas_threads(1):
             new = isolated_atom_energies(structures, self.e0 if self.e0 != "isolated" else "auto")
             self.e0_ = {**new, **self.e0_}
+            frames = [s.atoms for s in structures]
+            self._reach = tuple(
+                extended(r, t.descriptor, frames, int(self.threads))
+                for r, t in zip(self._reach, self._terms)
+            )
             self._absorb(structures, noise, rng)
             self._finish()
         self.fit_seconds_ = time.perf_counter() - began
@@ -330,7 +340,8 @@ class SparseGPRegressor(BaseEstimator):
             posterior=fitted,
             e0=dict(self.e0_),
             noise=noise,
-            calibration=calibrate(shown, noise),
+            calibration=calibrate(shown, noise, partial(surroundings, self._terms[0].descriptor)),
+            reach=self._reach,
             metadata=self._metadata(fitted),
         )
         self._kept_rows = {}
@@ -342,6 +353,7 @@ class SparseGPRegressor(BaseEstimator):
 
     def _left_out(self, fitted, noise, most=N_CALIBRATION):
         """(structure, LeftOut) of sampled structures that have labels."""
+        coarse = fitted.coarse(calibration.COARSE)
         for s in self._kept[:most]:
             rows = self._kept_rows.get(id(s)) or self._rows(s, local=True)
             parts = list(self._labels(s, rows, self._noise()))
@@ -355,6 +367,7 @@ class SparseGPRegressor(BaseEstimator):
                 np.concatenate(sigma),
                 rows.local,
                 local_prior(self._terms, s.atoms.numbers),
+                coarse,
             )
             yield s, out
 

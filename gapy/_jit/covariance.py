@@ -49,9 +49,9 @@ def _raise(start_s, t_s, exponent, out_s):
 
 @njit(cache=True, nogil=True, fastmath=FAST)
 def kernel(t_is, zeta, k_is):
-    """k = t^zeta into k_is."""
+    """k = t^zeta into k_is, of as many leading columns as k_is has."""
     for i in range(t_is.shape[0]):
-        _raise(t_is[i], t_is[i], zeta - 1, k_is[i])
+        _raise(t_is[i, : k_is.shape[1]], t_is[i, : k_is.shape[1]], zeta - 1, k_is[i])
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
