@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gapy import engine
-from gapy._jit.covariance import normalise, powers, tangent
+from gapy._jit.covariance import kernel_and_weights, normalise, powers, tangent
 from gapy._jit.soap_members import tangent_members
 from gapy._jit.vector import LANES
 from gapy.threads import blas_threads, workers
@@ -61,7 +61,7 @@ def evaluate_members(
             def run(job, env=env, gradients=gradients, stores=stores, reverse=reverse):
                 f, begin, end = job
                 b = of[id(f)]
-                block = _Block(f, env, begin, end)
+                block = _Block(f, env, begin, end, keep_slopes=forces)
                 block.driver(driver.energies, gradients)
                 eps_ik = block.k_is @ alphas[b]
                 energies[:, block.atoms] += eps_ik.T
@@ -100,27 +100,33 @@ def _members_first(by_group: np.ndarray, n_members: int) -> np.ndarray:
 class _Block:
     """What members share for some centres of one species: descriptors and kernel values."""
 
-    def __init__(self, f: engine.Fitted, env, begin: int, end: int):
+    def __init__(self, f: engine.Fitted, env, begin: int, end: int, *, keep_slopes: bool):
         self._f, self._env, self._range = f, env, (begin, end)
         self.state, self._x_id = f.descriptor.forward(env, begin, end)
         self._inv_norm_i = np.empty(end - begin)
         normalise(self._x_id, self._inv_norm_i)
         self.atoms = env.atom_i[begin:end]
         exact = f.basis_dr is None
-        self._slope_is = self._x_id @ f.x_sd.T if exact else (self._x_id @ f.basis_dr) @ f.x_sr.T
-        self.k_is = np.empty_like(self._slope_is)
-        powers(self._slope_is, f.zeta, self.k_is)
+        t_is = self._x_id @ f.x_sd.T if exact else (self._x_id @ f.basis_dr) @ f.x_sr.T
+        self.k_is = np.empty_like(t_is)
+        if keep_slopes:
+            powers(t_is, f.zeta, self.k_is)
+            self._slope_is, self._eps_i = t_is, self.k_is @ f.alpha_s
+            self._weights_is = t_is * f.alpha_s
+        else:
+            self._eps_i = np.empty(end - begin)
+            kernel_and_weights(t_is, f.alpha_s, f.zeta, self.k_is, self._eps_i)
+            self._weights_is = t_is
 
     def driver(self, energies, gradients) -> None:
         """Local energies of the driver, and its gradients with respect to the neighbours."""
         f = self._f
-        eps_i = self.k_is @ f.alpha_s
         if f.quadratic_dd is not None:
             g_id = 2.0 * (self._x_id @ f.quadratic_dd)
         else:
-            g_id = self._pull(self._slope_is * f.alpha_s)
-        energies[self.atoms] += eps_i
-        tangent(g_id, self._x_id, self._inv_norm_i, f.zeta, eps_i)
+            g_id = self._pull(self._weights_is)
+        energies[self.atoms] += self._eps_i
+        tangent(g_id, self._x_id, self._inv_norm_i, f.zeta, self._eps_i)
         f.descriptor.backward(self._env, *self._range, self.state, g_id, gradients)
 
     def gradients(self, alpha_sv, quadratic_vdd) -> np.ndarray:

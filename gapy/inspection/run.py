@@ -205,7 +205,7 @@ def _fit(structures, potential, cutoff, has_labels, seed, threads, progress):
 
 def _quick_soap(species, cutoff):
     """A small SOAP that sees the second shell."""
-    r_cut = float(np.clip(1.6 * cutoff, 3.5, 6.0))
+    r_cut = float(np.clip(1.6 * cutoff, 3.5, 5.0))
     if len(species) == 1:
         return smooth_soap(species, r_cut=r_cut, n_max=6, l_max=6)
     return smooth_soap(species, r_cut=r_cut, n_max=5, l_max=4, compression={"mode": "mu1nu1"})
