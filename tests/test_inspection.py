@@ -264,6 +264,17 @@ def test_kernel_map_is_centred_and_ordered(report):
     np.testing.assert_allclose(share, values[:2] / values.sum(), rtol=1e-8)
 
 
+def test_isolated_atoms_and_forces_that_vanish_by_symmetry_are_no_findings():
+    frames = copper(12) + [labelled(bulk("Cu", a=a, cubic=True), "md") for a in (3.5, 3.6, 3.7)]
+    frames.append(labelled(Atoms("Cu", cell=[15] * 3, pbc=True), "IsolatedAtom"))
+    report = gapy.inspect(frames)
+    assert np.isnan(report.force_error[12:]).all() and np.isfinite(report.force_error[:12]).all()
+    assert np.isnan(report.energy_error[15]) and np.isnan(report.novelty[15])
+    assert not report.thin and min(report.coordination["Cu"]) > 0
+    assert not [o for o in report.outliers if "force" in o.reason]
+    assert not [s for s in report.suggestions if "frame 15" in s.what]
+
+
 # -- candidates ----------------------------------------------------------------------------------
 
 

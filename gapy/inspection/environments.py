@@ -103,11 +103,20 @@ def _draw(species, frames, group_s, rng) -> list[dict[int, np.ndarray]]:
     return out
 
 
-def neighbourhood(descriptor, zeta: int, frames, group_s, samples) -> Neighbourhood:
-    """Distances of all environments to the nearest sampled ones elsewhere."""
+def neighbourhood(
+    descriptor, zeta: int, frames, group_s, samples, skip=frozenset()
+) -> Neighbourhood:
+    """Distances of all environments to the nearest sampled ones elsewhere; NaN for those in `skip`.
+
+    samples: by species slot; skip: indices of structures.
+    """
     structure, group = [], []
     for s, atoms in enumerate(frames):
         nearest, outside = np.full((2, len(atoms)), np.nan)
+        structure.append(nearest)
+        group.append(outside)
+        if s in skip:
+            continue
         for slot, index, x_id in by_slot(descriptor, atoms):
             sample = samples[slot]
             k_in = (x_id @ sample.x_nd.T) ** zeta
@@ -115,8 +124,6 @@ def neighbourhood(descriptor, zeta: int, frames, group_s, samples) -> Neighbourh
             nearest[index] = _distance(k_in)
             k_in[:, sample.group_n == group_s[s]] = -1.0
             outside[index] = _distance(k_in)
-        structure.append(nearest)
-        group.append(outside)
     return Neighbourhood(tuple(structure), tuple(group))
 
 

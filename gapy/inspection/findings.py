@@ -6,12 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gapy.structures.labelled import is_isolated_type
+
 UNUSUAL = 5.0
 """Robust standard deviations from the median of the group at which a structure is an outlier."""
 FEW = 10
 """Structures below which a group is thin: its spread cannot be judged, let alone fitted."""
 OWN_GROUP = 8
 """Structures that a group needs to be judged by its own median."""
+TELLING = 0.1
+"""Leverage below which a structure is one of many that say the same, however unusual it is."""
 BELIEVED = 0.9
 """Leverage of an energy above which the model repeats what it was told."""
 LONELY = 2.0
@@ -46,20 +50,18 @@ def outliers(structures, influence) -> list[Outlier]:
     """Structures with unusually large errors or leverages, the worst first."""
     group = np.array([s.config_type for s in structures])
     how = "left out" if influence.left_out else "predicted"
+    energy = 1e3 * np.abs(influence.energy_error)
     rows = [
-        (influence.force_error, "force error {:.3g} eV/A when " + how + ", {:.0f} x the median"),
-        (
-            1e3 * np.abs(influence.energy_error),
-            "energy error {:.3g} meV/atom when " + how + ", {:.0f} x the median",
-        ),
-        (influence.leverage, "mean leverage {:.2g}, {:.0f} x the median"),
+        (influence.force_error, 0.0, f"force error {{:.3g}} eV/A when {how}"),
+        (energy, 0.0, f"energy error {{:.3g}} meV/atom when {how}"),
+        (influence.leverage, TELLING, "mean leverage {:.2g}"),
     ]
     found: dict[int, list] = {}
-    for values, text in rows:
+    for values, least, text in rows:
         centre, z = _robust(values, group)
-        for k in np.flatnonzero((z > UNUSUAL) & (values > 2.0 * centre)):
-            ratio = values[k] / max(centre[k], 1e-12)
-            found.setdefault(int(k), []).append((z[k], text.format(values[k], ratio)))
+        for k in np.flatnonzero((z > UNUSUAL) & (values > 2.0 * centre) & (values > least)):
+            ratio = f", {values[k] / max(centre[k], 1e-12):.0f} x the median"
+            found.setdefault(int(k), []).append((z[k], text.format(values[k]) + ratio))
     out = [
         Outlier(k, structures[k].where, structures[k].config_type,
                 "; ".join(t for _, t in parts), float(max(z for z, _ in parts)))
@@ -93,6 +95,8 @@ def thin_groups(summary, mean_distance: float | None) -> dict[str, str]:
     out = {}
     overall = {"energy": _rms(summary.energy_error), "force": _rms(summary.force_error)}
     for g in summary.groups:
+        if is_isolated_type(g.name):
+            continue
         reasons = []
         if g.n_structures < FEW:
             reasons.append(f"only {g.n_structures} structures")
@@ -135,7 +139,8 @@ def gaps(summary) -> list[str]:
     for symbol, counts in summary.coordination.items():
         total, present = sum(counts.values()), sorted(counts)
         rare = [c for c in range(present[0], present[-1] + 1) if counts.get(c, 0) < 1e-3 * total]
-        text = f"{symbol} with fewer than {present[0]} or more than {present[-1]} neighbours"
+        fewer = f"fewer than {present[0]} or " if present[0] else ""
+        text = f"{symbol} with {fewer}more than {present[-1]} neighbours"
         out.append(text + (f"; rarely {', '.join(map(str, rare))}" if rare else ""))
     for pair, distance in summary.shortest.items():
         out.append(f"{pair} pairs closer than {distance:.2f} A")

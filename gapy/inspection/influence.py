@@ -20,14 +20,19 @@ from gapy.gp.calibration import leave_one_out
 from gapy.gp.rows import structure_rows
 from gapy.gp.terms import local_prior
 from gapy.progress import track
+from gapy.structures import is_isolated_atom
 from gapy.threads import blas_threads
+
+SYMMETRY_FORCE = 1e-4
+"""Forces below it (eV/A) are zero by symmetry, not by merit: their errors say nothing."""
 
 
 @dataclass(frozen=True, eq=False)
 class Influence:
-    """Of every structure (S,); NaN without labels of the kind.
+    """Of every structure (S,); NaN without labels of the kind, and for isolated atoms.
 
-    energy_error (eV/atom), force_error (RMS of the components, eV/A): with the structure left out
+    energy_error (eV/atom), force_error (RMS of the components of atoms whose force is not zero by
+    symmetry, eV/A): with the structure left out
     if `left_out`, else plain errors of a model that was fitted to something else. leverage: mean
     of H_jj over all labels; energy_leverage: that of the energy. NaN if not `left_out`.
     """
@@ -46,7 +51,8 @@ def influence(potential, structures, *, left_out: bool, progress=False) -> Influ
         for k, s in enumerate(track(structures, "left out", progress)):
             kinds = _fitted_kinds(potential, s) if left_out else {"energy", "forces"}
             labels = _labels(potential, s, kinds)
-            if labels is None:
+            # An isolated atom sets e0: without it nothing is known of it, and nothing need be.
+            if labels is None or is_isolated_atom(s):
                 continue
             kind_j, rows, y, sigma, local = labels
             if left_out:
@@ -62,7 +68,9 @@ def influence(potential, structures, *, left_out: bool, progress=False) -> Influ
                 out[0, k] = residual[energy][0] / len(s.atoms)
                 out[3, k] = leverage[energy][0] if left_out else np.nan
             if forces.any():
-                out[1, k] = np.sqrt((residual[forces] ** 2).mean())
+                free = np.abs(s.forces).max(axis=1) > SYMMETRY_FORCE
+                errors = residual[forces].reshape(-1, 3)[free]
+                out[1, k] = np.sqrt((errors**2).mean()) if free.any() else np.nan
     return Influence(*out, left_out=left_out)
 
 

@@ -74,7 +74,9 @@ def _draw_histogram(ax, h, names) -> None:
         if name in h.counts:
             counts, colour = np.array(h.counts[name], dtype=float), COLOURS[k % len(COLOURS)]
             ax.stairs(counts, h.edges, color=colour, lw=1.3)
-            ax.stairs(counts, h.edges, fill=True, color=colour, alpha=0.15)
+            ax.stairs(
+                counts, h.edges, fill=True, color=colour, alpha=0.15 if len(names) < 8 else 0.0
+            )
     ax.set_xlabel(h.quantity.replace("A^3", "Å³").replace("/A", "/Å"))
     ax.set_ylabel("structures" if "/atom" in h.quantity else "atoms")
     # Few hot atoms among many cold ones are what one looks for.

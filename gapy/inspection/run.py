@@ -26,6 +26,7 @@ from gapy.structures import (
     StructureWarning,
     check_structures,
     from_atoms,
+    is_isolated_atom,
     read_atoms,
     read_structures,
 )
@@ -74,8 +75,9 @@ def inspect(
     frames = [s.atoms for s in structures]
     names = sorted({s.config_type for s in structures})
     group_s = np.array([names.index(s.config_type) for s in structures])
+    alone = {k for k, s in enumerate(structures) if is_isolated_atom(s)}
     described = describe(descriptor, frames, group_s, seed)
-    near = neighbourhood(descriptor, zeta, frames, group_s, described.samples)
+    near = neighbourhood(descriptor, zeta, frames, group_s, described.samples, alone)
     data = summaries.Data(structures, shape, near, effect, e0)
     shortest = sorted(shape.shortest.items())
     report = InspectionReport(

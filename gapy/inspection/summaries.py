@@ -8,6 +8,7 @@ import ase.data
 import numpy as np
 
 from gapy.inspection.report import Group, Histogram
+from gapy.structures import is_isolated_atom
 
 N_BINS = 24
 
@@ -86,9 +87,14 @@ def _group(data: Data, name: str, index: list[int], masks) -> Group:
 
 
 def coordination(data: Data) -> dict[str, dict[int, int]]:
-    """{symbol: {neighbours: atoms}}."""
-    numbers = np.concatenate([s.atoms.numbers for s in data.structures])
-    counts = np.concatenate(data.shape.coordination)
+    """{symbol: {neighbours: atoms}}; isolated atoms do not count."""
+    kept = [
+        (s.atoms.numbers, c)
+        for s, c in zip(data.structures, data.shape.coordination)
+        if not is_isolated_atom(s)
+    ]
+    numbers = np.concatenate([np.empty(0, dtype=int), *(z for z, _ in kept)])
+    counts = np.concatenate([np.empty(0, dtype=int), *(c for _, c in kept)])
     return {
         ase.data.chemical_symbols[z]: {
             int(c): int(n) for c, n in zip(*np.unique(counts[numbers == z], return_counts=True))

@@ -77,9 +77,13 @@ def _coordination(report) -> str:
     lines = []
     for symbol, counts in report.coordination.items():
         total = sum(counts.values())
-        shares = ", ".join(f"{c}: {100 * n / total:.2g}" for c, n in sorted(counts.items()))
+        shares = ", ".join(f"{c}: {_per_cent(n / total)}" for c, n in sorted(counts.items()))
         lines.append(f"{symbol}  {shares}")
     return _listed("neighbours, % of the atoms", lines)
+
+
+def _per_cent(share: float) -> str:
+    return f"{100 * share:.0f}" if share >= 0.1 else f"{100 * share:.2g}"
 
 
 def _suggested(report) -> str:
