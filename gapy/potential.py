@@ -17,6 +17,7 @@ import scipy.linalg
 
 from gapy import engine, modelfile, serialise
 from gapy.calculator import GAPCalculator
+from gapy.committee import Committee, sample
 from gapy.descriptors.base import species_slots
 from gapy.errors import GapyError, ModelFileError, SpeciesError, StructureError
 from gapy.gp.calibration import COARSE, ForceCalibration, Indicators
@@ -335,6 +336,16 @@ class Potential:
     def calculator(self, *, uncertainty=False, skin=0.5, threads=1) -> GAPCalculator:
         """ASE calculator; see GAPCalculator for `uncertainty`."""
         return GAPCalculator(self, uncertainty=uncertainty, skin=skin, threads=threads)
+
+    def sample(self, n: int, seed: int = 0, *, cover=None) -> Committee:
+        """n potentials drawn from the posterior, which share all kernel work.
+
+        Mean and spread of their predictions are the posterior's without the first bracket of
+        `predict`, the distance from the inducing points; environments of `cover` (structures like
+        those to be computed) become inducing points of the samples, which includes it there. The
+        mean stays as it is. Raises GapyError for n < 1 or a negative seed.
+        """
+        return sample(self, n, seed, cover)
 
     def with_references(self, structures) -> Potential:
         """A copy that remembers structures with their energies, checked when a file is loaded."""

@@ -80,6 +80,22 @@ def energy_and_weights(t_is, alpha_s, zeta, energy_i):
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
+def kernel_and_weights(t_is, alpha_s, zeta, k_is, energy_i):
+    """As `energy_and_weights`, with k = t^zeta into k_is as well: one pass over the kernel."""
+    one = np.ones(t_is.shape[1])
+    below = np.empty(t_is.shape[1])
+    for i in range(t_is.shape[0]):
+        _raise(one, t_is[i], zeta - 1, below)
+        total = 0.0
+        for s in range(t_is.shape[1]):
+            k = below[s] * t_is[i, s]
+            k_is[i, s] = k
+            total += alpha_s[s] * k
+            t_is[i, s] = zeta * alpha_s[s] * below[s]
+        energy_i[i] = total
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
 def tangent(g_id, x_id, inv_norm_i, zeta, eps_i):
     """dE/dx from dE/dxh, in place: (g - xh (xh . g)) / |x|, where xh . g = zeta eps."""
     for i in range(g_id.shape[0]):
