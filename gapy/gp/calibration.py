@@ -69,16 +69,18 @@ class LeftOut:
     distances: np.ndarray
 
 
-def leave_one_out(posterior: Posterior, rows, y, sigma, local_rows, local_prior) -> LeftOut:
+def leave_one_out(
+    posterior: Posterior, rows, y, sigma, local_rows, local_prior, *, bounded=False
+) -> LeftOut:
     """Closed-form residuals and local sigmas of one structure.
 
     rows (n_labels, M) and y (n_labels,) are all labels of the structure with their noise sigma
-    (n_labels,); local_rows (n_atoms, M) with prior variances (n_atoms,).
+    (n_labels,); local_rows (n_atoms, M) with prior variances (n_atoms,). bounded: the posterior
+    knows these rows only approximately (see `gapy.gp.sampled`); then 1 - H is kept above what the
+    prior alone would leave.
     """
     b = solve_triangular(posterior.r_factor, posterior.whiten(rows) / sigma, trans="T")
-    remainder = -(b.T @ b)
-    remainder[np.diag_indices_from(remainder)] += 1.0
-    lower = scipy.linalg.cholesky(remainder, lower=True)
+    lower = _bounded_remainder(posterior, b) if bounded else _remainder(b)
     residual = (y - rows @ posterior.alpha) / sigma
     left_out = scipy.linalg.cho_solve((lower, True), residual) * sigma
     l_mn = posterior.whiten(local_rows)
@@ -91,6 +93,27 @@ def leave_one_out(posterior: Posterior, rows, y, sigma, local_rows, local_prior)
         local_std=np.sqrt(variance),
         distances=distances + _explained_by_own_points(posterior, local_rows, l_mn),
     )
+
+
+def _remainder(b) -> np.ndarray:
+    """Lower L with L L^T = 1 - H."""
+    remainder = -(b.T @ b)
+    remainder[np.diag_indices_from(remainder)] += 1.0
+    return scipy.linalg.cholesky(remainder, lower=True)
+
+
+def _bounded_remainder(posterior: Posterior, b) -> np.ndarray:
+    """Lower L with L L^T = 1 - H, each eigenvalue at least that of no labels at all.
+
+    Without the structure the precision is R^T (1 - B B^T) R, and it is at least the prior's, 1.
+    So along a unit eigenvector u of B B^T, 1 - h >= |R^-1 u|^2. Rows that the posterior does not
+    hold exactly may break this.
+    """
+    h, v = scipy.linalg.eigh(b.T @ b)
+    prior = solve_triangular(posterior.r_factor, b @ v)
+    floor = np.einsum("mr,mr->r", prior, prior) / np.maximum(h, 1e-300)
+    root = np.sqrt(np.maximum(1.0 - h, np.minimum(floor, 1.0)))
+    return scipy.linalg.qr((v * root).T, mode="r")[0].T
 
 
 def _explained_by_own_points(posterior: Posterior, local_rows, l_mn) -> np.ndarray:
