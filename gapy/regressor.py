@@ -304,6 +304,7 @@ class SparseGPRegressor(BaseEstimator):
     def _calibrate(self, fitted, noise) -> calibration.ForceCalibration:
         """Force sigma from the left-out residuals of the sampled structures."""
         squared, distances, variances = [], [], []
+        share = calibration.data_share(fitted) if self._approximate else None
         for s in track(self._kept, "calibration", self.progress):
             rows = self._kept_rows.pop(id(s), None)
             if s.forces is None:
@@ -318,7 +319,7 @@ class SparseGPRegressor(BaseEstimator):
                 np.concatenate(sigma),
                 rows.local,
                 local_prior(self._terms, s.atoms.numbers),
-                bounded=self._approximate,
+                data_share=share,
             )
             start = 0 if s.energy is None else 1
             errors = out.residual[start : start + s.forces.size].reshape(-1, 3)

@@ -8,6 +8,7 @@ columns its cost does not depend on the number of old structures; see docs/updat
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
 
@@ -337,20 +338,15 @@ def _is_real(value) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
-class _restored_on_error:
-    """Within it, a regressor may be changed; an exception puts back what it was."""
-
-    def __init__(self, gp):
-        self._gp = gp
-        self._before = dict(vars(gp))
-
-    def __enter__(self):
-        # What the regressor changes in place gets a copy; the rest it replaces.
-        self._gp.statistic_ = self._gp.statistic_.copy()
-        self._gp._drawn = list(self._gp._drawn)
-
-    def __exit__(self, kind, error, trace):
-        if kind is not None:
-            vars(self._gp).clear()
-            vars(self._gp).update(self._before)
-        return False
+@contextmanager
+def _restored_on_error(gp):
+    """Within it a regressor may be changed; an exception puts back what it was."""
+    before = dict(vars(gp))
+    # What the regressor changes in place gets a copy; the rest it replaces.
+    gp.statistic_, gp._drawn = gp.statistic_.copy(), list(gp._drawn)
+    try:
+        yield
+    except BaseException:
+        vars(gp).clear()
+        vars(gp).update(before)
+        raise

@@ -14,7 +14,7 @@ from sklearn.exceptions import NotFittedError
 import gapy
 from gapy import SparseGPRegressor
 from gapy.errors import GapyError, ModelFileError, SpeciesError
-from gapy.gp import growth, posterior, pruning, sampled
+from gapy.gp import calibration, growth, posterior, pruning, sampled
 from gapy.gp.rows import structure_rows
 from gapy.gp.statistic import SufficientStatistic
 from gapy.gp.terms import blocks, cholesky_factors, normalised
@@ -286,6 +286,28 @@ def test_forces_of_the_updated_potential_are_derivatives_of_its_energy(fitted):
     for j, c in ((0, 0), (2, 1), (4, 2)):
         slope = along_atom(lambda a: potential.evaluate(a).energy, atoms, j, c)
         assert forces[j, c] == pytest.approx(-slope, abs=1e-6)
+
+
+def test_bounded_leave_one_out_is_the_exact_one_where_the_rows_are_known(fitted):
+    s = from_atoms(OLD)[0]
+    rows = fitted._rows(s, local=True)
+    parts = list(fitted._labels(s, rows, fitted._noise()))
+    k, y = (np.concatenate([part[i] for part in parts]) for i in (1, 2))
+    sigma = np.concatenate(
+        [np.full(len(y), fitted._noise().sigma(kind, "a") / w) for kind, _, y, w in parts]
+    )
+    posterior_ = fitted.potential_.posterior
+    arguments = (posterior_, k, y, sigma, rows.local, np.ones(len(s.atoms)))
+    share = calibration.data_share(posterior_)
+    free = calibration.leave_one_out(*arguments)
+    bounded = calibration.leave_one_out(*arguments, data_share=share)
+    np.testing.assert_allclose(bounded.residual, free.residual, rtol=1e-4, atol=1e-7)
+    np.testing.assert_allclose(bounded.local_std, free.local_std, rtol=1e-4)
+    # Rows that the posterior does not hold: no label is worth more than the prior allows.
+    strange = calibration.leave_one_out(
+        posterior_, 1e3 * k, y, sigma, rows.local, np.ones(len(s.atoms)), data_share=share
+    )
+    assert np.isfinite(strange.residual).all() and (strange.local_std <= 1.0 + 1e-6).all()
 
 
 # -- pruning ------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
     python benchmarks/active/update_cost.py Si_train.xyz Si_test.xyz -o update_cost.json
 
-The files are those of the mlearn set (silicon). Parts, each on one thread; all times are CPU seconds, since the machine may be busy:
+The files are those of the mlearn set (silicon). Parts, each on one thread, times in CPU seconds:
 
 cost      seconds of one update (2 new structures, at most 10 new points) with 50 to 400 old ones;
           beyond the size of the file old structures are rattled copies, whose labels do not matter
@@ -63,9 +63,13 @@ def cost(train) -> list[dict]:
     new = [s for s in train if s.config_type == "Vacancy"]
     out = []
     for size in SIZES:
-        old = [bulk[k] if k < len(bulk) else rattled(bulk[k % len(bulk)], rng) for k in range(size)]
+        more = [rattled(bulk[k % len(bulk)], rng) for k in range(len(bulk), size)]
+        old = [*bulk[:size], *more]
         gp = regressor(400).fit(old)
-        row = {"old_structures": size, "n_labels": sum(f.n_rows for f in gp.statistic_.factors.values())}
+        row = {
+            "old_structures": size,
+            "n_labels": sum(f.n_rows for f in gp.statistic_.factors.values()),
+        }
         for columns, calibrate in (
             ("projected", 0), ("sampled", 0), ("sampled", 1), ("exact", 0),
         ):  # fmt: skip

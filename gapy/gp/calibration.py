@@ -29,6 +29,9 @@ OWN = 1.0 - 1e-9
 """Kernel value above which an inducing point is an environment of the structure itself."""
 
 
+SHARE_JITTER = 1e-11
+"""Keeps the factor of C, and what is left without a structure, positive where nothing is known."""
+
 NEGLIGIBLE = 1e-3
 """Share of sigma_F^2 below which, for every atom, a part of the calibration counts as absent."""
 
@@ -70,17 +73,21 @@ class LeftOut:
 
 
 def leave_one_out(
-    posterior: Posterior, rows, y, sigma, local_rows, local_prior, *, bounded=False
+    posterior: Posterior, rows, y, sigma, local_rows, local_prior, *, data_share=None
 ) -> LeftOut:
     """Closed-form residuals and local sigmas of one structure.
 
     rows (n_labels, M) and y (n_labels,) are all labels of the structure with their noise sigma
-    (n_labels,); local_rows (n_atoms, M) with prior variances (n_atoms,). bounded: the posterior
-    knows these rows only approximately (see `gapy.gp.sampled`); then 1 - H is kept above what the
-    prior alone would leave.
+    (n_labels,); local_rows (n_atoms, M) with prior variances (n_atoms,). data_share: where
+    the posterior knows these rows only approximately (see `gapy.gp.sampled`), `data_share` of it;
+    then no more is left out than all labels together gave.
     """
     b = solve_triangular(posterior.r_factor, posterior.whiten(rows) / sigma, trans="T")
-    lower = _bounded_remainder(posterior, b) if bounded else _remainder(b)
+    if data_share is not None:
+        b = _bounded(b, data_share)
+    remainder = -(b.T @ b)
+    remainder[np.diag_indices_from(remainder)] += 1.0
+    lower = scipy.linalg.cholesky(remainder, lower=True)
     residual = (y - rows @ posterior.alpha) / sigma
     left_out = scipy.linalg.cho_solve((lower, True), residual) * sigma
     l_mn = posterior.whiten(local_rows)
@@ -95,25 +102,24 @@ def leave_one_out(
     )
 
 
-def _remainder(b) -> np.ndarray:
-    """Lower L with L L^T = 1 - H."""
-    remainder = -(b.T @ b)
-    remainder[np.diag_indices_from(remainder)] += 1.0
-    return scipy.linalg.cholesky(remainder, lower=True)
+def data_share(posterior: Posterior) -> np.ndarray:
+    """Lower factor of C = 1 - R^-T R^-1, the part of the posterior precision R^T R from labels."""
+    root = solve_triangular(posterior.r_factor, np.eye(len(posterior.r_factor)))
+    share = -(root.T @ root)
+    share[np.diag_indices_from(share)] += 1.0 + SHARE_JITTER
+    return scipy.linalg.cholesky(share, lower=True)
 
 
-def _bounded_remainder(posterior: Posterior, b) -> np.ndarray:
-    """Lower L with L L^T = 1 - H, each eigenvalue at least that of no labels at all.
+def _bounded(b, share) -> np.ndarray:
+    """B with B B^T <= C: without the structure the precision is R^T (1 - B B^T) R >= 1.
 
-    Without the structure the precision is R^T (1 - B B^T) R, and it is at least the prior's, 1.
-    So along a unit eigenvector u of B B^T, 1 - h >= |R^-1 u|^2. Rows that the posterior does not
-    hold exactly may break this.
+    Directions of C^-1/2 B longer than 1 are shortened to 1; rows that the posterior holds exactly
+    have none.
     """
-    h, v = scipy.linalg.eigh(b.T @ b)
-    prior = solve_triangular(posterior.r_factor, b @ v)
-    floor = np.einsum("mr,mr->r", prior, prior) / np.maximum(h, 1e-300)
-    root = np.sqrt(np.maximum(1.0 - h, np.minimum(floor, 1.0)))
-    return scipy.linalg.qr((v * root).T, mode="r")[0].T
+    part = solve_triangular(share, b, lower=True)
+    squares, v = scipy.linalg.eigh(part.T @ part)
+    scale = np.sqrt((1.0 - 2.0 * SHARE_JITTER) / np.maximum(squares, 1.0))
+    return (b @ v * scale) @ v.T
 
 
 def _explained_by_own_points(posterior: Posterior, local_rows, l_mn) -> np.ndarray:

@@ -70,8 +70,10 @@ def estimated(
     x = _ridge([(l_rows, target[:, :-1]) for l_rows, target in parts.values()])
     out = SufficientStatistic(len(old) + len(new))
     for key, factor in statistic.factors.items():
-        # Few rows are kept as they came; here they must be a triangle, rho in its last row.
-        rows = scipy.linalg.qr(factor.matrix(), mode="r")[0][: len(old) + 1]
+        rows = factor.matrix()
+        if not factor.is_triangle:
+            # Few rows are kept as they came; here they must be a triangle, rho in its last row.
+            rows = scipy.linalg.qr(rows, mode="r")[0][: len(old) + 1]
         l_rows = _whitened(fitted, rows[:, :-1])
         matrix = np.empty((len(rows), len(old) + len(new) + 1))
         matrix[:, old] = rows[:, :-1]
