@@ -26,9 +26,6 @@ from gapy.structures import chained_digest, check_structures
 from gapy.threads import blas_threads, ordered_map
 
 COLUMNS = ("sampled", "projected", "exact")
-PRUNED_BELOW = 0.1
-"""A point goes only where the others leave less than this share of the threshold unexplained:
-otherwise the next structure like it would add it again."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +44,8 @@ class UpdateSettings:
     sample_rows : label rows of that sample for each inducing point; more are slower and closer to
         exact columns
     prune : points are dropped as long as the predictions of all labels change by less than this,
-        in noise sigmas, root mean square, in one update; 0 keeps every point
+        in noise sigmas, root mean square, in one update, and only where the others leave less than
+        `threshold` of a point unexplained; 0 keeps every point
     calibrate_every : the force sigma is calibrated anew in every so many updates, 0 never
     optimise_every : `optimise` is called in every so many updates, 0 never
 
@@ -289,7 +287,7 @@ def _prune(gp, noise, settings) -> float:
     fitted = posterior.solve(gp._terms, gp._cholesky, gp.statistic_, noise.sigma)
     n_labels = sum(factor.n_rows for factor in gp.statistic_.factors.values())
     columns, change = pruning.removable(
-        fitted, n_labels, change=settings.prune, unexplained=PRUNED_BELOW * settings.threshold
+        fitted, n_labels, change=settings.prune, unexplained=settings.threshold
     )
     if len(columns):
         inducing = [list(term.inducing) for term in gp._terms]
