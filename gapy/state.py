@@ -89,7 +89,7 @@ def _rebuilt(state: dict, arrays: dict, terms: list, potential) -> SparseGPRegre
     descriptors = [descriptor_from_settings(**term["descriptor"]) for term in terms]
     chosen = descriptors if state["several_terms"] else descriptors[0]
     gp = SparseGPRegressor(chosen, **state["settings"])
-    gp.potential_ = potential
+    gp.potential_, gp._fitted_noise = potential, potential.noise
     gp._terms, gp._cholesky = potential.terms, potential.posterior.cholesky
     gp.e0_ = {ase.data.atomic_numbers[symbol]: e for symbol, e in state["e0"].items()}
     gp.n_structures_, gp.n_updates_ = state["n_structures"], state["n_updates"]

@@ -47,7 +47,7 @@ class UpdateSettings:
         in noise sigmas, root mean square, in one update, and only where the others leave less than
         `threshold` of a point unexplained; 0 keeps every point
     calibrate_every : the force sigma is calibrated anew in every so many updates, 0 never
-    optimise_every : `optimise` is called in every so many updates, 0 never
+    optimise_every : noise and prior scale are learnt anew in every so many updates, 0 never
 
     Raises GapyError for a value outside its range.
     """
@@ -127,23 +127,17 @@ def update(
     settings : UpdateSettings; None for the defaults
     old : all structures that the regressor has seen, in their order; needed for exact columns
     optimise : called with the regressor when `settings.optimise_every` says so, after the new
-        rows are in; it must leave the regressor solved
+        rows are in; it must leave the regressor solved. None: `optimize_hyperparameters`
 
     Raises
     ------
-    GapyError : what partial_fit raises; `old` missing or not those that were fitted; no `optimise`
-        where the schedule asks for one
+    GapyError : what partial_fit raises; `old` missing or not those that were fitted
     SpeciesError : a species that the descriptor does not know (another descriptor means another
         model: fit again), or one that occurs only without neighbours
     NotFittedError : the regressor has not been fitted
     """
     settings = settings or UpdateSettings()
     check_is_fitted(regressor, "potential_")
-    if settings.optimise_every and optimise is None:
-        raise GapyError(
-            "optimise: expected a function of the regressor, since optimise_every is "
-            f"{settings.optimise_every}, got None; give one or set optimise_every to 0"
-        )
     new = _checked(regressor, structures)
     with _restored_on_error(regressor), blas_threads(1):
         return _update(regressor, new, settings, old, optimise)
@@ -162,7 +156,7 @@ def rebuild(regressor, structures) -> None:
         regressor.statistic_ = _exact(regressor, _seen(regressor, structures))
         regressor._kept_rows = {}
         regressor._approximate = False
-        regressor._solve(regressor._noise())
+        regressor._solve()
 
 
 def _update(gp, new, settings, old, optimise) -> UpdateReport:
@@ -174,20 +168,22 @@ def _update(gp, new, settings, old, optimise) -> UpdateReport:
         max_points=settings.max_points, threads=int(gp.threads),
     )  # fmt: skip
     before = _points(gp._terms)
-    kept = _add_columns(gp, grown, settings, old, noise) if grown.n_points else {}
+    kept = _add_columns(gp, grown, settings, old) if grown.n_points else {}
     after = _points(gp._terms)
     _require_points(gp, new)
     gp._absorb(new, noise, rng)
     still = {id(s) for s in gp._kept}
     gp._kept_rows.update((k, rows) for k, rows in kept.items() if k in still)
-    change = _prune(gp, noise, settings) if settings.prune else 0.0
+    change = _prune(gp, settings) if settings.prune else 0.0
     gp.n_updates_ += 1
     optimised = _is_due(gp.n_updates_, settings.optimise_every)
     calibrated = _is_due(gp.n_updates_, settings.calibrate_every)
-    gp._solve(noise, calibrate=calibrated and not optimised)
-    if optimised:
-        optimise(gp)
-    gp._kept_rows = {}
+    if optimised and optimise is None:
+        gp.optimize_hyperparameters()
+    else:
+        gp._solve(calibrated=calibrated and not optimised)
+        if optimised:
+            optimise(gp)
     left = _points(gp._terms)
     return UpdateReport(
         added=_differences(after, before),
@@ -215,7 +211,7 @@ def _mode(gp, new):
     return gp.e0
 
 
-def _add_columns(gp, grown: growth.Growth, settings, old, noise) -> dict:
+def _add_columns(gp, grown: growth.Growth, settings, old) -> dict:
     """Grow terms and statistic; returns rows of kept structures by identity, for calibration."""
     terms = grown.extend(gp._terms)
     kept: dict = {}
@@ -237,7 +233,7 @@ def _add_columns(gp, grown: growth.Growth, settings, old, noise) -> dict:
         if gp._approximate:
             fitted = gp.potential_.posterior
             statistic = sampled.estimated(
-                gp.statistic_, gp._terms, grown, fitted, statistic, noise.sigma
+                gp.statistic_, gp._terms, grown, fitted, statistic, gp._fitted_noise.sigma
             )
     gp._terms, gp._cholesky, gp.statistic_ = terms, cholesky_factors(terms), statistic
     return kept
@@ -278,13 +274,13 @@ def _exact(gp, structures, terms=None, kept=None) -> SufficientStatistic:
         if id(s) in wanted:
             kept[id(s)] = rows
         for kind, k, y, weight in gp._labels(s, rows, noise):
-            statistic.add(kind, s.config_type, k, y, weight)
+            gp._add_label(statistic, kind, s, k, y, weight)
     return statistic
 
 
-def _prune(gp, noise, settings) -> float:
+def _prune(gp, settings) -> float:
     """Drop the columns that can go; the change this makes, in noise sigmas."""
-    fitted = posterior.solve(gp._terms, gp._cholesky, gp.statistic_, noise.sigma)
+    fitted = posterior.solve(gp._terms, gp._cholesky, gp.statistic_, gp._fitted_noise.sigma)
     n_labels = sum(factor.n_rows for factor in gp.statistic_.factors.values())
     columns, change = pruning.removable(
         fitted, n_labels, change=settings.prune, unexplained=settings.threshold

@@ -107,7 +107,7 @@ def with_statistic(gp, statistic, terms=None):
     out._terms = gp._terms if terms is None else terms
     out._cholesky = cholesky_factors(out._terms)
     out.statistic_ = statistic
-    out._solve(out._noise(), calibrate=False)
+    out._solve(calibrated=False)
     return out
 
 
@@ -447,6 +447,15 @@ def test_the_schedule_calibrates_and_optimises_when_due(fitted):
     assert done == [(False, False), (True, False), (True, True)] and calls == [gp]
 
 
+def test_by_default_the_noise_is_learnt_from_the_labels(fitted):
+    gp = copied(fitted)
+    plain = copied(fitted)
+    update(plain, NEW, settings=settings())
+    assert update(gp, NEW, settings=settings(optimise_every=1)).optimised
+    assert gp.potential_.noise != plain.potential_.noise
+    assert gp.log_marginal_likelihood() > plain.log_marginal_likelihood()
+
+
 # -- species and bad input ----------------------------------------------------------------------
 
 
@@ -508,8 +517,6 @@ def test_bad_arguments_are_named(fitted):
     gp = copied(fitted)
     with pytest.raises(NotFittedError):
         update(regressor(), NEW)
-    with pytest.raises(GapyError, match="optimise: expected a function"):
-        update(gp, NEW, settings=settings(optimise_every=1))
     with pytest.raises(GapyError, match=r"old: expected the structures .* got None"):
         update(gp, NEW, settings=settings(columns="exact"))
     with pytest.raises(GapyError, match="old: expected the 12 structures"):
