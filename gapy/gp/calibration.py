@@ -29,6 +29,10 @@ from gapy.gp.posterior import Coarse, Posterior, Precision
 OWN = 1.0 - 1e-9
 """Kernel value above which an inducing point is an environment of the structure itself."""
 
+
+SHARE_JITTER = 1e-11
+"""Keeps the factor of C, and what is left without a structure, positive where nothing is known."""
+
 NEGLIGIBLE = 1e-3
 """Share of sigma_F^2 below which, for every atom, a part of the calibration counts as absent."""
 
@@ -99,21 +103,31 @@ class LeftOut:
 
 
 def leave_one_out(
-    posterior: Posterior, rows, y, sigma, local_rows, local_prior, coarse: Coarse | None = None
+    posterior: Posterior,
+    rows,
+    y,
+    sigma,
+    local_rows,
+    local_prior,
+    coarse: Coarse | None = None,
+    *,
+    data_shares=(None, None),
 ) -> LeftOut:
     """Closed-form residuals and local sigmas of one structure.
 
     rows (n_labels, M) and y (n_labels,) are all labels of the structure with their noise sigma
     (n_labels,); local_rows (n_atoms, M) with prior variances (n_atoms,). The local sigmas and
-    distances are those of `coarse` if given.
+    distances are those of `coarse` if given. data_shares: where the posterior knows these rows only
+    approximately (see `gapy.gp.sampled`), `data_share` of it and of `coarse`; then no more is left
+    out than all labels together gave.
     """
-    lower, _ = _remainder(posterior, rows, sigma)
+    lower, _ = _remainder(posterior, rows, sigma, data_shares[0])
     residual = (y - rows @ posterior.alpha) / sigma
     left_out = scipy.linalg.cho_solve((lower, True), residual) * sigma
     precision = posterior if coarse is None else coarse
     if coarse is not None:
         rows, local_rows = rows[:, coarse.columns], local_rows[:, coarse.columns]
-    lower, b = _remainder(precision, rows, sigma)
+    lower, b = _remainder(precision, rows, sigma, data_shares[coarse is not None])
     l_mn = precision.whiten(local_rows)
     v = solve_triangular(precision.r_factor, l_mn, trans="T")
     extra = solve_triangular(lower, b.T @ v, lower=True)
@@ -126,12 +140,34 @@ def leave_one_out(
     )
 
 
-def _remainder(precision: Precision, rows, sigma) -> tuple[np.ndarray, np.ndarray]:
+def _remainder(precision: Precision, rows, sigma, share) -> tuple[np.ndarray, np.ndarray]:
     """Cholesky factor of 1 - H, and B."""
     b = solve_triangular(precision.r_factor, precision.whiten(rows) / sigma, trans="T")
+    if share is not None:
+        b = _bounded(b, share)
     remainder = -(b.T @ b)
     remainder[np.diag_indices_from(remainder)] += 1.0
     return scipy.linalg.cholesky(remainder, lower=True), b
+
+
+def data_share(precision: Precision) -> np.ndarray:
+    """Lower factor of C = 1 - R^-T R^-1, the part of the posterior precision R^T R from labels."""
+    root = solve_triangular(precision.r_factor, np.eye(len(precision.r_factor)))
+    share = -(root.T @ root)
+    share[np.diag_indices_from(share)] += 1.0 + SHARE_JITTER
+    return scipy.linalg.cholesky(share, lower=True)
+
+
+def _bounded(b, share) -> np.ndarray:
+    """B with B B^T <= C: without the structure the precision is R^T (1 - B B^T) R >= 1.
+
+    Directions of C^-1/2 B longer than 1 are shortened to 1; rows that the posterior holds exactly
+    have none.
+    """
+    part = solve_triangular(share, b, lower=True)
+    squares, v = scipy.linalg.eigh(part.T @ part)
+    scale = np.sqrt((1.0 - 2.0 * SHARE_JITTER) / np.maximum(squares, 1.0))
+    return (b @ v * scale) @ v.T
 
 
 def _explained_by_own_points(posterior: Precision, local_rows, l_mn) -> np.ndarray:

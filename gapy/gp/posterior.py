@@ -53,15 +53,17 @@ class Posterior(Precision):
     alpha: np.ndarray
     log_marginal_likelihood: float
 
-    def coarse(self, share: float) -> Coarse:
+    def coarse(self, share: float, least: int = 500) -> Coarse:
         """The posterior of the model with only the leading `share` of each block's points.
+
+        Blocks keep at least `least` points: with few, all of them cost little.
 
         Exact, without the data: L is triangular, so the leading columns of K L^-T depend on the
         leading points only, and the coarse P is a principal part of P.
         """
         parts, factors, columns, start = [], [], [], 0
         for b, lower in zip(self.blocks, self.cholesky):
-            n = max(int(np.ceil(share * (b.stop - b.start))), 1)
+            n = min(max(int(np.ceil(share * (b.stop - b.start))), least), b.stop - b.start)
             parts.append(replace(b, start=start, stop=start + n, x_sd=b.x_sd[:n]))
             factors.append(np.asfortranarray(lower[:n, :n]))
             columns.append(np.arange(b.start, b.start + n))

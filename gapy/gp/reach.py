@@ -77,42 +77,40 @@ class Reach:
         return ratio**CLOSENESS_POWER - 1.0
 
 
-def learn_reach(descriptor, frames, threads: int = 1) -> Reach:
-    """Reach of a descriptor over structures: two passes, the second for m_max."""
+def learn_reach(descriptor, frames, threads: int = 1, known: Reach | None = None) -> Reach:
+    """Reach of a descriptor over structures: two passes, the second for m_max.
+
+    With `known`, an earlier reach, means and directions stay and only m_max and the distances
+    are extended, except for species that it had no data of.
+    """
     n_slots, n_d = len(descriptor.species), descriptor.n_features
+    species = known.species if known else (None,) * n_slots
     count, total = np.zeros(n_slots, dtype=int), np.zeros((n_slots, n_d))
     outer = np.zeros((n_slots, n_d, n_d))
     for slot, x_id in _descriptors(descriptor, frames, threads):
-        count[slot] += len(x_id)
-        total[slot] += x_id.sum(axis=0)
-        outer[slot] += x_id.T @ x_id
+        if species[slot] is None:
+            count[slot] += len(x_id)
+            total[slot] += x_id.sum(axis=0)
+            outer[slot] += x_id.T @ x_id
     species = tuple(
-        _metric(total[s] / count[s], outer[s] / count[s]) if count[s] else None
+        _metric(total[s] / count[s], outer[s] / count[s]) if count[s] else species[s]
         for s in range(n_slots)
     )
-    none_yet = Reach(species, np.zeros((n_slots, n_slots)))
-    return extended(none_yet, descriptor, frames, threads)
-
-
-def extended(reach: Reach, descriptor, frames, threads: int = 1) -> Reach:
-    """The reach with larger m_max and shorter distances where `frames` have them.
-
-    Means and directions stay. A species that was unknown stays without a reach.
-    """
-    limits = [0.0 if s is None else s.limit for s in reach.species]
+    # An environment at the mean alone would have no extent: one standard deviation is the least.
+    limits = [1.0 if s is None else max(s.limit, 1.0) for s in species]
     for slot, x_id in _descriptors(descriptor, frames, threads):
-        if reach.species[slot] is not None:
-            limits[slot] = max(limits[slot], float(reach.species[slot].distance(x_id).max()))
-    species = tuple(
-        None if s is None else replace(s, limit=max(limit, 1.0))
-        for s, limit in zip(reach.species, limits)
-    )
-    least = np.where(reach.least_ss > 0.0, reach.least_ss, np.inf)
+        limits[slot] = max(limits[slot], float(species[slot].distance(x_id).max()))
+    least = np.full((n_slots, n_slots), np.inf)
+    if known:
+        least = np.where(known.least_ss > 0.0, known.least_ss, np.inf)
     for atoms in frames:
         around = surroundings(descriptor, atoms)
         slots = species_slots(descriptor.species, atoms.numbers)
         least_distances(around.atom_i, around.first_i, around.j_p, around.r_pc, slots, least)
-    return Reach(species, np.where(np.isfinite(least), least, 0.0))
+    return Reach(
+        tuple(s and replace(s, limit=limit) for s, limit in zip(species, limits)),
+        np.where(np.isfinite(least), least, 0.0),
+    )
 
 
 def _descriptors(descriptor, frames, threads):
