@@ -86,6 +86,12 @@ class GAPCalculator(Calculator):
             self._last_volume = (cell.copy(), abs(np.linalg.det(cell)))
         return self._last_volume[1]
 
+    def _environments(self, atoms) -> dict:
+        return {
+            id(term.descriptor): update(atoms)
+            for term, update in zip(self.potential.terms, self._update)
+        }
+
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
         super().calculate(atoms, properties, system_changes)
         atoms = self.atoms
@@ -94,10 +100,7 @@ class GAPCalculator(Calculator):
         local = bool(self.uncertainty) or bool(wanted & {"energies_std", "forces_std"})
         self.potential.check_species(atoms.numbers)
         self.potential.check_periodicity(atoms)
-        environments = {
-            id(term.descriptor): update(atoms)
-            for term, update in zip(self.potential.terms, self._update)
-        }
+        environments = self._environments(atoms)
         out = self.potential.evaluate(
             atoms, local_std=full, force_std=local, environments=environments,
             threads=self.threads,

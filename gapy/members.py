@@ -80,7 +80,7 @@ def evaluate_members(
             else:
                 for job in jobs:
                     run(job)
-            descriptor.collect(env, gradients, driver.forces, driver.virial)
+            descriptor.collect(env, 0, len(env), gradients, driver.forces, driver.virial)
             for store, f_ncv, v_ccv in zip(stores, forces_gncv, virial_gccv):
                 reverse.collect_members(env, store, f_ncv, v_ccv)
     if not forces:
@@ -177,6 +177,6 @@ class _OneByOne:
     def collect_members(self, env, stores, forces_ncv, virial_ccv) -> None:
         for v, store in enumerate(stores):
             forces, virial = np.zeros(forces_ncv.shape[:2]), np.zeros((3, 3))
-            self._descriptor.collect(env, store, forces, virial)
+            self._descriptor.collect(env, 0, len(env), store, forces, virial)
             forces_ncv[:, :, v] += forces
             virial_ccv[:, :, v] += virial

@@ -396,21 +396,42 @@ def test_leave_one_out_equals_refits():
         np.testing.assert_allclose(out.local_std, expected, rtol=1e-5, atol=1e-8)
 
 
-@pytest.mark.parametrize("true", [(0.03, 40.0, 0.0), (0.01, 0.0, 15.0), (0.05, 20.0, 10.0)])
+@pytest.mark.parametrize(
+    "true", [(0.03, 40.0, 0.0), (0.01, 0.0, 15.0), (0.05, 20.0, 10.0), (0.02, 0.0, 10.0, 0.1)]
+)
 def test_calibration_recovers_known_coefficients(true):
     rng = np.random.default_rng(0)
     distances, variances = 10.0 ** rng.uniform(-8, -4, (2, 4000))
+    forces = 10.0 ** rng.uniform(-2, 1, 4000)
+    indicators = calibration.Indicators(distances, variances, forces, np.zeros(4000))
     known = calibration.ForceCalibration(*true)
-    errors = known.sigma(distances, variances)[:, None] * rng.normal(size=(4000, 3))
-    found = calibration.calibrate_forces((errors**2).mean(axis=1), distances, variances, 0.1)
-    ratio = found.sigma(distances, variances) / known.sigma(distances, variances)
+    errors = known.sigma(indicators)[:, None] * rng.normal(size=(4000, 3))
+    found = calibration.calibrate_forces(errors, indicators, np.ones(4000, dtype=bool), 0.1)
+    ratio = found.sigma(indicators) / known.sigma(indicators)
     np.testing.assert_allclose(ratio, 1.0, atol=0.15)
+    assert found.beyond == 0.1
+
+
+def test_calibration_covers_errors_with_long_tails():
+    rng = np.random.default_rng(1)
+    n = 4000
+    indicators = calibration.Indicators(*10.0 ** rng.uniform(-6, -4, (3, n)), np.zeros(n))
+    known = calibration.ForceCalibration(0.01, 0.0, 15.0)
+    errors = known.sigma(indicators)[:, None] * rng.standard_t(4, size=(n, 3))
+    told = np.ones(n, dtype=bool)
+    told[: n // 5] = False  # zero by symmetry: right whatever sigma says
+    errors[~told] = 0.0
+    found = calibration.calibrate_forces(errors, indicators, told, 0.1)
+    z = np.abs(errors) / found.sigma(indicators)[:, None]
+    assert 0.66 < (z < 1.0).mean() < 0.74
+    assert 0.91 < (z < 1.96).mean() < 0.97
 
 
 def test_calibration_without_forces():
     empty = np.empty(0)
-    found = calibration.calibrate_forces(empty, empty, empty, 0.1)
-    assert found == calibration.ForceCalibration(0.1, 1.0, 1.0)
+    none = calibration.Indicators(empty, empty, empty, empty)
+    found = calibration.calibrate_forces(np.empty((0, 3)), none, np.empty(0, dtype=bool), 0.1)
+    assert found == calibration.ForceCalibration(0.1, 1.0, 1.0, 0.0, 0.1)
 
 
 def test_distance_without_own_inducing_points_equals_a_smaller_set():

@@ -10,6 +10,7 @@ from ase.calculators.calculator import PropertyNotImplementedError, all_properti
 from ase.eos import EquationOfState
 from ase.filters import FrechetCellFilter
 from ase.md.verlet import VelocityVerlet
+from ase.neighborlist import neighbor_list
 from ase.optimize import BFGS
 from ase.phonons import Phonons
 from dscribe.descriptors import SOAP
@@ -333,6 +334,28 @@ def test_results_and_properties(potential):
     assert r["energy_std"] == pytest.approx(std.energy)
 
 
+def _beyond(potential, atoms):
+    """Squared excess over the reach, summed over neighbours, and closeness, in plain numpy."""
+    first = potential.terms[0].descriptor
+    i, j, r = neighbor_list("ijd", atoms, first.cutoff)
+    excess = np.zeros(len(atoms))
+    for term, reach in zip(potential.terms, potential.reach):
+        x = term.descriptor.create(atoms)
+        for slot, z in enumerate(term.descriptor.species):
+            one, of = reach.species[slot], atoms.numbers == z
+            if of.any():
+                dx = x[of] - one.mean_d
+                m2 = one.rest * (dx**2).sum(axis=1) - ((dx @ one.w_dr) ** 2).sum(axis=1)
+                far = np.sqrt(np.maximum(m2, 0.0)) / one.limit - 1.0
+                excess[of] = np.maximum(excess[of], np.maximum(far, 0.0))
+    out = excess**2
+    np.add.at(out, i, (1.0 - (r / first.cutoff) ** 2) ** 2 * excess[j] ** 2)
+    slots = np.searchsorted(first.species, atoms.numbers)
+    ratio = np.ones(len(atoms))
+    np.maximum.at(ratio, i, potential.reach[0].least_ss[slots[i], slots[j]] / r)
+    return out + (ratio**4 - 1.0) ** 2
+
+
 def test_cheap_sigma_is_the_calibrated_one(potential):
     atoms = random_structure(np.random.default_rng(7), SYMBOLS, 5)
     calc = potential.calculator(uncertainty=True)
@@ -340,7 +363,15 @@ def test_cheap_sigma_is_the_calibrated_one(potential):
     rows = structure_rows(potential.terms, atoms, local=True, forces=False).local
     explained, posterior = potential.posterior.explained_and_posterior(rows)
     distances = sum(t.delta[0] ** 2 for t in potential.terms) - explained
-    sigma = potential.calibration.sigma(distances, distances + posterior)
+    forces = (calc.results["forces"] ** 2).sum(axis=1)
+    own = np.stack([distances, distances + posterior, forces], axis=1)
+    i, j, r = neighbor_list("ijd", atoms, potential.terms[0].descriptor.cutoff)
+    weight = (1.0 - (r / potential.terms[0].descriptor.cutoff) ** 2) ** 2
+    around = own.copy()
+    np.add.at(around, i, weight[:, None] * own[j])
+    c = potential.calibration
+    variance = c.floor**2 + around @ (c.distance**2, c.local**2, c.relative**2)
+    sigma = np.sqrt(variance + c.beyond**2 * _beyond(potential, atoms))
     np.testing.assert_allclose(calc.results["forces_std"], np.tile(sigma[:, None], 3), rtol=1e-6)
     # Asking for more does not change what forces_std means.
     cheap = calc.results["forces_std"].copy()

@@ -300,12 +300,12 @@ def test_bounded_leave_one_out_is_the_exact_one_where_the_rows_are_known(fitted)
     arguments = (posterior_, k, y, sigma, rows.local, np.ones(len(s.atoms)))
     share = calibration.data_share(posterior_)
     free = calibration.leave_one_out(*arguments)
-    bounded = calibration.leave_one_out(*arguments, data_share=share)
+    bounded = calibration.leave_one_out(*arguments, data_shares=(share, share))
     np.testing.assert_allclose(bounded.residual, free.residual, rtol=1e-4, atol=1e-7)
     np.testing.assert_allclose(bounded.local_std, free.local_std, rtol=1e-4)
     # Rows that the posterior does not hold: no label is worth more than the prior allows.
     strange = calibration.leave_one_out(
-        posterior_, 1e3 * k, y, sigma, rows.local, np.ones(len(s.atoms)), data_share=share
+        posterior_, 1e3 * k, y, sigma, rows.local, np.ones(len(s.atoms)), data_shares=(share, share)
     )
     assert np.isfinite(strange.residual).all() and (strange.local_std <= 1.0 + 1e-6).all()
 
