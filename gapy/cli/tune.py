@@ -55,7 +55,9 @@ def tune(
     virial_key: VirialKey = None,
     seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
     threads: Threads = 1,
-    overwrite: Annotated[bool, typer.Option(help="Remove the results in DIR first.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Remove the results in DIR first.")
+    ] = False,
 ) -> None:
     """Choose cutoff, basis, kernel and inducing points by error and cost."""
     flags = dict(locals())

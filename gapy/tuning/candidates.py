@@ -13,8 +13,6 @@ BASES = ((8, 8), (8, 6), (6, 4), (4, 3))
 """(n_max, l_max) of the first round."""
 CUTOFFS = (0.85, 1.0, 1.15)
 """Cutoffs of the first round, as multiples of the automatic one."""
-SHARES = (1.0, 0.5)
-"""Inducing points of the first round, as shares of the automatic number."""
 
 
 @dataclass(frozen=True, order=True)
@@ -83,20 +81,21 @@ def _checked(name: str, value):
 
 
 def first_round(guess: Candidate, lists: Mapping[str, tuple]) -> list[Candidate]:
-    """The product of the lists, or a default grid of about two dozen around the guess.
+    """The product of the lists, or cutoffs and bases around the guess with half its points.
 
-    The guess gives the settings without a list.
+    The guess gives the settings without a list. Few points make the first rounds fast; how many
+    are worth it shows in the last one, on all structures.
     """
     if lists:
         names = list(lists)
         grid = [dict(zip(names, values)) for values in product(*lists.values())]
     else:
         bases = dict.fromkeys([(guess.n_max, guess.l_max), *BASES])
+        half = max(guess.n_inducing // 2, 1)
         grid = [
-            {"r_cut": round(f * guess.r_cut, 1), "n_max": n, "l_max": l,
-             "n_inducing": max(int(share * guess.n_inducing), 1)}
-            for f, (n, l), share in product(CUTOFFS, bases, SHARES)
-        ]  # fmt: skip
+            {"r_cut": round(f * guess.r_cut, 1), "n_max": n, "l_max": l, "n_inducing": half}
+            for f, (n, l) in product(CUTOFFS, bases)
+        ]
     return list(dict.fromkeys(replace(guess, **settings) for settings in grid))
 
 
@@ -107,6 +106,12 @@ def neighbours(candidate: Candidate) -> list[Candidate]:
     steps += [{"zeta": zeta} for zeta in (2, 4, 6)]
     near = (replace(candidate, **step) for step in steps)
     return [c for c in near if c != candidate and c.r_cut > 1.0]
+
+
+def last_round(survivors: list[Candidate], guess: Candidate) -> list[Candidate]:
+    """Survivors of a default search with their points and twice as many, and the guess."""
+    both = [replace(c, n_inducing=m * c.n_inducing) for c in survivors for m in (1, 2)]
+    return list(dict.fromkeys([*both, guess]))
 
 
 def work(candidate: Candidate, n_features: int, n_neighbours: float) -> float:

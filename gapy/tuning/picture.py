@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gapy.errors import GapyError
-from gapy.plots import ALARM, COLOURS, FAINT, INK, _figure, _plain_log_ticks, _saved
+from gapy.plots import ALARM, COLOURS, FAINT, _figure, _plain_log_ticks, _saved
 
 LABELS = {
     ("likelihood", None): "minus log likelihood per label",
@@ -38,11 +38,11 @@ def pareto(tuning, path=None):
     if tuning.budget_us is not None:
         ax.axvline(tuning.budget_us, color=ALARM, lw=1.0, ls="--", label="budget")
     c = best.candidate
-    ax.annotate(
-        f"{c.r_cut:g} Å, n {c.n_max}, l {c.l_max}, M {c.n_inducing}, zeta {c.zeta}",
-        (best.us_per_atom, best.error), textcoords="offset points", xytext=(6, -14),
-        fontsize=8, color=INK,
-    )  # fmt: skip
+    ax.set_title(
+        f"recommended: {c.r_cut:g} Å, sigma {c.sigma:g} Å, n_max {c.n_max}, l_max {c.l_max}, "
+        f"zeta {c.zeta}, {c.n_inducing} points",
+        fontsize=9,
+    )
     ax.set(xscale="log", xlabel="force call (us/atom)")
     ax.set_ylabel(LABELS[tuning.criterion, None if _likely(tuning) else tuning.target])
     _plain_log_ticks(ax.xaxis)

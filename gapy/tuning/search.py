@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -18,18 +18,19 @@ from gapy.baselines import isolated_atom_energies
 from gapy.descriptors import auto_soap
 from gapy.errors import GapyError
 from gapy.structures import check_structures, from_atoms
-from gapy.tuning.candidates import Candidate, checked_lists, first_round, neighbours
+from gapy.tuning.candidates import Candidate, checked_lists, first_round, last_round, neighbours
 from gapy.tuning.cost import force_cost, timing_structure
 from gapy.tuning.front import recommended, survivors, work_of
 from gapy.tuning.results import FORMAT, Row, Table
 from gapy.tuning.scores import CRITERIA, TARGETS, score, stratified
 
-N_REFINED, N_FINAL = 3, 6
-"""Candidates whose neighbourhood is searched, and that are fitted to all structures."""
+N_REFINED = 3
+"""Candidates of the first round whose neighbourhood is searched."""
+N_LAST, N_LISTED = 4, 6
+"""Candidates that go on to the last round: of a default search, and of given lists."""
 N_COARSE, COARSE_ATOMS = 40, 2000
-"""Structures of the first rounds: a quarter, or more to have so many structures and atoms. With
-fewer atoms than two for each inducing point the number of points could not be judged."""
-MOST_COARSE, MOST_COARSE_ATOMS = 150, 4000
+"""Structures of the first rounds: a quarter, or more to have so many structures and atoms."""
+MOST_COARSE, MOST_COARSE_ATOMS = 150, 3000
 """They end before the first of these is passed."""
 OWN = frozenset({"descriptor", "n_inducing", "zeta", "seed", "threads"})
 """Arguments of SparseGPRegressor that are not options of a search."""
@@ -87,10 +88,12 @@ def tune(
 ) -> Tuning:
     """Choose the settings of a fit by error and cost.
 
-    Without `lists` about two dozen combinations of cutoff, basis and inducing points around the
-    automatic choice are fitted to a part of the structures, then single steps in cutoff, sigma and
-    zeta from the best of them; with lists, all their combinations. The best are fitted to all
-    structures. Errors depend only on the data, the settings and the seed; times are measured.
+    Without `lists` a dozen combinations of cutoff and basis around the automatic choice are fitted
+    to a part of the structures, then single steps in cutoff, sigma and zeta from the best of
+    them; the best are fitted to all structures with different numbers of inducing points, and so is
+    the automatic choice. With lists, all their combinations are fitted to a part of the
+    structures, and the best to all. Errors depend only on the data, the settings and the seed;
+    times are measured.
 
     Arguments
     ---------
@@ -177,15 +180,15 @@ def tune(
 
     choose = partial(survivors, of, criterion=criterion, budget_us=budget_us)
     rows = [attempt("coarse", n_coarse, c) for c in first_round(first, lists)]
-    if not lists:
-        # The best of those that differ in more than the number of points.
-        best = {}
-        for row in choose(rows, len(rows)):
-            best.setdefault(replace(row.candidate, n_inducing=1), row.candidate)
-        fine = [c for centre in list(best.values())[:N_REFINED] for c in neighbours(centre)]
+    if lists:
+        last = [row.candidate for row in choose(rows, N_LISTED)]
+    else:
+        centres = [row.candidate for row in choose(rows, N_REFINED)]
         tried = {row.candidate for row in rows}
-        rows += [attempt("fine", n_coarse, c) for c in dict.fromkeys(fine) if c not in tried]
-    rows = [attempt("final", n_final, row.candidate) for row in choose(rows, N_FINAL)]
+        fine = dict.fromkeys(c for centre in centres for c in neighbours(centre))
+        rows += [attempt("fine", n_coarse, c) for c in fine if c not in tried]
+        last = last_round([row.candidate for row in choose(rows, N_LAST)], first)
+    rows = [attempt("final", n_final, candidate) for candidate in last]
     return Tuning(
         rows=tuple(table.rows),
         recommended=recommended(rows, criterion, budget_us),
