@@ -30,7 +30,7 @@ def tune(
     ] = None,
     config: Annotated[
         str | None,
-        typer.Option(metavar="FIT.toml", help="Settings of the fit; a list is varied."),
+        typer.Option(metavar="FIT.toml", help="Settings of the fit; lists are tried."),
     ] = None,
     r_cut: Annotated[Listed, typer.Option(help="Cutoffs to try, A: 5,5.5,6.")] = None,
     sigma: Annotated[Listed, typer.Option(help="Widths of the densities to try, A.")] = None,
@@ -76,14 +76,12 @@ def tune(
     structures = read_structures(
         settings.train, label_keys(*(getattr(settings, name) for name in keys))
     )
-    guess = {name: getattr(settings, name) for name in LISTS}
     shown = _Lines()
     try:
         result = search(
             structures,
             output,
             lists=lists,
-            guess={name: value for name, value in guess.items() if value is not None},
             criterion=criterion,
             target=target,
             budget_us=budget_us,

@@ -42,7 +42,9 @@ def lists_of(given: dict[str, str | None]) -> dict[str, list]:
 
 
 def read_lists(path) -> tuple[FitSettings, dict[str, list]]:
-    """Settings of a TOML file of `gapy fit`, in which some may be lists; (defaults, {}) for None.
+    """Settings of a TOML file of `gapy fit`, and what it says of those that can be varied.
+
+    One value fixes a setting, a list is tried. For None: the defaults and {}.
 
     Raises
     ------
@@ -51,19 +53,18 @@ def read_lists(path) -> tuple[FitSettings, dict[str, list]]:
     if path is None:
         return FitSettings(), {}
     table = read_toml(path)
-    names = {key: key.replace("-", "_") for key in table}
-    lists = {
-        name: table.pop(key)
-        for key, name in names.items()
-        if name in LISTS and isinstance(table[key], list)
-    }
-    settings = settings_from(table, path)
-    if isinstance(settings.n_inducing, dict):
-        raise GapyError(
-            f"{path}: n-inducing: expected one number for all species, or a list of them, got "
-            f"{settings.n_inducing!r}"
-        )
-    return settings, lists
+    lists = {}
+    for key in list(table):
+        name = key.replace("-", "_")
+        if name not in LISTS:
+            continue
+        if name in lists:
+            raise GapyError(f"{path}: {key!r} is given twice; remove one")
+        value = table.pop(key)
+        lists[name] = value if isinstance(value, list) else [value]
+        if any(isinstance(v, dict | list) for v in lists[name]):
+            raise GapyError(f"{path}: {key}: expected a value or a list of values, got {value!r}")
+    return settings_from(table, path), lists
 
 
 def fit_toml(settings: FitSettings, candidate, seed: int) -> str:

@@ -80,23 +80,26 @@ def _checked(name: str, value):
     return int(value)
 
 
-def first_round(guess: Candidate, lists: Mapping[str, tuple]) -> list[Candidate]:
-    """The product of the lists, or cutoffs and bases around the guess with half its points.
+def all_of(lists: Mapping[str, tuple], guess: Candidate) -> list[Candidate]:
+    """The product of the lists; the guess gives the other settings."""
+    return [
+        replace(guess, **dict(zip(lists, values)))
+        for values in dict.fromkeys(product(*lists.values()))
+    ]
 
-    The guess gives the settings without a list. Few points make the first rounds fast; how many
-    are worth it shows in the last one, on all structures.
+
+def first_round(guess: Candidate) -> list[Candidate]:
+    """Cutoffs and bases around the guess with half its points.
+
+    Few points make the first rounds fast; how many are worth it shows in the last one, on all
+    structures.
     """
-    if lists:
-        names = list(lists)
-        grid = [dict(zip(names, values)) for values in product(*lists.values())]
-    else:
-        bases = dict.fromkeys([(guess.n_max, guess.l_max), *BASES])
-        half = max(guess.n_inducing // 2, 1)
-        grid = [
-            {"r_cut": round(f * guess.r_cut, 1), "n_max": n, "l_max": l, "n_inducing": half}
-            for f, (n, l) in product(CUTOFFS, bases)
-        ]
-    return list(dict.fromkeys(replace(guess, **settings) for settings in grid))
+    bases = dict.fromkeys([(guess.n_max, guess.l_max), *BASES])
+    half = max(guess.n_inducing // 2, 1)
+    return [
+        replace(guess, r_cut=round(f * guess.r_cut, 1), n_max=n, l_max=l, n_inducing=half)
+        for f, (n, l) in product(CUTOFFS, bases)
+    ]
 
 
 def neighbours(candidate: Candidate) -> list[Candidate]:
@@ -111,7 +114,12 @@ def neighbours(candidate: Candidate) -> list[Candidate]:
 def last_round(survivors: list[Candidate], guess: Candidate) -> list[Candidate]:
     """Survivors of a default search with their points and twice as many, and the guess."""
     both = [replace(c, n_inducing=m * c.n_inducing) for c in survivors for m in (1, 2)]
-    return list(dict.fromkeys([*both, guess]))
+    return [*both, guess]
+
+
+def with_fixed(candidates: list[Candidate], fixed: Mapping) -> list[Candidate]:
+    """Candidates with the settings that are fixed, each once."""
+    return list(dict.fromkeys(replace(c, **fixed) for c in candidates))
 
 
 def work(candidate: Candidate, n_features: int, n_neighbours: float) -> float:

@@ -39,6 +39,11 @@ class Score:
     log_likelihood: float
     fit_seconds: float
 
+    def is_finite(self) -> bool:
+        """Whether all that is known is a number."""
+        known = (self.energy_rmse, self.forces_rmse, self.log_likelihood)
+        return all(np.isfinite(v) for v in known if v is not None)
+
     def error(self, criterion: str, target: str) -> float | None:
         """What is minimised: an RMSE, or minus the log likelihood per label."""
         if criterion == "likelihood":

@@ -18,7 +18,15 @@ from gapy.baselines import isolated_atom_energies
 from gapy.descriptors import auto_soap
 from gapy.errors import GapyError
 from gapy.structures import check_structures, from_atoms
-from gapy.tuning.candidates import Candidate, checked_lists, first_round, last_round, neighbours
+from gapy.tuning.candidates import (
+    Candidate,
+    all_of,
+    checked_lists,
+    first_round,
+    last_round,
+    neighbours,
+    with_fixed,
+)
 from gapy.tuning.cost import force_cost, timing_structure
 from gapy.tuning.front import recommended, survivors, work_of
 from gapy.tuning.results import FORMAT, Row, Table
@@ -88,7 +96,7 @@ def tune(
 ) -> Tuning:
     """Choose the settings of a fit by error and cost.
 
-    Without `lists` a dozen combinations of cutoff and basis around the automatic choice are fitted
+    By default a dozen combinations of cutoff and basis around the automatic choice are fitted
     to a part of the structures, then single steps in cutoff, sigma and zeta from the best of
     them; the best are fitted to all structures with different numbers of inducing points, and so is
     the automatic choice. With lists, all their combinations are fitted to a part of the
@@ -101,7 +109,7 @@ def tune(
     directory : for results.json and results.csv, written after every candidate; a search that was
         killed goes on where it stopped. None writes nothing.
     lists : {setting: values} of Candidate: r_cut, sigma, n_max, l_max, zeta, n_inducing,
-        compression
+        compression. A single value fixes a setting and leaves the default search for the others
     guess : {setting: value} to begin with instead of the automatic choice
     criterion : "loo" (error on structures left out, in closed form), "holdout" (error on a
         fraction `holdout` of the structures) or "likelihood" (minus its logarithm per label)
@@ -130,7 +138,8 @@ def tune(
         raise GapyError(f"options: expected none called {name}, which the search sets itself")
     automatic = auto_soap(structures)
     species = list(automatic.n_inducing)
-    first = _guess(automatic, guess or {})
+    fixed = {name: values[0] for name, values in lists.items() if len(values) == 1}
+    first = _guess(automatic, {**(guess or {}), **fixed})
     # The same free atoms for every subset: those of all structures.
     options["e0"] = isolated_atom_energies(structures, options.get("e0", "auto"))
     ordered = stratified(structures, seed)
@@ -166,7 +175,9 @@ def tune(
                 candidate, species, ordered[:n], criterion,
                 holdout=holdout, seed=seed, options=options, threads=threads,
             )  # fmt: skip
-        except GapyError as error:
+            if not found.is_finite():
+                raise GapyError("the fit gives no finite error; change the noise or the settings")
+        except (GapyError, np.linalg.LinAlgError) as error:
             row = Row(stage, n, candidate, note=" ".join(str(error).split()))
         else:
             us, ratio = force_cost(potential, timed)
@@ -179,15 +190,17 @@ def tune(
         return row
 
     choose = partial(survivors, of, criterion=criterion, budget_us=budget_us)
-    rows = [attempt("coarse", n_coarse, c) for c in first_round(first, lists)]
-    if lists:
+    if len(fixed) < len(lists):
+        rows = [attempt("coarse", n_coarse, c) for c in all_of(lists, first)]
         last = [row.candidate for row in choose(rows, N_LISTED)]
     else:
+        coarse = with_fixed(first_round(first), fixed)
+        rows = [attempt("coarse", n_coarse, c) for c in coarse]
         centres = [row.candidate for row in choose(rows, N_REFINED)]
-        tried = {row.candidate for row in rows}
-        fine = dict.fromkeys(c for centre in centres for c in neighbours(centre))
-        rows += [attempt("fine", n_coarse, c) for c in fine if c not in tried]
-        last = last_round([row.candidate for row in choose(rows, N_LAST)], first)
+        fine = with_fixed([c for centre in centres for c in neighbours(centre)], fixed)
+        rows += [attempt("fine", n_coarse, c) for c in fine if c not in coarse]
+        best = [row.candidate for row in choose(rows, N_LAST)]
+        last = with_fixed(last_round(best, first), fixed)
     rows = [attempt("final", n_final, candidate) for candidate in last]
     return Tuning(
         rows=tuple(table.rows),

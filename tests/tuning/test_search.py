@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -100,7 +101,7 @@ def test_results_of_another_search_are_refused(tuned, train_frames, options, wor
 
 
 def test_other_data_are_refused_and_overwriting_is_possible(train_frames, tmp_path):
-    one = {"lists": {"n_max": [2]}}
+    one = {"lists": {"n_max": [2, 3]}}
     run(train_frames, tmp_path, **one)
     with pytest.raises(GapyError, match="data_sha256"):
         run(train_frames[:-1], tmp_path, **one)
@@ -123,7 +124,26 @@ def test_a_candidate_that_cannot_be_fitted_is_noted(train_frames, tmp_path):
     assert "l_max" in failed.note and failed.error is None
     assert tuning.recommended.candidate.l_max == 1
     with pytest.raises(GapyError, match="none could be fitted"):
-        run(train_frames, lists={"l_max": [30]})
+        run(train_frames, lists={"l_max": [30, 31]})
+
+
+@pytest.mark.parametrize("failure", [np.nan, np.linalg.LinAlgError("not positive definite")])
+def test_a_fit_that_breaks_down_is_noted_and_the_search_goes_on(
+    train_frames, tmp_path, known, monkeypatch, failure
+):
+    whole = search.score
+
+    def broken(candidate, *arguments, **options):
+        if candidate.n_max == 3 and isinstance(failure, Exception):
+            raise failure
+        found, potential = whole(candidate, *arguments, **options)
+        return (replace(found, forces_rmse=failure) if candidate.n_max == 3 else found), potential
+
+    monkeypatch.setattr(search, "score", broken)
+    tuning = run(train_frames, tmp_path)
+    notes = {r.note for r in tuning.rows if r.candidate.n_max == 3}
+    assert notes == {"not positive definite"} or "no finite error" in notes.pop()
+    assert {r.candidate.n_max for r in tuning.final} == {2}
 
 
 def test_more_points_than_atoms_are_fitted_once(train_frames, monkeypatch):
@@ -143,7 +163,7 @@ def test_energies_alone_are_judged_by_energies(train_frames):
     frames = [a.copy() for a in train_frames]
     for atoms in frames:
         del atoms.arrays["REF_forces"], atoms.info["REF_stress"]
-    tuning = run(frames, lists={"n_max": [2]})
+    tuning = run(frames, lists={"n_max": [2, 3]})
     assert tuning.target == "energy"
     assert tuning.recommended.error == tuning.recommended.energy_rmse
 
@@ -197,6 +217,14 @@ def test_default_search_finds_the_neighbourhood_of_the_best(train_frames, known)
     assert tuning.guess in {r.candidate for r in tuning.final}
     assert len({r.candidate.n_inducing for r in tuning.final}) == 2
     assert len(known) == len(set(known))
+
+
+@pytest.mark.parametrize("fixed", [{"zeta": [6]}, {"r_cut": [5.0], "n_inducing": [50]}])
+def test_a_single_value_is_kept_and_the_others_are_searched(train_frames, known, fixed):
+    tune(train_frames, n_coarse=10, lists=fixed)
+    for name, (value,) in fixed.items():
+        assert {getattr(c, name) for c, _ in known} == {value}
+    assert len({c.sigma for c, _ in known}) == 3 and len({c.n_max for c, _ in known}) == 3
 
 
 def test_budget_is_kept_and_used(train_frames, known):
