@@ -84,6 +84,14 @@ def test_many_species_are_compressed():
     assert chosen.soap.get_number_of_features() < 2000
 
 
+def test_free_atoms_of_other_species_change_nothing():
+    frames = rattled(bulk("Si", cubic=True), n=8)
+    alone, with_atoms = auto_soap(frames), auto_soap([*frames, *map(Atoms, ("C", "N", "O"))])
+    for name in ("r_cut", "n_max", "l_max", "compression"):
+        assert getattr(alone, name) == getattr(with_atoms, name)
+    assert set(with_atoms.n_inducing) == {"C", "N", "O", "Si"}  # the fit needs them all
+
+
 def test_what_is_given_stays_and_needs_no_reason():
     frames = rattled(bulk("Si", cubic=True))
     chosen = auto_soap(frames, r_cut=4.2, n_max=3, l_max=0, sigma=0.7, compression="mu2")

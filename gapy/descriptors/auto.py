@@ -79,20 +79,23 @@ def auto_soap(
         raise GapyError("structures: expected at least one atom, got none; add structures")
     numbers, counts = np.unique(np.concatenate([a.numbers for a in frames]), return_counts=True)
     symbols = [chemical_symbols[z] for z in numbers]
-    kinds = "one species" if len(symbols) == 1 else f"{len(symbols)} species"
+    # A species that occurs only as a free atom is no reason for a smaller descriptor.
+    bound = {z for a in frames if len(a) > 1 for z in a.numbers.tolist()}
+    n_species = len(bound) or len(symbols)
+    kinds = "one species" if n_species == 1 else f"{n_species} species"
     reasons = {}
     if r_cut is None:
         r_cut, reasons["r_cut"] = _cutoff(frames)
     if n_max is None:
         n_max, reasons["n_max"] = 8, "as usual"
     if l_max is None:
-        l_max, reasons["l_max"] = (8 if len(symbols) == 1 else 6), kinds
+        l_max, reasons["l_max"] = (8 if n_species == 1 else 6), kinds
     if sigma is None:
         hydrogen = "H" in symbols
         sigma = SIGMA_HYDROGEN if hydrogen else SIGMA
         reasons["sigma"] = "short bonds of hydrogen" if hydrogen else "no hydrogen"
     if compression is None:
-        compression = "mu1nu1" if len(symbols) >= MANY_SPECIES else "off"
+        compression = "mu1nu1" if n_species >= MANY_SPECIES else "off"
         reasons["compression"] = kinds
     n_inducing = _inducing(dict(zip(symbols, counts.tolist())))
     reasons["n_inducing"] = ", ".join(f"{n} {s} atoms" for s, n in zip(symbols, counts))
