@@ -13,6 +13,9 @@ LABELS = {
     ("holdout", "energy"): "held-out energy error, RMSE (eV/atom)",
 }
 
+WIDE = 5.0
+"""Ratio of the largest error to the smallest above which their axis is logarithmic."""
+
 
 def pareto(tuning, path=None):
     """Error against cost of all candidates, the front of the last round and the recommendation.
@@ -46,7 +49,8 @@ def pareto(tuning, path=None):
     ax.set(xscale="log", xlabel="force call (us/atom)")
     ax.set_ylabel(LABELS[tuning.criterion, None if _likely(tuning) else tuning.target])
     _plain_log_ticks(ax.xaxis)
-    if not _likely(tuning):
+    errors = [r.error for r in (*early, *tuning.final)]
+    if not _likely(tuning) and max(errors) > WIDE * min(errors):
         ax.set_yscale("log")
         _plain_log_ticks(ax.yaxis)
     ax.legend(frameon=False, fontsize=8)
