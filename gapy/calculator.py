@@ -7,10 +7,12 @@ from typing import ClassVar
 import numpy as np
 from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
 
+from gapy.descriptors.moving import MovingEnvironments
 from gapy.errors import GapyError
-from gapy.neighbours import VerletList
 
 MODES = (False, True, "full")
+VOIGT = np.array([0, 4, 8, 5, 2, 1])
+"""xx yy zz yz xz xy in a flat 3 x 3 matrix."""
 
 
 class GAPCalculator(Calculator):
@@ -50,9 +52,11 @@ class GAPCalculator(Calculator):
         self.potential = potential
         self.uncertainty = uncertainty
         self.threads = int(threads)
-        self._lists = tuple(
-            VerletList(t.descriptor.cutoff, skin) if t.descriptor.takes_neighbours else None
-            for t in potential.terms
+        self._last_volume = (np.zeros((3, 3)), 0.0)
+        # One list for each descriptor that works from neighbours; others search for themselves.
+        self._update = tuple(
+            MovingEnvironments(d, skin).update if d.takes_neighbours else d.environments
+            for d in (term.descriptor for term in potential.terms)
         )
 
     def check_state(self, atoms, tol=1e-15):
@@ -65,15 +69,21 @@ class GAPCalculator(Calculator):
         if last is None or len(last) != len(atoms):
             return list(all_changes)
         changes = []
-        if not np.array_equal(atoms.positions, last.positions):
+        if (atoms.positions != last.positions).any():
             changes.append("positions")
-        if not np.array_equal(atoms.numbers, last.numbers):
+        if (atoms.numbers != last.numbers).any():
             changes.append("numbers")
-        if not np.array_equal(atoms.cell.array, last.cell.array):
+        if (atoms.cell.array != last.cell.array).any():
             changes.append("cell")
-        if not np.array_equal(atoms.pbc, last.pbc):
+        if (atoms.pbc != last.pbc).any():
             changes.append("pbc")
         return changes
+
+    def _volume(self, cell) -> float:
+        """|det cell|, A^3; computed again only for another cell."""
+        if (cell != self._last_volume[0]).any():
+            self._last_volume = (cell.copy(), abs(np.linalg.det(cell)))
+        return self._last_volume[1]
 
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
         super().calculate(atoms, properties, system_changes)
@@ -81,25 +91,27 @@ class GAPCalculator(Calculator):
         wanted = set(properties)
         full = self.uncertainty == "full" or bool(wanted & {"energy_std", "stress_std"})
         local = bool(self.uncertainty) or bool(wanted & {"energies_std", "forces_std"})
+        self.potential.check_species(atoms.numbers)
         self.potential.check_periodicity(atoms)
-        neighbours = {
-            id(term.descriptor): verlet.update(atoms.positions, atoms.cell.array, atoms.pbc)
-            for term, verlet in zip(self.potential.terms, self._lists)
-            if verlet is not None
+        environments = {
+            id(term.descriptor): update(atoms)
+            for term, update in zip(self.potential.terms, self._update)
         }
         out = self.potential.evaluate(
-            atoms, local_std=local, force_std=local, neighbours=neighbours, threads=self.threads
-        )
+            atoms, local_std=local, force_std=local, environments=environments,
+            threads=self.threads,
+        )  # fmt: skip
         results = {
             "energy": out.energy,
             "free_energy": out.energy,
             "energies": out.energies,
             "forces": out.forces,
         }
-        periodic = bool(atoms.pbc.any()) and abs(np.linalg.det(atoms.cell.array)) > 1e-8
+        volume = self._volume(atoms.cell.array) if atoms.pbc.any() else 0.0
+        periodic = volume > 1e-8
         if periodic:
-            symmetric = 0.5 * (out.virial + out.virial.T) / atoms.get_volume()
-            results["stress"] = symmetric[(0, 1, 2, 1, 0, 0), (0, 1, 2, 2, 2, 1)]
+            symmetric = 0.5 * (out.virial + out.virial.T) / volume
+            results["stress"] = symmetric.take(VOIGT)
         elif wanted & {"stress", "stress_std"}:
             raise PropertyNotImplementedError(
                 "stress: the structure has no periodic cell with a volume"

@@ -88,13 +88,13 @@ def evaluate(fitted, envs, n_atoms: int, *, variance: bool, distance=False, thre
 
             def run(job, env=env, gradients=gradients):
                 _evaluate_block(*job, env, gradients, energies, spread)
+                return job
 
-            if threads > 1 and len(jobs) > 1:
-                list(workers(threads).map(run, jobs))
-            else:
-                for job in jobs:
-                    run(job)
-            descriptor.collect(env, gradients, forces, virial)
+            parallel = threads > 1 and len(jobs) > 1
+            done = workers(threads).map(run, jobs) if parallel else map(run, jobs)
+            # Forces are summed here, in the order of the blocks, while the next are computed.
+            for _, begin, end in done:
+                descriptor.collect(env, begin, end, gradients, forces, virial)
     return Sums(
         energies,
         forces,

@@ -13,7 +13,7 @@ import ase.geometry
 import numpy as np
 import vesin
 
-from gapy._jit.pairs import pair_vectors
+from gapy._jit.pairs import largest_displacement, pair_vectors
 from gapy.errors import StructureError
 
 
@@ -111,36 +111,52 @@ class VerletList:
 
     def update(self, positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray) -> Neighbours:
         """Pairs with current vectors; some may be longer than the cutoff."""
+        found, box, is_new = self.refresh(positions, cell, pbc)
+        if is_new:
+            return found
+        r_pc = np.empty_like(found.r_pc)
+        positions = np.ascontiguousarray(positions, dtype=float)
+        shortest = pair_vectors(positions, box, found.first_i, found.j_p, found.shift_pc, r_pc)
+        return Neighbours(found.first_i, found.j_p, found.shift_pc, r_pc, shortest)
+
+    def refresh(
+        self, positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray
+    ) -> tuple[Neighbours, np.ndarray, bool]:
+        """The list with the vectors of its last search, the current box, whether it is new.
+
+        The list is the same object until the next search.
+        """
         positions = np.ascontiguousarray(positions, dtype=float)
         cell = np.asarray(cell, dtype=float)
         pbc = np.asarray(pbc, dtype=bool)
-        if self._is_stale(positions, cell, pbc):
-            self._list = neighbour_list(positions, cell, pbc, self.cutoff + self.skin)
-            self._reference = (positions.copy(), cell.copy(), pbc.copy())
-            self.n_builds += 1
-            return self._list
-        old = self._list
-        r_pc = np.empty_like(old.r_pc)
+        box = self._box_if_valid(positions, cell, pbc)
+        if box is not None:
+            return self._list, box, False
+        self._list = neighbour_list(positions, cell, pbc, self.cutoff + self.skin)
         box = _box(cell, pbc)
-        shortest = pair_vectors(positions, box, old.first_i, old.j_p, old.shift_pc, r_pc)
-        return Neighbours(old.first_i, old.j_p, old.shift_pc, r_pc, shortest)
+        self._reference = (positions.copy(), cell.copy(), pbc.copy(), box)
+        self.n_builds += 1
+        return self._list, box, True
 
-    def _is_stale(self, positions, cell, pbc) -> bool:
+    def _box_if_valid(self, positions, cell, pbc) -> np.ndarray | None:
+        """The current box; None if a pair may be missing from the list."""
         if self._reference is None:
-            return True
-        old_positions, old_cell, old_pbc = self._reference
+            return None
+        old_positions, old_cell, old_pbc, old_box = self._reference
         if old_positions.shape != positions.shape or (old_pbc != pbc).any():
-            return True
-        if not (np.isfinite(positions).all() and np.isfinite(cell).all()):
-            return True
+            return None
         reach = self.cutoff + self.skin
-        box, old_box = _box(cell, pbc), _box(old_cell, pbc)
-        if np.array_equal(box, old_box):
-            moved = positions - old_positions
-            shrink = 0.0
+        box = old_box
+        if (cell != old_cell).any():
+            if not np.isfinite(cell).all():
+                return None
+            box = _box(cell, pbc)
+        if (box == old_box).all():
+            undeformed, shrink = old_positions, 0.0
         else:
             deformation = np.linalg.solve(old_box, box)
-            moved = positions - old_positions @ deformation
+            undeformed = old_positions @ deformation
             shrink = np.linalg.norm(deformation - np.eye(3), 2)
-        largest = np.sqrt((moved**2).sum(axis=1).max(initial=0.0))
-        return reach * (1.0 - shrink) - 2.0 * largest <= self.cutoff
+        # A position that is not finite makes the comparison false: the search refuses it.
+        largest = np.sqrt(largest_displacement(positions, undeformed))
+        return box if reach * (1.0 - shrink) - 2.0 * largest > self.cutoff else None

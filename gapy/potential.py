@@ -21,6 +21,7 @@ from gapy.errors import GapyError, ModelFileError, SpeciesError, StructureError
 from gapy.gp.calibration import ForceCalibration
 from gapy.gp.posterior import Posterior
 from gapy.gp.prior import prior_variances
+from gapy.gp.quadratic import quadratic_form
 from gapy.gp.rows import structure_rows
 from gapy.gp.terms import Term, local_prior
 from gapy.noise import Noise
@@ -174,14 +175,7 @@ class Potential:
 
     def check_species(self, numbers) -> None:
         """Raise SpeciesError if a species is unknown to the potential."""
-        unknown = sorted(set(map(int, numbers)) - set(self.species))
-        if unknown:
-            symbols = ase.data.chemical_symbols
-            raise SpeciesError(
-                f"species: the potential was fitted for {[symbols[z] for z in self.species]}, the "
-                f"structure also holds {[symbols[z] for z in unknown]}; fit with structures that "
-                "contain them"
-            )
+        self._e0(numbers)
 
     def check_periodicity(self, atoms) -> None:
         """Raise StructureError if a descriptor would overlook periodic images."""
@@ -192,29 +186,42 @@ class Potential:
             )
 
     def _e0(self, numbers) -> np.ndarray:
-        species, index = np.unique(numbers, return_inverse=True)
-        return np.array([self.e0[int(z)] for z in species])[index]
+        """Energies of the free atoms (n,), eV; SpeciesError if a species is unknown."""
+        # The last answer is kept: along a trajectory the question stays the same, and asking it
+        # costs as much as several atoms.
+        asked = numbers.tobytes()
+        last = self.__dict__.get("_last_e0", (None, None))
+        if last[0] != asked:
+            unknown = sorted(set(map(int, numbers)) - set(self.species))
+            if unknown:
+                symbols = ase.data.chemical_symbols
+                raise SpeciesError(
+                    "species: the potential was fitted for "
+                    f"{[symbols[z] for z in self.species]}, the structure also holds "
+                    f"{[symbols[z] for z in unknown]}; fit with structures that contain them"
+                )
+            species, index = np.unique(numbers, return_inverse=True)
+            last = (asked, np.array([self.e0[int(z)] for z in species])[index])
+            self.__dict__["_last_e0"] = last
+        return last[1]
 
-    def environments(self, atoms, neighbours=None) -> dict[int, object]:
-        """Environments of each term's descriptor; `neighbours` maps a descriptor's id to pairs."""
-        neighbours = neighbours or {}
-        return {
-            id(t.descriptor): t.descriptor.environments(atoms, neighbours.get(id(t.descriptor)))
-            for t in self.terms
-        }
+    def environments(self, atoms) -> dict[int, object]:
+        """Environments of each term's descriptor, by its id."""
+        return {id(t.descriptor): t.descriptor.environments(atoms) for t in self.terms}
 
     def evaluate(
-        self, atoms, *, local_std=False, force_std=False, neighbours=None, threads=1
+        self, atoms, *, local_std=False, force_std=False, environments=None, threads=1
     ) -> Evaluation:
         """Energy, forces and virial of a structure, with sigmas if asked for.
 
         local_std: posterior sigma of each local energy; force_std: calibrated force sigma of each
         atom (see `gapy.gp.calibration`). Each is about half a force call more. `threads` do not
-        change the result.
+        change the result. `environments` of these atoms, as from the method of that name, save
+        the search for neighbours.
         """
-        self.check_species(atoms.numbers)
+        free_atoms = self._e0(atoms.numbers)  # checks the species too
         self.check_periodicity(atoms)
-        envs = self.environments(atoms, neighbours)
+        envs = self.environments(atoms) if environments is None else environments
         wanted = local_std or force_std
         out = engine.evaluate(
             self._fitted_with_variance if wanted else self._fitted,
@@ -224,7 +231,7 @@ class Potential:
             distance=force_std and self.calibration.distance > 0.0,
             threads=threads,
         )
-        energies = out.energies + self._e0(atoms.numbers)
+        energies = out.energies + free_atoms
         energies_std = np.sqrt(out.variances) if wanted else None
         forces_std = None
         if force_std:
@@ -333,7 +340,7 @@ def _short_cut(block, alpha_s, rank_tolerance: float) -> dict:
     """Arrays of engine.Fitted that save work: the quadratic form of zeta = 2, or a projection."""
     n_points, n_features = block.x_sd.shape
     if block.zeta == 2 and n_features < 2 * n_points:
-        return {"quadratic_dd": np.ascontiguousarray((block.x_sd.T * alpha_s) @ block.x_sd)}
+        return {"quadratic_dd": quadratic_form(block.x_sd, alpha_s)}
     if rank_tolerance > 0.0:
         _, s, vt = scipy.linalg.svd(block.x_sd, full_matrices=False)
         rank = int((s > rank_tolerance * s[0]).sum())

@@ -18,10 +18,12 @@ from gapy.descriptors import as_descriptor
 from gapy.descriptors.soap import warn_if_rough
 from gapy.errors import GapyError
 from gapy.gp import calibration, posterior
+from gapy.gp.hyperparameters import maximise_likelihood
 from gapy.gp.inducing import choose_inducing
 from gapy.gp.rows import structure_rows
 from gapy.gp.statistic import SufficientStatistic
 from gapy.gp.terms import Term, blocks, cholesky_factors, local_prior
+from gapy.left_out import balance_energies, calibrate, left_out_errors
 from gapy.noise import Noise
 from gapy.potential import Potential
 from gapy.predictions import gather
@@ -33,8 +35,10 @@ from gapy.threads import blas_threads, ordered_map
 N_CALIBRATION = 200
 CALIBRATION_BYTES = 100_000_000
 """Structures for leave-one-out calibration, and the memory that their rows may take."""
-SYMMETRY_FORCE = 1e-4
-"""Force labels below this (eV/A) are zero by symmetry up to the reference's own convergence."""
+N_BALANCE = 64
+"""Structures on which energy and force errors are weighed against each other."""
+SYMMETRY_ROW = 1e-8
+"""Rows K_nM of a smaller norm, at delta = 1 in 1/A, vanish by symmetry up to rounding."""
 N_REFERENCES = 3
 
 
@@ -59,6 +63,10 @@ class SparseGPRegressor(BaseEstimator):
     sigma_energy, sigma_forces, sigma_stress : float
         Noise: eV/atom (times sqrt(N) for N atoms), eV/A, eV/A^3.
     noise_overrides : {config_type: {"energy" | "forces" | "stress": sigma}}
+    optimize : bool
+        Learn delta of every species and the noise of every label kind and config_type from the
+        data, starting from those above: by marginal likelihood, then the energies against the
+        forces by leave-one-out errors; see `optimize_hyperparameters`.
     e0 : "auto", "isolated", "fit", "zero", {symbol: eV} or "Si=-107.1,..."
     selection : "cholesky", "farthest", "cur", "kmeans" or "random"
         How inducing points are chosen.
@@ -76,7 +84,7 @@ class SparseGPRegressor(BaseEstimator):
 
     Attributes
     ----------
-    potential_ : gapy.Potential
+    potential_ : gapy.Potential; its `noise` and its terms' delta are those in force
     statistic_ : the sufficient statistic; e0_ : {Z: eV}; n_structures_ : structures seen;
     fit_seconds_ : wall time of the last fit.
 
@@ -96,6 +104,7 @@ class SparseGPRegressor(BaseEstimator):
         sigma_forces=0.05,
         sigma_stress=0.001,
         noise_overrides=None,
+        optimize=False,
         e0="auto",
         selection="cholesky",
         energy_key="REF_energy",
@@ -115,6 +124,7 @@ class SparseGPRegressor(BaseEstimator):
         self.sigma_forces = sigma_forces
         self.sigma_stress = sigma_stress
         self.noise_overrides = noise_overrides
+        self.optimize = optimize
         self.e0 = e0
         self.selection = selection
         self.energy_key = energy_key
@@ -149,8 +159,9 @@ class SparseGPRegressor(BaseEstimator):
             self.n_structures_ = 0
             self._drawn = []
             self._digest = b""
+            self._fitted_noise = noise
             self._absorb(structures, noise, rng)
-            self._solve(noise)
+            self._finish()
         self.fit_seconds_ = time.perf_counter() - began
         return self
 
@@ -171,7 +182,7 @@ class SparseGPRegressor(BaseEstimator):
             new = isolated_atom_energies(structures, self.e0 if self.e0 != "isolated" else "auto")
             self.e0_ = {**new, **self.e0_}
             self._absorb(structures, noise, rng)
-            self._solve(noise)
+            self._finish()
         self.fit_seconds_ = time.perf_counter() - began
         return self
 
@@ -259,7 +270,10 @@ class SparseGPRegressor(BaseEstimator):
             if id(s) in kept:
                 self._kept_rows[id(s)] = rows
             for kind, k, y, weight in self._labels(s, rows, noise):
-                self.statistic_.add(kind, s.config_type, k, y, weight)
+                # What vanishes by symmetry is known without data and would only pass for
+                # labels without noise.
+                told = np.einsum("rs,rs->r", k, k) > SYMMETRY_ROW**2
+                self.statistic_.add(kind, s.config_type, k[told], y[told], weight)
             # Chained, not kept as a hash object: those cannot be pickled.
             self._digest = hashlib.sha256(self._digest + s.fingerprint()).digest()
 
@@ -277,31 +291,62 @@ class SparseGPRegressor(BaseEstimator):
         self._kept = [s for (_, s), u in zip(self._drawn, used) if u <= budget]
         self._kept = self._kept or [self._drawn[0][1]]
 
-    def _solve(self, noise) -> None:
+    def optimize_hyperparameters(self):
+        """Learn delta and every sigma from the labels seen so far, and fit again.
+
+        The log marginal likelihood is maximised from the sufficient statistic alone (see
+        `gapy.gp.hyperparameters`). It takes the force errors of one structure for independent,
+        which they are not, and so overrates forces; the energy sigmas are therefore scaled down
+        together as long as leave-one-out energy errors fall and force errors rise by no more
+        than a few per cent.
+        """
+        check_is_fitted(self, "potential_")
+        with blas_threads(1):
+            self._learn()
+            self._solve()
+        return self
+
+    def _finish(self) -> None:
+        if self.optimize:
+            self._learn()
+        self._solve()
+
+    def _learn(self) -> None:
+        best = maximise_likelihood(self._terms, self._cholesky, self.statistic_, self._fitted_noise)
+        self._terms = best.terms
+
+        def errors(noise):
+            fitted = posterior.solve(self._terms, self._cholesky, self.statistic_, noise.sigma)
+            return left_out_errors(self._left_out(fitted, noise, N_BALANCE))
+
+        self._fitted_noise = balance_energies(best.noise, errors)
+
+    def _solve(self) -> None:
+        noise = self._fitted_noise
         fitted = posterior.solve(self._terms, self._cholesky, self.statistic_, noise.sigma)
+        shown = track(self._left_out(fitted, noise), "calibration", self.progress)
         potential = Potential(
             terms=self._terms,
             posterior=fitted,
             e0=dict(self.e0_),
             noise=noise,
-            calibration=self._calibrate(fitted, noise),
+            calibration=calibrate(shown, noise),
             metadata=self._metadata(fitted),
         )
+        self._kept_rows = {}
         references = tuple(s.atoms.copy() for s in self._kept[:N_REFERENCES])
         if self.force_tolerance is not None:
             sample = [s.atoms for s in self._kept]
             potential = potential.reduced(float(self.force_tolerance), sample)
         self.potential_ = potential.with_references(references)
 
-    def _calibrate(self, fitted, noise) -> calibration.ForceCalibration:
-        """Force sigma from the left-out residuals of the sampled structures."""
-        squared, distances, variances = [], [], []
-        for s in track(self._kept, "calibration", self.progress):
-            rows = self._kept_rows.pop(id(s), None)
-            if s.forces is None:
-                continue
-            rows = rows or self._rows(s, local=True)
-            parts = list(self._labels(s, rows, noise))
+    def _left_out(self, fitted, noise, most=N_CALIBRATION):
+        """(structure, LeftOut) of sampled structures that have labels."""
+        for s in self._kept[:most]:
+            rows = self._kept_rows.get(id(s)) or self._rows(s, local=True)
+            parts = list(self._labels(s, rows, self._noise()))
+            if not parts:
+                continue  # its only label is a stress that is not fitted
             sigma = [np.full(len(y), noise.sigma(k, s.config_type) / w) for k, _, y, w in parts]
             out = calibration.leave_one_out(
                 fitted,
@@ -311,15 +356,7 @@ class SparseGPRegressor(BaseEstimator):
                 rows.local,
                 local_prior(self._terms, s.atoms.numbers),
             )
-            start = 0 if s.energy is None else 1
-            errors = out.residual[start : start + s.forces.size].reshape(-1, 3)
-            # Forces that vanish by symmetry say nothing about errors.
-            free = np.abs(s.forces).max(axis=1) > SYMMETRY_FORCE
-            squared.append((errors[free] ** 2).mean(axis=1))
-            distances.append(out.distances[free])
-            variances.append(out.local_std[free] ** 2)
-        joined = [np.concatenate([np.empty(0), *v]) for v in (squared, distances, variances)]
-        return calibration.calibrate_forces(*joined, noise.forces)
+            yield s, out
 
     def _metadata(self, fitted) -> dict:
         counts = {}

@@ -1,6 +1,7 @@
 """Paths with less work: the quadratic form of zeta = 2, and projected descriptors."""
 
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from helpers import random_structure
 from gapy import SparseGPRegressor, engine, load
 from gapy.descriptors import smooth_soap
 from gapy.errors import GapyError
+from gapy.gp.quadratic import quadratic_form
 
 
 def fitted(zeta, n_inducing, **options):
@@ -35,6 +37,39 @@ def test_quadratic_form_equals_the_general_path():
         long = engine.evaluate(general, envs, len(atoms), variance=False)
         for a, b in zip(short[:3], long[:3]):
             np.testing.assert_allclose(a, b, atol=1e-10 * max(np.abs(b).max(), 1.0))
+
+
+def test_quadratic_form_of_terms_that_cancel():
+    """Coefficients a million times their sum; the reference is exact rational arithmetic."""
+    rng = np.random.default_rng(3)
+    x_sd = 1.0 + 1e-3 * rng.normal(size=(40, 4))
+    x_sd /= np.linalg.norm(x_sd, axis=1)[:, None]
+    alpha_s = 1e6 * rng.normal(size=40)
+    alpha_s -= alpha_s.mean()
+    exact = [
+        [
+            sum(Fraction(a * u) * Fraction(v) for a, u, v in zip(alpha_s, x_sd[:, i], x_sd[:, j]))
+            for j in range(4)
+        ]
+        for i in range(4)
+    ]
+    exact = np.array(
+        [[float(0.5 * (exact[i][j] + exact[j][i])) for j in range(4)] for i in range(4)]
+    )
+    found = quadratic_form(x_sd, alpha_s)
+    scale = np.abs(exact).max()
+    assert np.abs((x_sd.T * alpha_s) @ x_sd - exact).max() > 3e-15 * scale, "nothing cancels here"
+    np.testing.assert_allclose(found, exact, rtol=0.0, atol=1e-15 * scale)
+    np.testing.assert_array_equal(found, found.T)
+
+
+@pytest.mark.parametrize("n_points", [1, 2, 1000])
+def test_quadratic_form_of_few_and_many_points(n_points):
+    rng = np.random.default_rng(n_points)
+    x_sd, alpha_s = rng.normal(size=(n_points, 3)), rng.normal(size=n_points)
+    x_sd[:, 2] = 0.0
+    expected = np.einsum("sd,s,se->de", x_sd, alpha_s, x_sd)
+    np.testing.assert_allclose(quadratic_form(x_sd, alpha_s), expected, atol=1e-11)
 
 
 def test_local_sigma_of_the_quadratic_form():

@@ -378,7 +378,7 @@ def test_backward_is_the_transpose_of_the_derivatives(mode, pbc):
         compiled.backward(
             env, begin, end, state, np.ascontiguousarray(g[env.atom_i[begin:end]]), store
         )
-    compiled.collect(env, store, forces, virial)
+    compiled.collect(env, 0, 6, store, forces, virial)
     expected = -np.einsum("id,ijcd->jc", g, compiled.derivatives(atoms))
     np.testing.assert_allclose(forces, expected, atol=1e-10 * np.abs(expected).max())
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from gapy import engine
+from gapy._jit.covariance import normalise
 from peers.systems import fitted, quick_frames, silicon, silicon_potential, soap_of
 from peers.timing import force_call, interleaved
 
@@ -47,6 +48,7 @@ def measure(options) -> dict:
     small, large = squares
     row |= {"zeta2_quarter": us[small], "zeta2": us[large]}
     row |= _difference_from_general_path(squares[large], atoms)
+    row |= _energy_errors(squares[large], atoms)
     return {"m": row}
 
 
@@ -62,3 +64,26 @@ def _difference_from_general_path(potential, atoms) -> dict:
         f"zeta2_{name}_difference": float(np.abs(x - y).max() / np.abs(y).max())
         for name, x, y in zip(("energies", "forces"), a, b)
     }
+
+
+def _energy_errors(potential, atoms) -> dict:
+    """Largest error of local energies on both paths, relative to the largest of them.
+
+    The reference is the formula of the general path, sum alpha (x . x_s)^2, on the same
+    descriptors in extended precision (where numpy has it).
+    """
+    (short,) = potential._fitted
+    env = potential.environments(atoms)[id(short.descriptor)]
+    x_id = short.descriptor.values(env, 0, len(env))
+    normalise(x_id, np.empty(len(x_id)))
+    wide = np.longdouble
+    t_is = x_id.astype(wide) @ short.x_sd.T.astype(wide)
+    exact = t_is**2 @ short.alpha_s.astype(wide)
+    paths = {"quadratic": short, "general": replace(short, quadratic_dd=None)}
+    row = {"precision": float(np.finfo(wide).eps)}
+    for name, path in paths.items():
+        energies = engine.evaluate(
+            (path,), {id(short.descriptor): env}, len(env), variance=False
+        ).energies[env.atom_i]
+        row[f"zeta2_{name}_error"] = float(np.abs(energies - exact).max() / np.abs(exact).max())
+    return row

@@ -92,6 +92,8 @@ TARGETS = (
            lambda r: r["m"]["zeta2_forces_difference"]),
     Target("m", "zeta 2: local energies against the general path, relative", 1e-10, "",
            lambda r: r["m"]["zeta2_energies_difference"]),
+    Target("m", "zeta 2: local energies against that formula in extended precision", 1e-10, "",
+           lambda r: r["m"]["zeta2_quadratic_error"]),
     Target("g", "two threads", 1.8, "x one",
            lambda r: r["g"][f"speedup_2_{r['g']['sizes'][0]}"], at_least=True),
     Target("g", "bit-identical with 1, 2, 4 threads", 1, "",

@@ -24,15 +24,84 @@ def pair_vectors(positions, cell, first_i, j_p, shift_pc, r_pc):
 
 
 @njit(cache=True, nogil=True)
-def forces_from_pairs(atom_i, first_i, j_p, r_pc, g_pc, forces, virial):
-    """Add -dE/dr of every atom and dE/d(strain) from g_p = dE/dr_p, in a fixed order."""
-    for k in range(first_i.shape[0] - 1):
+def close_pairs(
+    positions, cell, atom_i, species, first_i, j_p, shift_pc, cutoff,
+    first_out, j_out, species_out, r_out,
+):  # fmt: skip
+    """Pairs closer than the cutoff, out of a list by atom, with centres in the order `atom_i`.
+
+    Returns the smallest |r_p|^2. The outputs have room for the whole list; first_out[-1] pairs
+    are filled. Writing every pair and counting only the close ones needs no branch.
+    """
+    shortest = np.inf
+    cut2 = cutoff * cutoff
+    n = 0
+    first_out[0] = 0
+    for k in range(atom_i.shape[0]):
+        i = atom_i[k]
+        xi, yi, zi = positions[i, 0], positions[i, 1], positions[i, 2]
+        for p in range(first_i[i], first_i[i + 1]):
+            j = j_p[p]
+            a, b, c = shift_pc[p, 0], shift_pc[p, 1], shift_pc[p, 2]
+            x = positions[j, 0] - xi + (a * cell[0, 0] + b * cell[1, 0] + c * cell[2, 0])
+            y = positions[j, 1] - yi + (a * cell[0, 1] + b * cell[1, 1] + c * cell[2, 1])
+            z = positions[j, 2] - zi + (a * cell[0, 2] + b * cell[1, 2] + c * cell[2, 2])
+            d2 = x * x + y * y + z * z
+            shortest = min(shortest, d2)
+            r_out[n, 0], r_out[n, 1], r_out[n, 2] = x, y, z
+            j_out[n] = j
+            species_out[n] = species[j]
+            n += d2 < cut2
+        first_out[k + 1] = n
+    return shortest
+
+
+@njit(cache=True, nogil=True)
+def largest_displacement(positions, reference):
+    """Largest |r - r_reference|^2; NaN if any is."""
+    largest = 0.0
+    for i in range(positions.shape[0]):
+        x = positions[i, 0] - reference[i, 0]
+        y = positions[i, 1] - reference[i, 1]
+        z = positions[i, 2] - reference[i, 2]
+        d2 = x * x + y * y + z * z
+        if not d2 <= largest:
+            largest = d2
+            if np.isnan(d2):
+                break
+    return largest
+
+
+@njit(cache=True, nogil=True)
+def forces_from_pairs(begin, end, atom_i, first_i, j_p, r_pc, g_pc, forces, virial):
+    """Add -dE/dr of every atom and dE/d(strain) from g_p = dE/dr_p of centres begin..end-1.
+
+    The order of the sums is that of the pairs, however they are cut into calls.
+    """
+    xx, xy, xz = virial[0, 0], virial[0, 1], virial[0, 2]
+    yx, yy, yz = virial[1, 0], virial[1, 1], virial[1, 2]
+    zx, zy, zz = virial[2, 0], virial[2, 1], virial[2, 2]
+    for k in range(begin, end):
         i = atom_i[k]
         for p in range(first_i[k], first_i[k + 1]):
             j = j_p[p]
-            for a in range(3):
-                g = g_pc[p, a]
-                forces[j, a] -= g
-                forces[i, a] += g
-                for b in range(3):
-                    virial[a, b] += g * r_pc[p, b]
+            gx, gy, gz = g_pc[p, 0], g_pc[p, 1], g_pc[p, 2]
+            x, y, z = r_pc[p, 0], r_pc[p, 1], r_pc[p, 2]
+            forces[j, 0] -= gx
+            forces[j, 1] -= gy
+            forces[j, 2] -= gz
+            forces[i, 0] += gx
+            forces[i, 1] += gy
+            forces[i, 2] += gz
+            xx += gx * x
+            xy += gx * y
+            xz += gx * z
+            yx += gy * x
+            yy += gy * y
+            yz += gy * z
+            zx += gz * x
+            zy += gz * y
+            zz += gz * z
+    virial[0, 0], virial[0, 1], virial[0, 2] = xx, xy, xz
+    virial[1, 0], virial[1, 1], virial[1, 2] = yx, yy, yz
+    virial[2, 0], virial[2, 1], virial[2, 2] = zx, zy, zz

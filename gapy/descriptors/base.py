@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import ase.data
 import numpy as np
 
-from gapy.errors import SpeciesError
+from gapy.errors import SpeciesError, StructureError
 from gapy.neighbours import Neighbours
 
 
@@ -53,6 +53,19 @@ def order_by_species(neighbours: Neighbours, slots: np.ndarray, n_slots: int) ->
     take = np.arange(len(j_p)) + np.repeat(first_i[:-1][atom_i] - ordered[:-1], counts)
     return Environments(
         atom_i, slots[atom_i], start_s, ordered, j_p[take], r_pc[take], species_p[take]
+    )
+
+
+def refuse_coincident(shortest_squared: float, env: Environments) -> None:
+    """Raise StructureError if two atoms are on top of each other."""
+    if shortest_squared >= 1e-10:
+        return
+    d2 = np.einsum("pc,pc->p", env.r_pc, env.r_pc)
+    p = int(d2.argmin())
+    i = int(env.atom_i[np.searchsorted(env.first_i, p, side="right") - 1])
+    raise StructureError(
+        f"positions: atoms {i} and {int(env.j_p[p])} are on top of each other "
+        f"({np.sqrt(d2[p]):.1e} A apart); remove one of them"
     )
 
 

@@ -123,7 +123,7 @@ class GenericDescriptor:
         names = inspect.signature(type(self.dscribe).__init__).parameters
         return {n: _plain(getattr(self.dscribe, n)) for n in names if n != "self"}
 
-    def environments(self, atoms, neighbours=None) -> GenericEnvironments:
+    def environments(self, atoms) -> GenericEnvironments:
         """All atoms of a structure."""
         slots = species_slots(self.species, atoms.numbers)
         check_geometry(atoms.positions, atoms.cell.array, atoms.pbc)
@@ -145,10 +145,11 @@ class GenericDescriptor:
         """Remember dE/dx of centres begin..end-1."""
         store[begin:end] = g_id
 
-    def collect(self, env, store, forces, virial) -> None:
-        """Add -dE/dr (n, 3) and dE/d(strain) (3, 3)."""
-        forces -= np.einsum("id,ijcd->jc", store, env.dx_ijcd[env.atom_i])
-        strain = np.einsum("id,ivd->v", store, env.strain_ivd[env.atom_i])
+    def collect(self, env, begin, end, store, forces, virial) -> None:
+        """Add -dE/dr (n, 3) and dE/d(strain) (3, 3) of centres begin..end-1."""
+        atoms, g_id = env.atom_i[begin:end], store[begin:end]
+        forces -= np.einsum("id,ijcd->jc", g_id, env.dx_ijcd[atoms])
+        strain = np.einsum("id,ivd->v", g_id, env.strain_ivd[atoms])
         for value, (a, b) in zip(strain, VOIGT_PAIRS):
             virial[a, b] += value
             if a != b:

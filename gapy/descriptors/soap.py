@@ -19,10 +19,11 @@ from gapy.descriptors.base import (
     DerivativeBlock,
     Environments,
     order_by_species,
+    refuse_coincident,
     species_slots,
 )
 from gapy.descriptors.radial_basis import central_weight, density_cutoff, radial_functions
-from gapy.errors import GapyError, StructureError
+from gapy.errors import GapyError
 from gapy.neighbours import neighbour_list
 
 
@@ -173,17 +174,17 @@ class CompiledSOAP:
 
     # -- environments -----------------------------------------------------------------------
 
-    def environments(self, atoms, neighbours=None) -> Environments:
-        """Neighbour vectors of every atom; `neighbours` may hold pairs beyond the cutoff.
+    def environments(self, atoms) -> Environments:
+        """Neighbour vectors of every atom.
 
         As in dscribe, a descriptor made with periodic=False sees no images.
         """
         slots = species_slots(self.species, atoms.numbers)
-        if neighbours is None:
-            pbc = atoms.pbc if self.periodic else np.zeros(3, dtype=bool)
-            neighbours = neighbour_list(atoms.positions, atoms.cell.array, pbc, self.cutoff)
-        _refuse_coincident(neighbours)
-        return order_by_species(neighbours, slots, len(self.species))
+        pbc = atoms.pbc if self.periodic else np.zeros(3, dtype=bool)
+        neighbours = neighbour_list(atoms.positions, atoms.cell.array, pbc, self.cutoff)
+        env = order_by_species(neighbours, slots, len(self.species))
+        refuse_coincident(neighbours.shortest_squared, env)
+        return env
 
     # -- kernels on blocks of centres ---------------------------------------------------------
 
@@ -225,9 +226,11 @@ class CompiledSOAP:
             self._slots, self._weights, self._table, self._inv_h, self._factor, dc_iku, g_pc,
         )  # fmt: skip
 
-    def collect(self, env: Environments, g_pc, forces, virial) -> None:
-        """Add -dE/dr (n, 3) and dE/d(strain) (3, 3) from the gradients of all pairs."""
-        forces_from_pairs(env.atom_i, env.first_i, env.j_p, env.r_pc, g_pc, forces, virial)
+    def collect(self, env: Environments, begin, end, g_pc, forces, virial) -> None:
+        """Add -dE/dr (n, 3) and dE/d(strain) (3, 3) from the pairs of centres begin..end-1."""
+        forces_from_pairs(
+            begin, end, env.atom_i, env.first_i, env.j_p, env.r_pc, g_pc, forces, virial
+        )
 
     def derivative_block(self, env: Environments, begin: int, end: int) -> DerivativeBlock:
         """x and d x / d r_p of centres begin..end-1."""
@@ -322,17 +325,6 @@ def _atom_indices(centers, n: int) -> np.ndarray:
             "free positions are not supported here"
         )
     return index
-
-
-def _refuse_coincident(neighbours) -> None:
-    if neighbours.shortest_squared < 1e-10:
-        d2 = np.einsum("pc,pc->p", neighbours.r_pc, neighbours.r_pc)
-        p = int(d2.argmin())
-        i = int(np.searchsorted(neighbours.first_i, p, side="right") - 1)
-        raise StructureError(
-            f"positions: atoms {i} and {int(neighbours.j_p[p])} are on top of each other "
-            f"({np.sqrt(d2[p]):.1e} A apart); remove one of them"
-        )
 
 
 def warn_if_rough(descriptor) -> None:

@@ -26,7 +26,10 @@ def pivoted_cholesky(x_id, n_points: int, zeta: int, rng) -> np.ndarray:
     residual = np.ones(n)
     factor_ki = np.empty((n_points, n))
     # Every candidate starts with the same residual; the most typical one is a fair first point.
-    pivot = int(np.argmin(((x_id - x_id.mean(axis=0)) ** 2).sum(axis=1)))
+    from_mean = x_id - x_id.mean(axis=0)
+    from_mean *= from_mean
+    pivot = int(np.argmin(from_mean.sum(axis=1)))
+    del from_mean  # as large as all candidates
     chosen: list[int] = []
     for k in range(n_points):
         column = (x_id @ x_id[pivot]) ** zeta
@@ -108,7 +111,9 @@ def select(x_id: np.ndarray, n_points: int, zeta: int, method: str, rng) -> np.n
         raise GapyError(f"n_inducing: expected at least 1, got {n_points}")
     candidates = _distinct(x_id)
     n_points = min(n_points, len(candidates))
-    return candidates[METHODS[method](x_id[candidates], n_points, zeta, rng)]
+    # Most often all are distinct; a copy would be as large as all candidates.
+    rows = x_id if len(candidates) == len(x_id) else x_id[candidates]
+    return candidates[METHODS[method](rows, n_points, zeta, rng)]
 
 
 def _distinct(x_id: np.ndarray) -> np.ndarray:
@@ -131,32 +136,25 @@ class Reservoir:
     """
 
     def __init__(self, capacity: int, n_features: int, rng):
-        self._rows = np.empty((0, n_features))
+        # One array of the full size: pages that stay empty take no memory, and all of it goes
+        # back at once. Many small pieces leave holes that later steps pay for.
+        self._rows = np.empty((capacity, n_features))
         self._capacity = capacity
         self._rng = rng
         self._seen = 0
-        self._parts: list[np.ndarray] = []
-        self._filled = 0
 
     def add(self, x_id: np.ndarray) -> None:
         """Offer rows to the sample."""
-        room = max(self._capacity - self._filled, 0)
-        head, tail = x_id[:room], x_id[room:]
-        if len(head):
-            self._parts.append(head.copy())
-            self._filled += len(head)
-            self._seen += len(head)
-        if len(tail):
-            rows = self.rows()
-            for row in tail:
-                self._seen += 1
-                slot = int(self._rng.integers(self._seen))
-                if slot < self._capacity:
-                    rows[slot] = row
+        filled = min(self._seen, self._capacity)
+        head = x_id[: self._capacity - filled]
+        self._rows[filled : filled + len(head)] = head
+        self._seen += len(head)
+        for row in x_id[len(head) :]:
+            self._seen += 1
+            slot = int(self._rng.integers(self._seen))
+            if slot < self._capacity:
+                self._rows[slot] = row
 
     def rows(self) -> np.ndarray:
         """The sample (a view that later additions may change)."""
-        if self._parts:
-            self._rows = np.concatenate([self._rows, *self._parts])
-            self._parts = []
-        return self._rows
+        return self._rows[: min(self._seen, self._capacity)]
