@@ -11,12 +11,15 @@ _HOME = {
     "SparseGPRegressor": "gapy.regressor",
     "Potential": "gapy.potential",
     "GAPCalculator": "gapy.calculator",
+    "Committee": "gapy.committee",
     "Noise": "gapy.noise",
     "LabelKeys": "gapy.structures",
     "read_structures": "gapy.structures",
     "load": "gapy.potential",
     "run_md": "gapy.md",
     "evaluate": "gapy.evaluation",
+    "inspect": "gapy.inspection",
+    "with_error": "gapy.propagation",
 }
 
 __all__ = ["__version__", *_HOME]

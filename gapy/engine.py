@@ -14,6 +14,7 @@ import numpy as np
 from scipy.linalg.blas import dtrmm
 
 from gapy._jit.covariance import energy_and_weights, kernel, normalise, tangent
+from gapy.gp.reach import SpeciesReach
 from gapy.threads import blas_threads, workers
 
 BLOCK = 128
@@ -29,7 +30,8 @@ class Fitted:
     with var_i = sum delta^2 - |sum spread k_i|^2, the sums over the terms that describe the
     species; None: no variances. With one term it is upper triangular; with several, `n_terms` > 1,
     the terms' errors are correlated and R counts the inducing points of all of them. For the
-    distance from the inducing points, lower triangular `whiten_ms` = delta L^-1.
+    distance from the inducing points, lower triangular `whiten_ms` = delta L^-1. Both may cover
+    fewer inducing points than the energy: the leading ones. `reach`: of the species, if known.
 
     Two ways to less work: `quadratic_dd` = sum_s alpha_s x_s x_s^T, with which zeta = 2 is a
     quadratic form, exact and independent of M; or `basis_dr` (D, r), orthonormal columns onto
@@ -46,6 +48,7 @@ class Fitted:
     spread_rs: np.ndarray | None = None
     n_terms: int = 1
     whiten_ms: np.ndarray | None = None
+    reach: SpeciesReach | None = None
     quadratic_dd: np.ndarray | None = None
     basis_dr: np.ndarray | None = None
     x_sr: np.ndarray | None = None
@@ -55,7 +58,8 @@ class Sums(NamedTuple):
     """Energies (n,) eV, forces (n, 3) eV/A, virial (3, 3) = dE/d(strain) eV.
 
     variances (n,) eV^2: posterior, of the local energies; distances (n,) eV^2: prior variance
-    that the inducing points do not explain. None unless asked for.
+    that the inducing points do not explain; excess (n,): how far each environment lies beyond the
+    reach of the training set. None unless asked for.
     """
 
     energies: np.ndarray
@@ -63,6 +67,7 @@ class Sums(NamedTuple):
     virial: np.ndarray
     variances: np.ndarray | None = None
     distances: np.ndarray | None = None
+    excess: np.ndarray | None = None
 
 
 def evaluate(fitted, envs, n_atoms: int, *, variance: bool, distance=False, threads=1) -> Sums:
@@ -101,6 +106,7 @@ def evaluate(fitted, envs, n_atoms: int, *, variance: bool, distance=False, thre
         virial,
         spread.variances() if variance else None,
         spread.distances() if distance else None,
+        spread.excess if spread is not None else None,
     )
 
 
@@ -117,9 +123,11 @@ def _by_descriptor(fitted):
 
 def _evaluate_block(f: Fitted, begin, end, env, gradients, energies, spread) -> None:
     state, x_id = f.descriptor.forward(env, begin, end)
+    atoms = env.atom_i[begin:end]
+    if spread is not None and f.reach is not None:
+        spread.excess[atoms] = np.maximum(spread.excess[atoms], f.reach.excess(x_id))
     inv_norm_i = np.empty(end - begin)
     normalise(x_id, inv_norm_i)
-    atoms = env.atom_i[begin:end]
     eps_i, g_id = _energy_and_gradient(f, x_id, atoms, spread)
     energies[atoms] += eps_i
     tangent(g_id, x_id, inv_norm_i, f.zeta, eps_i)
@@ -131,7 +139,8 @@ def _energy_and_gradient(f: Fitted, x_id, atoms, spread):
     exact = f.basis_dr is None
     t_is = None
     if spread is not None:
-        t_is = x_id @ f.x_sd.T
+        shares = exact and f.quadratic_dd is None
+        t_is = x_id @ (f.x_sd if shares else f.x_sd[: _points(f)]).T
         spread.add(f, atoms, t_is)
     if f.quadratic_dd is not None:
         g_id = x_id @ f.quadratic_dd
@@ -147,6 +156,11 @@ def _energy_and_gradient(f: Fitted, x_id, atoms, spread):
     return eps_i, t_is @ f.x_sd if exact else (t_is @ f.x_sr) @ f.basis_dr.T
 
 
+def _points(f: Fitted) -> int:
+    """Number of leading inducing points that the variance of a block covers."""
+    return f.spread_rs.shape[1] if f.spread_rs is not None else f.whiten_ms.shape[1]
+
+
 class _Spread:
     """Local variances and distances, gathered block by block."""
 
@@ -155,13 +169,14 @@ class _Spread:
         self._prior = np.zeros(n_atoms)
         self._explained = np.zeros(n_atoms)
         self._near = np.zeros(n_atoms)
+        self.excess = np.zeros(n_atoms)
         shared = [len(f.spread_rs) for f in fitted if variance and f.n_terms > 1]
         width = max(shared, default=0)
         self._shared_ir = np.zeros((n_atoms if width else 0, width))
 
     def add(self, f: Fitted, atoms, t_is) -> None:
         """Kernel values t^zeta of some atoms with the inducing points of one block."""
-        k_is = np.empty_like(t_is)
+        k_is = np.empty((len(t_is), _points(f)))
         kernel(t_is, f.zeta, k_is)
         self._prior[atoms] += f.delta**2
         if self._distance:

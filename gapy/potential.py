@@ -17,12 +17,16 @@ import scipy.linalg
 
 from gapy import engine, modelfile, serialise
 from gapy.calculator import GAPCalculator
+from gapy.committee import Committee, sample
+from gapy.descriptors.base import species_slots
 from gapy.errors import GapyError, ModelFileError, SpeciesError, StructureError
-from gapy.gp.calibration import ForceCalibration
-from gapy.gp.posterior import Posterior
+from gapy.gp.calibration import COARSE, ForceCalibration, Indicators
+from gapy.gp.posterior import Coarse, Posterior, Precision
 from gapy.gp.prior import prior_variances
 from gapy.gp.quadratic import quadratic_form
+from gapy.gp.reach import Reach
 from gapy.gp.rows import structure_rows
+from gapy.gp.surroundings import surroundings
 from gapy.gp.terms import Term, local_prior
 from gapy.noise import Noise
 
@@ -67,7 +71,8 @@ class Potential:
     terms, posterior: descriptor, kernel and inducing points, and what the data say about them.
     e0: energy of the free atom by atomic number (eV). noise: that of the fit. calibration:
     force sigma of an atom, from leave-one-structure-out residuals. metadata:
-    plain JSON (data hash, versions, label counts). references: structures whose energies are
+    plain JSON (data hash, versions, label counts). reach: of each term, how far the training
+    environments extend (None: not known). references: structures whose energies are
     checked when the file is loaded. rank_tolerance: singular values of the inducing points below
     this fraction of the largest are left out of energies and forces; 0 is exact.
     """
@@ -78,6 +83,7 @@ class Potential:
     noise: Noise
     calibration: ForceCalibration
     metadata: Mapping[str, object] = field(default_factory=dict)
+    reach: tuple[Reach | None, ...] = ()
     references: tuple = ()
     rank_tolerance: float = 0.0
 
@@ -155,20 +161,37 @@ class Potential:
     @cached_property
     def _fitted_with_variance(self) -> tuple[engine.Fitted, ...]:
         # Made when first asked for: it takes O(M^3), which a plain force call need not wait for.
+        return self._with_variance(self.posterior)
+
+    @cached_property
+    def coarse(self) -> Coarse:
+        """The posterior of fewer inducing points, behind the force sigma of `evaluate`."""
+        return self.posterior.coarse(COARSE)
+
+    @cached_property
+    def _fitted_with_indicators(self) -> tuple[engine.Fitted, ...]:
+        return tuple(
+            replace(f, reach=self.reach[b.term].species[b.slot])
+            if self.reach and self.reach[b.term]
+            else f
+            for f, b in zip(self._with_variance(self.coarse), self.posterior.blocks)
+        )
+
+    def _with_variance(self, precision: Precision) -> tuple[engine.Fitted, ...]:
         by_species: dict[int, list[int]] = {}
-        for i, b in enumerate(self.posterior.blocks):
+        for i, b in enumerate(precision.blocks):
             by_species.setdefault(self.terms[b.term].descriptor.species[b.slot], []).append(i)
         out = list(self._fitted)
         for chosen in by_species.values():
-            factor = _variance_factor(self.posterior, chosen)
+            factor = _variance_factor(precision, chosen)
             start = 0
             for i in chosen:
-                stop = start + len(out[i].x_sd)
+                stop = start + len(precision.blocks[i].x_sd)
                 out[i] = replace(
                     out[i],
                     spread_rs=np.asfortranarray(factor[:stop, start:stop]),
                     n_terms=len(chosen),
-                    whiten_ms=_whitening(self.posterior.cholesky[i], out[i].delta),
+                    whiten_ms=_whitening(precision.cholesky[i], out[i].delta),
                 )
                 start = stop
         return tuple(out)
@@ -214,32 +237,56 @@ class Potential:
     ) -> Evaluation:
         """Energy, forces and virial of a structure, with sigmas if asked for.
 
-        local_std: posterior sigma of each local energy; force_std: calibrated force sigma of each
-        atom (see `gapy.gp.calibration`). Each is about half a force call more. `threads` do not
-        change the result. `environments` of these atoms, as from the method of that name, save
-        the search for neighbours.
+        local_std: posterior sigma of each local energy, exact; half a force call more. force_std:
+        calibrated force sigma of each atom (see `gapy.gp.calibration`), from the posterior of the
+        leading inducing points, which then gives the local sigmas too unless local_std is asked
+        for; a quarter of a force call more. `threads` do not change the result. `environments` of
+        these atoms, as from the method of that name, save the search for neighbours.
         """
         free_atoms = self._e0(atoms.numbers)  # checks the species too
         self.check_periodicity(atoms)
         envs = self.environments(atoms) if environments is None else environments
-        wanted = local_std or force_std
         out = engine.evaluate(
-            self._fitted_with_variance if wanted else self._fitted,
+            self._fitted_with_indicators
+            if force_std
+            else self._fitted_with_variance
+            if local_std
+            else self._fitted,
             envs,
             len(atoms),
-            variance=wanted,
+            variance=local_std or force_std,
             distance=force_std and self.calibration.distance > 0.0,
             threads=threads,
         )
         energies = out.energies + free_atoms
-        energies_std = np.sqrt(out.variances) if wanted else None
-        forces_std = None
+        variances, forces_std = out.variances, None
         if force_std:
-            distances = 0.0 if out.distances is None else out.distances
-            forces_std = self.calibration.sigma(distances, out.variances)
+            forces_std = self.calibration.sigma(self._indicators(atoms, envs, out))
+            if local_std:
+                exact = self._fitted_with_variance
+                variances = engine.evaluate(
+                    exact, envs, len(atoms), variance=True, threads=threads
+                ).variances
+        energies_std = None if variances is None else np.sqrt(variances)
         return Evaluation(
             float(energies.sum()), energies, out.forces, out.virial, energies_std, forces_std
         )
+
+    def _indicators(self, atoms, envs, out: engine.Sums) -> Indicators:
+        """What the force sigma follows, summed over neighbours, from the sums of the engine."""
+        first = self.terms[0].descriptor
+        around = surroundings(first, atoms, envs[id(first)])
+        own = np.zeros((len(atoms), 4))
+        if out.distances is not None:
+            own[:, 0] = out.distances
+        own[:, 1] = out.variances
+        own[:, 2] = np.einsum("nc,nc->n", out.forces, out.forces)
+        own[:, 3] = out.excess**2
+        distances, variances, forces, beyond = np.ascontiguousarray(around.sums(own).T)
+        if self.reach and self.reach[0]:
+            slots = species_slots(first.species, atoms.numbers)
+            beyond += self.reach[0].closeness(around, slots) ** 2
+        return Indicators(distances, variances, forces, beyond)
 
     def predict(self, atoms, *, forces=True, stress=None) -> tuple[Prediction, Prediction]:
         """Posterior means and standard deviations of one structure from the full formula.
@@ -290,6 +337,16 @@ class Potential:
         """ASE calculator; see GAPCalculator for `uncertainty`."""
         return GAPCalculator(self, uncertainty=uncertainty, skin=skin, threads=threads)
 
+    def sample(self, n: int, seed: int = 0, *, cover=None) -> Committee:
+        """n potentials drawn from the posterior, which share all kernel work.
+
+        Mean and spread of their predictions are the posterior's without the first bracket of
+        `predict`, the distance from the inducing points; environments of `cover` (structures like
+        those to be computed) become inducing points of the samples, which includes it there. The
+        mean stays as it is. Raises GapyError for n < 1 or a negative seed.
+        """
+        return sample(self, n, seed, cover)
+
     def with_references(self, structures) -> Potential:
         """A copy that remembers structures with their energies, checked when a file is loaded."""
         checked = tuple((a, self.evaluate(a).energy) for a in structures)
@@ -318,7 +375,11 @@ def load(path) -> Potential:
     ModelFileError : missing, not a gapy model, truncated, altered, of a newer version, or with
         other reference energies than stored
     """
-    archive = modelfile.read(path)
+    return from_archive(modelfile.read(path), path)
+
+
+def from_archive(archive: modelfile.Archive, path) -> Potential:
+    """The potential of an archive read from `path`, its reference energies checked."""
     try:
         potential = Potential(**serialise.unpack(archive.model, archive.arrays))
     except (KeyError, TypeError, ValueError, IndexError) as error:
@@ -351,7 +412,7 @@ def _short_cut(block, alpha_s, rank_tolerance: float) -> dict:
     return {}
 
 
-def _variance_factor(posterior: Posterior, chosen: list[int]) -> np.ndarray:
+def _variance_factor(posterior: Precision, chosen: list[int]) -> np.ndarray:
     """Upper triangular T with var = sum delta^2 - |T k|^2 for the blocks of one species.
 
     T^T T = L^-T D (1 - P^-1) D L^-1 restricted to these blocks; k is their kernel values.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 import time
 import warnings
+from functools import partial
 
 import numpy as np
 from ase import Atoms
@@ -20,8 +20,10 @@ from gapy.errors import GapyError
 from gapy.gp import calibration, posterior
 from gapy.gp.hyperparameters import maximise_likelihood
 from gapy.gp.inducing import choose_inducing
+from gapy.gp.reach import learn_reach
 from gapy.gp.rows import structure_rows
 from gapy.gp.statistic import SufficientStatistic
+from gapy.gp.surroundings import surroundings
 from gapy.gp.terms import Term, blocks, cholesky_factors, local_prior
 from gapy.left_out import balance_energies, calibrate, left_out_errors
 from gapy.noise import Noise
@@ -29,7 +31,13 @@ from gapy.potential import Potential
 from gapy.predictions import gather
 from gapy.progress import track
 from gapy.settings import check_settings
-from gapy.structures import LabelKeys, LabelledStructure, check_structures, from_atoms
+from gapy.structures import (
+    LabelKeys,
+    LabelledStructure,
+    chained_digest,
+    check_structures,
+    from_atoms,
+)
 from gapy.threads import blas_threads, ordered_map
 
 N_CALIBRATION = 200
@@ -154,9 +162,12 @@ class SparseGPRegressor(BaseEstimator):
         with blas_threads(1):
             self.e0_ = isolated_atom_energies(structures, self.e0)
             self._terms = tuple(self._term(d, structures, rng) for d in descriptors)
+            self._reach = (None,) * len(self._terms)
             self._cholesky = cholesky_factors(self._terms)
             self.statistic_ = SufficientStatistic(blocks(self._terms)[-1].stop)
             self.n_structures_ = 0
+            self.n_updates_ = 0
+            self._approximate = False
             self._drawn = []
             self._digest = b""
             self._fitted_noise = noise
@@ -245,9 +256,9 @@ class SparseGPRegressor(BaseEstimator):
     def _weight(s, noise, kind, own_sigma) -> float:
         return 1.0 if own_sigma is None else noise.sigma(kind, s.config_type) / own_sigma
 
-    def _rows(self, s, local=False):
+    def _rows(self, s, local=False, terms=None):
         return structure_rows(
-            self._terms,
+            self._terms if terms is None else terms,
             s.atoms,
             energy=s.energy is not None,
             local=local,
@@ -258,6 +269,11 @@ class SparseGPRegressor(BaseEstimator):
     def _absorb(self, structures, noise, rng) -> None:
         """Add the labels of structures to the statistic, a few structures at a time in memory."""
         self._sample_for_calibration(structures, rng)
+        frames = [s.atoms for s in structures]
+        self._reach = tuple(
+            learn_reach(term.descriptor, frames, int(self.threads), known=reach)
+            for term, reach in zip(self._terms, self._reach)
+        )
         kept = {id(s) for s in self._kept}
         self._kept_rows = {}
 
@@ -270,12 +286,15 @@ class SparseGPRegressor(BaseEstimator):
             if id(s) in kept:
                 self._kept_rows[id(s)] = rows
             for kind, k, y, weight in self._labels(s, rows, noise):
-                # What vanishes by symmetry is known without data and would only pass for
-                # labels without noise.
-                told = np.einsum("rs,rs->r", k, k) > SYMMETRY_ROW**2
-                self.statistic_.add(kind, s.config_type, k[told], y[told], weight)
-            # Chained, not kept as a hash object: those cannot be pickled.
-            self._digest = hashlib.sha256(self._digest + s.fingerprint()).digest()
+                self._add_label(self.statistic_, kind, s, k, y, weight)
+            self._digest = chained_digest([s], self._digest)
+
+    @staticmethod
+    def _add_label(statistic, kind, s, rows, y, weight) -> None:
+        # What vanishes by symmetry is known without data and would only pass for labels without
+        # noise.
+        told = np.einsum("rs,rs->r", rows, rows) > SYMMETRY_ROW**2
+        statistic.add(kind, s.config_type, rows[told], y[told], weight)
 
     def _sample_for_calibration(self, structures, rng) -> None:
         """A uniform sample of all structures seen, within a memory budget for their rows.
@@ -321,7 +340,7 @@ class SparseGPRegressor(BaseEstimator):
 
         self._fitted_noise = balance_energies(best.noise, errors)
 
-    def _solve(self) -> None:
+    def _solve(self, calibrated=True) -> None:
         noise = self._fitted_noise
         fitted = posterior.solve(self._terms, self._cholesky, self.statistic_, noise.sigma)
         shown = track(self._left_out(fitted, noise), "calibration", self.progress)
@@ -330,7 +349,10 @@ class SparseGPRegressor(BaseEstimator):
             posterior=fitted,
             e0=dict(self.e0_),
             noise=noise,
-            calibration=calibrate(shown, noise),
+            calibration=calibrate(shown, noise, partial(surroundings, self._terms[0].descriptor))
+            if calibrated
+            else self.potential_.calibration,
+            reach=self._reach,
             metadata=self._metadata(fitted),
         )
         self._kept_rows = {}
@@ -342,6 +364,10 @@ class SparseGPRegressor(BaseEstimator):
 
     def _left_out(self, fitted, noise, most=N_CALIBRATION):
         """(structure, LeftOut) of sampled structures that have labels."""
+        coarse = fitted.coarse(calibration.COARSE)
+        shares = (None, None)
+        if self._approximate:
+            shares = (calibration.data_share(fitted), calibration.data_share(coarse))
         for s in self._kept[:most]:
             rows = self._kept_rows.get(id(s)) or self._rows(s, local=True)
             parts = list(self._labels(s, rows, self._noise()))
@@ -355,6 +381,8 @@ class SparseGPRegressor(BaseEstimator):
                 np.concatenate(sigma),
                 rows.local,
                 local_prior(self._terms, s.atoms.numbers),
+                coarse,
+                data_shares=shares,
             )
             yield s, out
 

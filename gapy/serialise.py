@@ -9,6 +9,7 @@ from ase import Atoms
 from gapy.descriptors import descriptor_from_settings
 from gapy.gp.calibration import ForceCalibration
 from gapy.gp.posterior import Posterior
+from gapy.gp.reach import Reach, SpeciesReach
 from gapy.gp.terms import Term, blocks
 from gapy.noise import Noise
 
@@ -26,6 +27,8 @@ def pack(potential) -> tuple[dict, dict[str, np.ndarray]]:
     for t, term in enumerate(potential.terms):
         for s, x_sd in enumerate(term.inducing):
             arrays[f"term{t}.inducing{s}"] = np.ascontiguousarray(x_sd)
+    for t, reach in enumerate(potential.reach):
+        arrays.update(_pack_reach(t, reach))
     for k, (atoms, _) in enumerate(potential.references):
         arrays[f"reference{k}.numbers"] = atoms.numbers.astype(np.int64)
         arrays[f"reference{k}.positions"] = atoms.positions
@@ -36,6 +39,7 @@ def pack(potential) -> tuple[dict, dict[str, np.ndarray]]:
         "species": [symbols[z] for z in potential.species],
         "cutoff": float(potential.cutoff) if np.isfinite(potential.cutoff) else None,
         "terms": [_pack_term(term) for term in potential.terms],
+        "reach": [_reach_numbers(reach) for reach in potential.reach],
         "e0": {symbols[z]: float(e) for z, e in potential.e0.items()},
         "noise": potential.noise.to_dict(),
         "calibration": potential.calibration.to_dict(),
@@ -76,6 +80,9 @@ def unpack(model: dict, arrays: dict[str, np.ndarray]) -> dict:
         "calibration": ForceCalibration(**model["calibration"]),
         "rank_tolerance": model.get("rank_tolerance", 0.0),
         "metadata": model["metadata"],
+        "reach": tuple(
+            _unpack_reach(t, numbers, arrays) for t, numbers in enumerate(model.get("reach", ()))
+        ),
         "references": references,
     }
 
@@ -96,6 +103,36 @@ def _unpack_term(t: int, term: dict, arrays) -> Term:
         inducing=tuple(arrays[f"term{t}.inducing{s}"] for s in range(len(descriptor.species))),
         delta=tuple(term["delta"]),
     )
+
+
+def _pack_reach(t: int, reach: Reach | None) -> dict[str, np.ndarray]:
+    if reach is None:
+        return {}
+    arrays = {f"reach{t}.least": reach.least_ss}
+    for s, one in enumerate(reach.species):
+        if one is not None:
+            arrays[f"reach{t}.mean{s}"] = one.mean_d
+            arrays[f"reach{t}.directions{s}"] = one.w_dr
+    return arrays
+
+
+def _reach_numbers(reach: Reach | None) -> list | None:
+    """[rest, limit] of each species slot, None for one without data."""
+    if reach is None:
+        return None
+    return [None if s is None else [float(s.rest), float(s.limit)] for s in reach.species]
+
+
+def _unpack_reach(t: int, numbers: list | None, arrays) -> Reach | None:
+    if numbers is None:
+        return None
+    species = tuple(
+        None
+        if pair is None
+        else SpeciesReach(arrays[f"reach{t}.mean{s}"], arrays[f"reach{t}.directions{s}"], *pair)
+        for s, pair in enumerate(numbers)
+    )
+    return Reach(species, arrays[f"reach{t}.least"])
 
 
 def _unpack_atoms(k: int, arrays) -> Atoms:

@@ -9,7 +9,7 @@ import gapy
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs").glob("*.md"))
-COMMANDS = ("fit", "tune", "evaluate", "md", "info", "demo")
+COMMANDS = ("fit", "tune", "evaluate", "md", "inspect", "info", "demo")
 
 
 def blocks(page: Path) -> list[str]:
@@ -44,7 +44,7 @@ def test_every_option_is_documented_and_every_documented_option_exists(command, 
         rf"^## gapy {command}\n(.*?)(?=^## |\Z)", page, re.DOTALL | re.MULTILINE
     )
     documented = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", section))
-    if command == "evaluate":  # "label keys as in fit"
+    if command in ("evaluate", "inspect"):  # "label keys as in fit"
         shown -= {option for option in shown if option.endswith("-key")}
     assert documented == shown
 

@@ -49,9 +49,9 @@ def _raise(start_s, t_s, exponent, out_s):
 
 @njit(cache=True, nogil=True, fastmath=FAST)
 def kernel(t_is, zeta, k_is):
-    """k = t^zeta into k_is."""
+    """k = t^zeta into k_is, of as many leading columns as k_is has."""
     for i in range(t_is.shape[0]):
-        _raise(t_is[i], t_is[i], zeta - 1, k_is[i])
+        _raise(t_is[i, : k_is.shape[1]], t_is[i, : k_is.shape[1]], zeta - 1, k_is[i])
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
@@ -76,6 +76,22 @@ def energy_and_weights(t_is, alpha_s, zeta, energy_i):
         for s in range(t_is.shape[1]):
             total += below[s] * t_is[i, s]
             t_is[i, s] = zeta * below[s]
+        energy_i[i] = total
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def kernel_and_weights(t_is, alpha_s, zeta, k_is, energy_i):
+    """As `energy_and_weights`, with k = t^zeta into k_is as well: one pass over the kernel."""
+    one = np.ones(t_is.shape[1])
+    below = np.empty(t_is.shape[1])
+    for i in range(t_is.shape[0]):
+        _raise(one, t_is[i], zeta - 1, below)
+        total = 0.0
+        for s in range(t_is.shape[1]):
+            k = below[s] * t_is[i, s]
+            k_is[i, s] = k
+            total += alpha_s[s] * k
+            t_is[i, s] = zeta * alpha_s[s] * below[s]
         energy_i[i] = total
 
 

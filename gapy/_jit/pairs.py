@@ -105,3 +105,46 @@ def forces_from_pairs(begin, end, atom_i, first_i, j_p, r_pc, g_pc, forces, viri
     virial[0, 0], virial[0, 1], virial[0, 2] = xx, xy, xz
     virial[1, 0], virial[1, 1], virial[1, 2] = yx, yy, yz
     virial[2, 0], virial[2, 1], virial[2, 2] = zx, zy, zz
+
+
+@njit(cache=True, nogil=True)
+def neighbour_sums(atom_i, first_i, j_p, r_pc, cutoff, v_nk, out_nk):
+    """out_i = v_i + sum_j (1 - r_ij^2 / cutoff^2)^2 v_j for every column of v_nk."""
+    inverse = 1.0 / cutoff**2
+    for c in range(first_i.shape[0] - 1):
+        i = atom_i[c]
+        for k in range(v_nk.shape[1]):
+            out_nk[i, k] = v_nk[i, k]
+        for p in range(first_i[c], first_i[c + 1]):
+            d2 = r_pc[p, 0] ** 2 + r_pc[p, 1] ** 2 + r_pc[p, 2] ** 2
+            falling = max(1.0 - d2 * inverse, 0.0)
+            weight = falling * falling
+            for k in range(v_nk.shape[1]):
+                out_nk[i, k] += weight * v_nk[j_p[p], k]
+
+
+@njit(cache=True, nogil=True)
+def closest_ratio(atom_i, first_i, j_p, r_pc, slots_n, least_ss, out_n):
+    """out_i = max_j least / r_ij over the neighbours of each atom, at least 1.
+
+    least_ss[a, b]: a distance for each pair of species slots.
+    """
+    for c in range(first_i.shape[0] - 1):
+        i = atom_i[c]
+        largest = 1.0
+        for p in range(first_i[c], first_i[c + 1]):
+            d2 = r_pc[p, 0] ** 2 + r_pc[p, 1] ** 2 + r_pc[p, 2] ** 2
+            least = least_ss[slots_n[i], slots_n[j_p[p]]]
+            largest = max(largest, least * least / d2)
+        out_n[i] = np.sqrt(largest)
+
+
+@njit(cache=True, nogil=True)
+def least_distances(atom_i, first_i, j_p, r_pc, slots_n, least_ss):
+    """Lower least_ss[a, b] to the shortest distance between atoms of slots a and b."""
+    for c in range(first_i.shape[0] - 1):
+        i = atom_i[c]
+        for p in range(first_i[c], first_i[c + 1]):
+            d2 = r_pc[p, 0] ** 2 + r_pc[p, 1] ** 2 + r_pc[p, 2] ** 2
+            a, b = slots_n[i], slots_n[j_p[p]]
+            least_ss[a, b] = min(least_ss[a, b], np.sqrt(d2))

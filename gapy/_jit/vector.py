@@ -95,6 +95,17 @@ def splat8(typingctx, scalar):
 
 
 @intrinsic
+def splat8_at(typingctx, array, offset):
+    """Element `offset` in every lane, without the check for negative indices."""
+
+    def codegen(context, builder, signature, args):
+        data = make_array(signature.args[0])(context, builder, args[0]).data
+        return _splat(builder, builder.load(builder.gep(data, [args[1]])))
+
+    return vec8(array, types.intp), codegen
+
+
+@intrinsic
 def mul8(typingctx, a, b):
     """a * b, lane by lane."""
 

@@ -13,6 +13,7 @@ import numpy as np
 from gapy._jit import harmonics as _harmonics
 from gapy._jit import radial as _radial
 from gapy._jit import soap as _soap
+from gapy._jit import soap_members as _members
 from gapy._jit.pairs import forces_from_pairs
 from gapy._jit.vector import LANES
 from gapy.descriptors.base import (
@@ -230,6 +231,28 @@ class CompiledSOAP:
         """Add -dE/dr (n, 3) and dE/d(strain) (3, 3) from the pairs of centres begin..end-1."""
         forces_from_pairs(
             begin, end, env.atom_i, env.first_i, env.j_p, env.r_pc, g_pc, forces, virial
+        )
+
+    def gradient_store_members(self, env: Environments) -> np.ndarray:
+        """Room for `backward_members`: dE/dr_p of every pair for eight members."""
+        return np.empty((len(env.j_p), 3, LANES))
+
+    def backward_members(self, env: Environments, begin, end, c_iku, g_idv, g_pcv) -> None:
+        """As `backward` for eight energies at once, members on the last axis."""
+        dc_ikuv = np.empty((*c_iku.shape, LANES))
+        _members.power_spectrum_backward_members(
+            g_idv, c_iku, self._layout, self._blocks, self._index, dc_ikuv
+        )
+        _members.expand_backward_members(
+            begin, end, env.first_i, env.r_pc, env.species_p, self.cutoff, self._layout,
+            self.soap._n_max, self._slots, self._weights, self._table, self._inv_h, self._factor,
+            dc_ikuv, g_pcv,
+        )  # fmt: skip
+
+    def collect_members(self, env: Environments, g_pcv, forces_ncv, virial_ccv) -> None:
+        """As `collect` for eight energies at once."""
+        _members.forces_from_pairs_members(
+            env.atom_i, env.first_i, env.j_p, env.r_pc, g_pcv, forces_ncv, virial_ccv
         )
 
     def derivative_block(self, env: Environments, begin: int, end: int) -> DerivativeBlock:

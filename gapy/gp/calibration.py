@@ -17,42 +17,75 @@ Influence in Regression (1982), sec. 2.2 and 3.6, applied to blocks of rows.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 import numpy as np
 import scipy.linalg
 from scipy.linalg import solve_triangular
 from scipy.optimize import minimize
 
-from gapy.gp.posterior import Posterior
+from gapy.gp.posterior import Coarse, Posterior, Precision
 
 OWN = 1.0 - 1e-9
 """Kernel value above which an inducing point is an environment of the structure itself."""
 
 
+SHARE_JITTER = 1e-11
+"""Keeps the factor of C, and what is left without a structure, positive where nothing is known."""
+
 NEGLIGIBLE = 1e-3
 """Share of sigma_F^2 below which, for every atom, a part of the calibration counts as absent."""
+
+COARSE = 0.6
+"""Share of the inducing points behind the force sigma: its cost goes with the square."""
+
+FEWEST = 50
+"""Atoms from which quantiles of their errors are taken."""
+
+
+class Indicators(NamedTuple):
+    """What a force error of each atom may follow, each summed over the atom and its neighbours.
+
+    distances, variances (n,) eV^2: unexplained prior and posterior variance of the local energies
+    (of the coarse posterior); forces (n,) (eV/A)^2: squared predicted forces; beyond (n,): squared
+    excess over the reach of the training set and closeness, no unit (see `gapy.gp.reach`).
+    """
+
+    distances: np.ndarray
+    variances: np.ndarray
+    forces: np.ndarray
+    beyond: np.ndarray
 
 
 @dataclass(frozen=True)
 class ForceCalibration:
     """Standard deviation of a force component from what the model knows of the atom.
 
-        sigma_F^2 = floor^2 + (distance d)^2 + (local s)^2
+        sigma_F^2 = floor^2 + distance^2 D + local^2 S + relative^2 F + beyond^2 B
 
-    with d^2 the prior variance that the inducing points leave unexplained and s the posterior
-    standard deviation of the local energy (eV). floor in eV/A; distance and local in 1/A.
+    with the Indicators D, S, F, B of the atom. floor and beyond in eV/A; distance and local in
+    1/A; relative without unit.
     """
 
     floor: float
     distance: float
     local: float
+    relative: float = 0.0
+    beyond: float = 0.0
 
-    def sigma(self, distances: np.ndarray, variances: np.ndarray) -> np.ndarray:
-        """Force sigma (n,) eV/A from d^2 (n,) and s^2 (n,), eV^2."""
-        return np.sqrt(self.floor**2 + self.distance**2 * distances + self.local**2 * variances)
+    def sigma(self, indicators: Indicators) -> np.ndarray:
+        """Force sigma (n,) eV/A."""
+        d, s, f, b = indicators
+        return np.sqrt(
+            self.floor**2
+            + self.distance**2 * d
+            + self.local**2 * s
+            + self.relative**2 * f
+            + self.beyond**2 * b
+        )
 
     def to_dict(self) -> dict:
-        """The three numbers, for JSON."""
+        """The numbers, for JSON."""
         return asdict(self)
 
 
@@ -69,31 +102,75 @@ class LeftOut:
     distances: np.ndarray
 
 
-def leave_one_out(posterior: Posterior, rows, y, sigma, local_rows, local_prior) -> LeftOut:
+def leave_one_out(
+    posterior: Posterior,
+    rows,
+    y,
+    sigma,
+    local_rows,
+    local_prior,
+    coarse: Coarse | None = None,
+    *,
+    data_shares=(None, None),
+) -> LeftOut:
     """Closed-form residuals and local sigmas of one structure.
 
     rows (n_labels, M) and y (n_labels,) are all labels of the structure with their noise sigma
-    (n_labels,); local_rows (n_atoms, M) with prior variances (n_atoms,).
+    (n_labels,); local_rows (n_atoms, M) with prior variances (n_atoms,). The local sigmas and
+    distances are those of `coarse` if given. data_shares: where the posterior knows these rows only
+    approximately (see `gapy.gp.sampled`), `data_share` of it and of `coarse`; then no more is left
+    out than all labels together gave.
     """
-    b = solve_triangular(posterior.r_factor, posterior.whiten(rows) / sigma, trans="T")
-    remainder = -(b.T @ b)
-    remainder[np.diag_indices_from(remainder)] += 1.0
-    lower = scipy.linalg.cholesky(remainder, lower=True)
+    lower, _ = _remainder(posterior, rows, sigma, data_shares[0])
     residual = (y - rows @ posterior.alpha) / sigma
     left_out = scipy.linalg.cho_solve((lower, True), residual) * sigma
-    l_mn = posterior.whiten(local_rows)
-    v = solve_triangular(posterior.r_factor, l_mn, trans="T")
+    precision = posterior if coarse is None else coarse
+    if coarse is not None:
+        rows, local_rows = rows[:, coarse.columns], local_rows[:, coarse.columns]
+    lower, b = _remainder(precision, rows, sigma, data_shares[coarse is not None])
+    l_mn = precision.whiten(local_rows)
+    v = solve_triangular(precision.r_factor, l_mn, trans="T")
     extra = solve_triangular(lower, b.T @ v, lower=True)
     distances = np.maximum(local_prior - np.einsum("mn,mn->n", l_mn, l_mn), 0.0)
     variance = distances + np.einsum("mn,mn->n", v, v) + np.einsum("rn,rn->n", extra, extra)
     return LeftOut(
         residual=left_out,
         local_std=np.sqrt(variance),
-        distances=distances + _explained_by_own_points(posterior, local_rows, l_mn),
+        distances=distances + _explained_by_own_points(precision, local_rows, l_mn),
     )
 
 
-def _explained_by_own_points(posterior: Posterior, local_rows, l_mn) -> np.ndarray:
+def _remainder(precision: Precision, rows, sigma, share) -> tuple[np.ndarray, np.ndarray]:
+    """Cholesky factor of 1 - H, and B."""
+    b = solve_triangular(precision.r_factor, precision.whiten(rows) / sigma, trans="T")
+    if share is not None:
+        b = _bounded(b, share)
+    remainder = -(b.T @ b)
+    remainder[np.diag_indices_from(remainder)] += 1.0
+    return scipy.linalg.cholesky(remainder, lower=True), b
+
+
+def data_share(precision: Precision) -> np.ndarray:
+    """Lower factor of C = 1 - R^-T R^-1, the part of the posterior precision R^T R from labels."""
+    root = solve_triangular(precision.r_factor, np.eye(len(precision.r_factor)))
+    share = -(root.T @ root)
+    share[np.diag_indices_from(share)] += 1.0 + SHARE_JITTER
+    return scipy.linalg.cholesky(share, lower=True)
+
+
+def _bounded(b, share) -> np.ndarray:
+    """B with B B^T <= C: without the structure the precision is R^T (1 - B B^T) R >= 1.
+
+    Directions of C^-1/2 B longer than 1 are shortened to 1; rows that the posterior holds exactly
+    have none.
+    """
+    part = solve_triangular(share, b, lower=True)
+    squares, v = scipy.linalg.eigh(part.T @ part)
+    scale = np.sqrt((1.0 - 2.0 * SHARE_JITTER) / np.maximum(squares, 1.0))
+    return (b @ v * scale) @ v.T
+
+
+def _explained_by_own_points(posterior: Precision, local_rows, l_mn) -> np.ndarray:
     """Prior variance (n,) that only the structure's own inducing points explain."""
     out = np.zeros(len(local_rows))
     for b, factor in zip(posterior.blocks, posterior.cholesky):
@@ -110,21 +187,43 @@ def _explained_by_own_points(posterior: Posterior, local_rows, l_mn) -> np.ndarr
     return out
 
 
-def calibrate_forces(squared_errors, distances, variances, sigma_forces) -> ForceCalibration:
-    """Maximum-likelihood calibration: errors ~ N(0, sigma_F^2) with the form of ForceCalibration.
+def calibrate_forces(errors, indicators: Indicators, told, sigma_forces) -> ForceCalibration:
+    """Calibration on left-out errors: errors ~ N(0, sigma_F^2) with the form of ForceCalibration.
 
-    squared_errors (n,): mean over x, y, z of the squared left-out force residual of each atom,
-    (eV/A)^2; distances and variances (n,) eV^2 of the same atoms. Without any, `sigma_forces`
-    (eV/A) is the floor and the other two numbers are 1/A, a neutral length scale.
+    errors (n, 3): left-out force residuals, eV/A; told (n,): whether the force is free of
+    symmetry; only such atoms shape the weights, which maximise the likelihood. The sigmas are then
+    scaled, all by one factor, so that errors of all atoms lie within them as often as those of a
+    normal distribution: the geometric mean of the factors that bring 68 % within one sigma and
+    95 % within two, since errors have longer tails. `beyond` is the rms force error expected where
+    an environment is twice as far out as any seen; the training set cannot tell, so it is set to
+    `sigma_forces` here and to the rms force label by the regressor. Without atoms, `sigma_forces`
+    (eV/A) is the floor and distance and local are 1/A, a neutral length scale.
     """
-    if not len(squared_errors):
-        return ForceCalibration(float(sigma_forces), 1.0, 1.0)
-    features = np.stack([np.ones_like(distances), distances, variances], axis=1)
+    if not np.any(told):
+        return ForceCalibration(float(sigma_forces), 1.0, 1.0, 0.0, float(sigma_forces))
+    parts = (np.ones(len(errors)), *indicators[:3])
+    everywhere = np.stack(parts, axis=1)
+    features = everywhere[told]
+    squared = (errors[told] ** 2).mean(axis=1)
     # Dimensionless: each feature over its mean, errors over theirs.
     scale = np.maximum(features.mean(axis=0), 1e-30)
     features = features / scale
-    mean_square = max(float(squared_errors.mean()), 1e-30)
-    ratio = squared_errors / mean_square
+    mean_square = max(float(squared.mean()), 1e-30)
+    weights = _most_likely_weights(features, squared / mean_square)
+    # A part that nowhere makes a difference is left out: MD need not compute it.
+    share = (features * weights / (features @ weights)[:, None]).max(axis=0)
+    weights[share < NEGLIGIBLE] = 0.0
+    sigma = np.sqrt(everywhere / scale @ weights * mean_square)
+    factor = _coverage_factor(np.abs(errors) / np.maximum(sigma, 1e-30)[:, None])
+    floor, distance, local, relative = factor * np.sqrt(weights * mean_square / scale)
+    return ForceCalibration(
+        float(floor), float(distance), float(local), float(relative), float(sigma_forces)
+    )
+
+
+def _most_likely_weights(features, ratio) -> np.ndarray:
+    """Non-negative weights of the features (n, k) whose sum is the variance of the errors."""
+    n = features.shape[1]
 
     def loss(log_weights):
         weights = np.exp(log_weights)
@@ -132,18 +231,18 @@ def calibrate_forces(squared_errors, distances, variances, sigma_forces) -> Forc
         slope = (1.0 / variance - ratio / variance**2) @ features / len(ratio)
         return np.mean(np.log(variance) + ratio / variance), slope * weights
 
-    # The likelihood may have several maxima: start from each feature alone and from all.
-    starts = np.log(
-        np.array([[0.3, 0.3, 0.3], [0.9, 0.05, 0.05], [0.05, 0.9, 0.05], [0.05, 0.05, 0.9]])
-    )
+    # The likelihood may have several maxima: start from all features and from each alone.
+    starts = np.log(np.vstack([np.full(n, 0.3), 0.05 + 0.85 * np.eye(n)]))
     fits = [
-        minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(-20.0, 10.0)] * 3)
+        minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(-20.0, 10.0)] * n)
         for start in starts
     ]
-    best = min(fits, key=lambda fit: fit.fun)
-    weights = np.exp(best.x)
-    # A part that nowhere makes a difference is left out: MD need not compute it.
-    share = (features * weights / (features @ weights)[:, None]).max(axis=0)
-    weights[share < NEGLIGIBLE] = 0.0
-    floor, distance, local = np.sqrt(weights * mean_square / scale)
-    return ForceCalibration(float(floor), float(distance), float(local))
+    return np.exp(min(fits, key=lambda fit: fit.fun).x)
+
+
+def _coverage_factor(z: np.ndarray) -> float:
+    """Factor for sigma from the errors in units of it, z (n, 3)."""
+    if len(z) < FEWEST:
+        return 1.0
+    q68, q95 = np.quantile(z, (0.6827, 0.95))
+    return float(np.clip(np.sqrt(q68 * q95 / 1.95996), 0.5, 2.0))

@@ -16,7 +16,7 @@ The log marginal likelihood (Quinonero-Candela and Rasmussen, JMLR 6, 1939 (2005
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.linalg import solve_triangular
@@ -26,15 +26,12 @@ from gapy.gp.terms import Block, blocks
 
 
 @dataclass(frozen=True)
-class Posterior:
-    """Whitened posterior: factors L_b of each block, triangular R, mean w, and alpha."""
+class Precision:
+    """What variances need: factors L_b of each block and triangular R, P = R^T R."""
 
     blocks: tuple[Block, ...]
     cholesky: tuple[np.ndarray, ...]
     r_factor: np.ndarray
-    w: np.ndarray
-    alpha: np.ndarray
-    log_marginal_likelihood: float
 
     def whiten(self, rows: np.ndarray) -> np.ndarray:
         """l = D L^-1 k for rows k (n, M); returns (M, n)."""
@@ -46,6 +43,41 @@ class Posterior:
         explained = np.einsum("mn,mn->n", l_mn, l_mn)
         v_mn = solve_triangular(self.r_factor, l_mn, trans="T", overwrite_b=True)
         return explained, np.einsum("mn,mn->n", v_mn, v_mn)
+
+
+@dataclass(frozen=True)
+class Posterior(Precision):
+    """Whitened posterior: the precision, mean w, and alpha."""
+
+    w: np.ndarray
+    alpha: np.ndarray
+    log_marginal_likelihood: float
+
+    def coarse(self, share: float, least: int = 500) -> Coarse:
+        """The posterior of the model with only the leading `share` of each block's points.
+
+        Blocks keep at least `least` points: with few, all of them cost little.
+
+        Exact, without the data: L is triangular, so the leading columns of K L^-T depend on the
+        leading points only, and the coarse P is a principal part of P.
+        """
+        parts, factors, columns, start = [], [], [], 0
+        for b, lower in zip(self.blocks, self.cholesky):
+            n = min(max(int(np.ceil(share * (b.stop - b.start))), least), b.stop - b.start)
+            parts.append(replace(b, start=start, stop=start + n, x_sd=b.x_sd[:n]))
+            factors.append(np.asfortranarray(lower[:n, :n]))
+            columns.append(np.arange(b.start, b.start + n))
+            start += n
+        chosen = np.concatenate(columns)
+        r_factor = np.linalg.qr(self.r_factor[:, chosen], mode="r")
+        return Coarse(tuple(parts), tuple(factors), np.ascontiguousarray(r_factor), chosen)
+
+
+@dataclass(frozen=True)
+class Coarse(Precision):
+    """Precision of fewer inducing points; `columns` are theirs in the full model."""
+
+    columns: np.ndarray
 
 
 def whiten(table, cholesky, rows: np.ndarray) -> np.ndarray:

@@ -1,0 +1,82 @@
+"""`gapy inspect`: what a training set holds, repeats and lacks."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from gapy.cli.options import (
+    EnergyKey,
+    ForcesKey,
+    StressKey,
+    Threads,
+    VirialKey,
+    label_keys,
+    require_threads,
+)
+
+
+def inspect(
+    train: Annotated[list[str], typer.Argument(help="Structures, with labels or without.")],
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL.gapy", help="Model that judges; default a quick fit."),
+    ] = None,
+    candidates: Annotated[
+        str | None,
+        typer.Option(metavar="POOL.xyz", help="Unlabelled structures to choose from."),
+    ] = None,
+    n_candidates: Annotated[int, typer.Option(help="How many of them to choose.")] = 10,
+    neighbour_cutoff: Annotated[
+        float | None, typer.Option(help="For coordination, A [first minimum of the pairs].")
+    ] = None,
+    twin_distance: Annotated[
+        float, typer.Option(help="Kernel distance of nearly equal structures.")
+    ] = 0.01,
+    json_path: Annotated[
+        str | None, typer.Option("--json", metavar="OUT.json", help="Write all findings as JSON.")
+    ] = None,
+    plot: Annotated[
+        str | None, typer.Option(metavar="OUT.png", help="Write a map of the environments.")
+    ] = None,
+    energy_key: EnergyKey = None,
+    forces_key: ForcesKey = None,
+    stress_key: StressKey = None,
+    virial_key: VirialKey = None,
+    seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
+    threads: Threads = 1,
+) -> None:
+    """Show what a training set holds, repeats and lacks, and what to label, check or drop."""
+    from gapy.files import require_writable, write_whole
+    from gapy.inspection import inspect as look
+    from gapy.inspection.run import read_labelled_or_bare
+    from gapy.inspection.text import report_text
+    from gapy.potential import load
+    from gapy.structures import read_atoms
+
+    require_threads(threads)
+    for path in (json_path, plot):
+        if path is not None:
+            require_writable(path)
+    keys = label_keys(energy_key, forces_key, stress_key, virial_key)
+    report = look(
+        read_labelled_or_bare(train, keys),
+        potential=None if model is None else load(model),
+        candidates=None if candidates is None else read_atoms(candidates),
+        n_candidates=n_candidates,
+        neighbour_cutoff=neighbour_cutoff,
+        twin_distance=twin_distance,
+        seed=seed,
+        threads=threads,
+    )
+    # Files first: printing ends early when the reader of a pipe leaves.
+    if json_path is not None:
+        text = json.dumps(report.to_dict(), indent=2, allow_nan=False) + "\n"
+        write_whole(json_path, text.encode())
+    if plot is not None:
+        from gapy.inspection.picture import picture
+
+        picture(report, plot)
+    print(report_text(report))

@@ -1,0 +1,240 @@
+"""Posterior samples of a potential as a committee that shares all kernel work.
+
+    w_k = w + R^-1 xi_k,   alpha_k = D L^-T w_k,   E_k = sum_i e0(Z_i) + sum_i k_i . alpha_k
+
+Every member is a potential of its own: an energy surface with exact forces, drawn from the
+posterior. A property computed with each of them has the posterior's mean and spread.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from numbers import Integral
+from typing import ClassVar
+
+import numpy as np
+from ase.calculators.calculator import PropertyNotImplementedError, all_changes
+
+from gapy import engine
+from gapy.calculator import GAPCalculator
+from gapy.errors import GapyError
+from gapy.gp.samples import augmented, points_to_add, sample_weights
+from gapy.members import evaluate_members
+
+QUADRATIC_BYTES = 400_000_000
+"""Memory that the members' quadratic forms may take; beyond it they use the general path."""
+VOIGT = ((0, 1, 2, 1, 0, 0), (0, 1, 2, 2, 2, 1))
+
+
+@dataclass(frozen=True)
+class CommitteeEvaluation:
+    """Results of the driver and of all k members for one structure of n atoms.
+
+    Of the driver: energy (eV), energies (n,) eV local, forces (n, 3) eV/A, virial dE/d(strain)
+    (3, 3) eV. Of the members: energy_members (k,) and energies_members (k, n) eV; forces_members
+    (k, n, 3) eV/A and virial_members (k, 3, 3) eV, None unless asked for.
+    """
+
+    energy: float
+    energies: np.ndarray
+    forces: np.ndarray
+    virial: np.ndarray
+    energy_members: np.ndarray
+    energies_members: np.ndarray
+    forces_members: np.ndarray | None = None
+    virial_members: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Committee:
+    """Samples of a potential's posterior; made by `Potential.sample`.
+
+    potential: the posterior mean. w, alpha (k, M): whitened weights and coefficients of the
+    members. seed: what the samples were drawn with.
+    """
+
+    potential: object
+    w: np.ndarray
+    alpha: np.ndarray
+    seed: int
+
+    def __len__(self) -> int:
+        return len(self.w)
+
+    def __repr__(self) -> str:
+        return f"Committee of {len(self)} samples, seed {self.seed}, of {self.potential!r}"
+
+    @cached_property
+    def potentials(self) -> tuple:
+        """The members as potentials, which can be saved and used anywhere."""
+        frames = [atoms for atoms, _ in self.potential.references]
+        return tuple(
+            replace(
+                self.potential,
+                posterior=replace(self.potential.posterior, w=w, alpha=alpha),
+                metadata={**self.potential.metadata, "sample": [k, self.seed]},
+            ).with_references(frames)
+            for k, (w, alpha) in enumerate(zip(self.w, self.alpha))
+        )
+
+    @cached_property
+    def members(self) -> tuple[GAPCalculator, ...]:
+        """The members as independent ASE calculators."""
+        return tuple(p.calculator() for p in self.potentials)
+
+    def calculator(self, *, driver=None, skin=0.5, threads=1) -> CommitteeCalculator:
+        """ASE calculator of the mean (or of member `driver`) and all members."""
+        return CommitteeCalculator(self, driver=driver, skin=skin, threads=threads)
+
+    def evaluate(
+        self, atoms, *, driver=None, forces_members=False, neighbours=None, threads=1
+    ) -> CommitteeEvaluation:
+        """Energy, forces and virial of the driver with the energies of all members.
+
+        `driver`: index of a member, or None for the posterior mean. `forces_members` adds forces
+        and virials of all members, which cost far more than their energies.
+        """
+        potential = self.potential
+        potential.check_species(atoms.numbers)
+        potential.check_periodicity(atoms)
+        out = evaluate_members(
+            self._fitted_of(self.check_driver(driver)),
+            self._alphas,
+            potential.environments(atoms, neighbours),
+            len(atoms),
+            forces=forces_members,
+            quadratics=self._quadratics if forces_members else None,
+            threads=threads,
+        )
+        e0 = potential._e0(atoms.numbers)
+        energies, energies_members = out.driver.energies + e0, out.energies + e0
+        return CommitteeEvaluation(
+            float(energies.sum()), energies, out.driver.forces, out.driver.virial,
+            energies_members.sum(axis=1), energies_members, out.forces, out.virials,
+        )  # fmt: skip
+
+    def check_driver(self, driver) -> int | None:
+        """`driver`, or GapyError if there is no such member."""
+        if driver is None or (isinstance(driver, Integral) and 0 <= driver < len(self)):
+            return driver
+        raise GapyError(
+            f"driver: expected None (the mean) or a member from 0 to {len(self) - 1}, got "
+            f"{driver!r}"
+        )
+
+    @cached_property
+    def _alphas(self) -> tuple[np.ndarray, ...]:
+        blocks = self.potential.posterior.blocks
+        return tuple(np.ascontiguousarray(self.alpha[:, b.columns].T) for b in blocks)
+
+    @cached_property
+    def _quadratics(self) -> tuple[np.ndarray | None, ...]:
+        """Quadratic forms (k, D, D) of zeta = 2, where they save work."""
+        return tuple(
+            np.stack([(f.x_sd.T * alpha_s) @ f.x_sd for alpha_s in alpha_sk.T])
+            if f.quadratic_dd is not None
+            and f.x_sd.shape[1] < f.x_sd.shape[0]
+            and 8 * len(self) * f.x_sd.shape[1] ** 2 <= QUADRATIC_BYTES
+            else None
+            for f, alpha_sk in zip(self.potential._fitted, self._alphas)
+        )
+
+    def _fitted_of(self, driver) -> tuple[engine.Fitted, ...]:
+        if driver is None:
+            return self.potential._fitted
+        return tuple(
+            replace(f, alpha_s=np.ascontiguousarray(alpha_sk[:, driver]), quadratic_dd=None)
+            for f, alpha_sk in zip(self.potential._fitted, self._alphas)
+        )
+
+
+class CommitteeCalculator(GAPCalculator):
+    """Energy, forces and stress of the posterior mean, with those of all members.
+
+    Arguments
+    ---------
+    committee : gapy.Committee
+    driver : None for the posterior mean, or the index of the member that gives energy and forces
+    skin, threads : as in GAPCalculator
+
+    Results: energy, free_energy, energies, forces and stress of the driver; energy_members (k,)
+    and energies_members (k, n) eV, at every call; forces_members (k, n, 3) eV/A and
+    stress_members (k, 6) eV/A^3 when asked for by `get_property`.
+    """
+
+    implemented_properties: ClassVar[list[str]] = [
+        "energy", "free_energy", "energies", "forces", "stress",
+        "energy_members", "energies_members", "forces_members", "stress_members",
+    ]  # fmt: skip
+
+    def __init__(self, committee: Committee, *, driver=None, skin=0.5, threads=1, **kwargs):
+        super().__init__(committee.potential, skin=skin, threads=threads, **kwargs)
+        self.committee = committee
+        self.driver = committee.check_driver(driver)
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        super(GAPCalculator, self).calculate(atoms, properties, system_changes)
+        atoms, wanted = self.atoms, set(properties)
+        periodic = bool(atoms.pbc.any()) and abs(np.linalg.det(atoms.cell.array)) > 1e-8
+        if not periodic and wanted & {"stress", "stress_members"}:
+            raise PropertyNotImplementedError(
+                "stress: the structure has no periodic cell with a volume"
+            )
+        self.potential.check_periodicity(atoms)
+        neighbours = {
+            id(term.descriptor): verlet.update(atoms.positions, atoms.cell.array, atoms.pbc)
+            for term, verlet in zip(self.potential.terms, self._lists)
+            if verlet is not None
+        }
+        asked = bool(wanted & {"forces_members", "stress_members"})
+        out = self.committee.evaluate(
+            atoms,
+            driver=self.driver,
+            forces_members=asked,
+            neighbours=neighbours,
+            threads=self.threads,
+        )
+        names = ("energy", "energies", "forces", "energy_members", "energies_members")
+        self.results = {name: getattr(out, name) for name in names}
+        self.results["free_energy"] = out.energy
+        if periodic:
+            self.results["stress"] = _stress(out.virial, atoms.get_volume())
+        if asked:
+            self.results["forces_members"] = out.forces_members
+            if periodic:
+                self.results["stress_members"] = _stress(out.virial_members, atoms.get_volume())
+
+
+def _stress(virial: np.ndarray, volume: float) -> np.ndarray:
+    symmetric = 0.5 * (virial + np.swapaxes(virial, -1, -2)) / volume
+    return symmetric[(..., *VOIGT)]
+
+
+def sample(potential, n: int, seed: int, cover=None) -> Committee:
+    """A committee of n posterior samples; see `Potential.sample`."""
+    if not (isinstance(n, Integral) and n >= 1):
+        raise GapyError(f"n: expected a number of members of at least 1, got {n!r}")
+    if not (isinstance(seed, Integral) and seed >= 0):
+        raise GapyError(
+            f"seed: expected a non-negative integer, so that samples can be repeated, got {seed!r}"
+        )
+    if cover is not None:
+        potential = _covering(potential, list(cover), seed)
+    return Committee(potential, *sample_weights(potential.posterior, int(n), int(seed)), int(seed))
+
+
+def _covering(potential, frames, seed: int):
+    """The same potential with inducing points added that describe `frames`."""
+    for atoms in frames:
+        potential.check_species(atoms.numbers)
+        potential.check_periodicity(atoms)
+    if not frames:
+        raise GapyError("cover: expected at least one structure, got none; leave it out or add one")
+    terms, posterior = potential.terms, potential.posterior
+    added = points_to_add(terms, posterior, frames, seed)
+    terms, posterior = augmented(terms, posterior, added)
+    note = {"cover": [len(x_ed) for x_ed in added]}
+    return replace(
+        potential, terms=terms, posterior=posterior, metadata={**potential.metadata, **note}
+    )

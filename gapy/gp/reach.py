@@ -1,0 +1,140 @@
+"""How far an environment lies outside those of the training set.
+
+A kernel of normalised descriptors cannot tell |x| and saturates: far away from all data its
+variance stays at delta^2. The reach goes on growing. With the mean and the leading principal
+directions u_r (variances lambda_r) of the training descriptors x, not normalised, of one
+species, and dx = x - mean,
+
+    m^2(x) = sum_r (u_r . dx)^2 / lambda_r + |dx - sum_r u_r (u_r . dx)|^2 / epsilon,
+    excess = max(0, m / m_max - 1),
+
+m_max the largest m of the training set; and with r_min the shortest distance of two species in it,
+
+    closeness_i = max_j max(0, (r_min / r_ij)^4 - 1).
+
+Both are zero inside the training data. m is the Mahalanobis distance, with directions of less
+than `SMALLEST` of the leading variance lumped together: it serves to find what is far off,
+nearer by the posterior variance is finer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import scipy.linalg
+
+from gapy._jit.pairs import closest_ratio, least_distances
+from gapy.descriptors.base import species_slots
+from gapy.gp.surroundings import surroundings
+from gapy.threads import ordered_map
+
+SMALLEST = 1e-2
+RELATIVE = 1e-6
+"""Of |mean|^2: the least variance of a direction, where all environments are alike."""
+MOST_DIRECTIONS = 64
+CLOSENESS_POWER = 4
+
+
+@dataclass(frozen=True)
+class SpeciesReach:
+    """m^2(x) = rest |dx|^2 - |dx W|^2 of one species, mean_d (D,), w_dr (D, r); limit = m_max."""
+
+    mean_d: np.ndarray
+    w_dr: np.ndarray
+    rest: float
+    limit: float
+
+    def distance(self, x_id: np.ndarray) -> np.ndarray:
+        """m (b,) of descriptors x_id (b, D) that are not normalised."""
+        dx = x_id - self.mean_d
+        y = dx @ self.w_dr
+        square = self.rest * np.einsum("id,id->i", dx, dx) - np.einsum("ir,ir->i", y, y)
+        return np.sqrt(np.maximum(square, 0.0))
+
+    def excess(self, x_id: np.ndarray) -> np.ndarray:
+        """max(0, m / m_max - 1), (b,)."""
+        return np.maximum(self.distance(x_id) / self.limit - 1.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Reach of one term: SpeciesReach of each slot (None for a species without data).
+
+    least_ss (S, S): shortest distance of each pair of species slots, A; 0 for one that no
+    structure holds, which is then never too close.
+    """
+
+    species: tuple[SpeciesReach | None, ...]
+    least_ss: np.ndarray
+
+    def closeness(self, around, slots_n: np.ndarray) -> np.ndarray:
+        """max_j max(0, (r_min / r_ij)^4 - 1) of every atom, (n,)."""
+        ratio = np.empty(len(slots_n))
+        closest_ratio(
+            around.atom_i, around.first_i, around.j_p, around.r_pc, slots_n, self.least_ss, ratio
+        )
+        return ratio**CLOSENESS_POWER - 1.0
+
+
+def learn_reach(descriptor, frames, threads: int = 1, known: Reach | None = None) -> Reach:
+    """Reach of a descriptor over structures: two passes, the second for m_max.
+
+    With `known`, an earlier reach, means and directions stay and only m_max and the distances
+    are extended, except for species that it had no data of.
+    """
+    n_slots, n_d = len(descriptor.species), descriptor.n_features
+    species = known.species if known else (None,) * n_slots
+    count, total = np.zeros(n_slots, dtype=int), np.zeros((n_slots, n_d))
+    outer = np.zeros((n_slots, n_d, n_d))
+    for slot, x_id in _descriptors(descriptor, frames, threads):
+        if species[slot] is None:
+            count[slot] += len(x_id)
+            total[slot] += x_id.sum(axis=0)
+            outer[slot] += x_id.T @ x_id
+    species = tuple(
+        _metric(total[s] / count[s], outer[s] / count[s]) if count[s] else species[s]
+        for s in range(n_slots)
+    )
+    # An environment at the mean alone would have no extent: one standard deviation is the least.
+    limits = [1.0 if s is None else max(s.limit, 1.0) for s in species]
+    for slot, x_id in _descriptors(descriptor, frames, threads):
+        limits[slot] = max(limits[slot], float(species[slot].distance(x_id).max()))
+    least = np.full((n_slots, n_slots), np.inf)
+    if known:
+        least = np.where(known.least_ss > 0.0, known.least_ss, np.inf)
+    for atoms in frames:
+        around = surroundings(descriptor, atoms)
+        slots = species_slots(descriptor.species, atoms.numbers)
+        least_distances(around.atom_i, around.first_i, around.j_p, around.r_pc, slots, least)
+    return Reach(
+        tuple(s and replace(s, limit=limit) for s, limit in zip(species, limits)),
+        np.where(np.isfinite(least), least, 0.0),
+    )
+
+
+def _descriptors(descriptor, frames, threads):
+    """(slot, x_id) of blocks of all environments, not normalised."""
+
+    def values(atoms):
+        env = descriptor.environments(atoms)
+        return [
+            (slot, descriptor.values(env, b, e))
+            for slot in range(len(descriptor.species))
+            for b, e in env.blocks(slot, 256)
+        ]
+
+    for parts in ordered_map(values, frames, threads):
+        yield from parts
+
+
+def _metric(mean_d: np.ndarray, outer_dd: np.ndarray) -> SpeciesReach:
+    """Directions and scales from the mean and the mean of x x^T; the limit is still to come."""
+    values, vectors = scipy.linalg.eigh(outer_dd - np.outer(mean_d, mean_d))
+    values, vectors = values[::-1], vectors[:, ::-1]
+    least = max(SMALLEST * values[0], RELATIVE * float(mean_d @ mean_d), 1e-300)
+    n = min(int((values > least).sum()), MOST_DIRECTIONS)
+    # rest - |w|^2 = 1 / lambda; directions left out have at most the variance of the last kept.
+    rest = 1.0 / max(least, values[n] if n < len(values) else 0.0)
+    scale = np.sqrt(np.maximum(rest - 1.0 / values[:n], 0.0))
+    return SpeciesReach(mean_d, np.ascontiguousarray(vectors[:, :n] * scale), rest, 1.0)
