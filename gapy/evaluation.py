@@ -10,10 +10,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from gapy.errors import GapyError
+from gapy.reliability import ErrorBars, default_threshold, error_bars
 from gapy.structures import LabelledStructure, check_structures, from_atoms
-
-COVERAGE = {68: 1.0, 95: 1.959963984540054}
-"""Per cent of a normal distribution within so many standard deviations (68.27, 95.00)."""
 
 
 @dataclass(frozen=True)
@@ -68,29 +66,45 @@ class EvaluationReport:
     """Result of `evaluate`.
 
     total: errors over all structures; by_config_type: the same for each config_type.
-    forces_std_spearman: rank correlation, over the atoms, of the calibrated sigma with the length
-    of the force error. coverage_68, coverage_95: fraction of force components within 1 and 1.96
-    sigma; 0.68 and 0.95 if errors were normal. None without forces. seconds: wall time of the
-    predictions, error bars included. samples: the numbers behind it, for plots.
+    error_bars: coverage, miscalibration area, likelihood, rank correlation, AUROC and reliability
+    bins of the calibrated force sigma; error_bars_by_config_type: the same for each config_type,
+    with the same error_threshold. seconds: wall time of the predictions, error bars included.
+    samples: the numbers behind it, for plots.
     """
 
     total: Errors
     by_config_type: dict[str, Errors]
-    forces_std_spearman: float | None
-    coverage_68: float | None
-    coverage_95: float | None
+    error_bars: ErrorBars
+    error_bars_by_config_type: dict[str, ErrorBars]
     seconds: float
     samples: Samples
 
+    @property
+    def forces_std_spearman(self) -> float | None:
+        """Rank correlation, over atoms, of sigma with the length of the force error."""
+        return self.error_bars.forces_std_spearman
+
+    @property
+    def coverage_68(self) -> float | None:
+        """Share of force components within 1 sigma."""
+        return self.error_bars.coverage_68
+
+    @property
+    def coverage_95(self) -> float | None:
+        """Share of force components within 1.96 sigma."""
+        return self.error_bars.coverage_95
+
     def to_dict(self) -> dict:
-        """Plain JSON: the fields of `total` at the top level, None for what is undefined."""
+        """Plain JSON: the fields of `total` and `error_bars` at the top level, None for what is
+        undefined."""
         return {
             **_fields(self.total),
-            "forces_std_spearman": self.forces_std_spearman,
-            "coverage_68": self.coverage_68,
-            "coverage_95": self.coverage_95,
+            **self.error_bars.to_dict(),
             "seconds": self.seconds,
-            "config_types": {name: _fields(e) for name, e in self.by_config_type.items()},
+            "config_types": {
+                name: {**_fields(e), **self.error_bars_by_config_type[name].to_dict()}
+                for name, e in self.by_config_type.items()
+            },
         }
 
 
@@ -106,7 +120,9 @@ class _Compared:
     force_std: np.ndarray
 
 
-def evaluate(potential, structures, *, threads: int = 1) -> EvaluationReport:
+def evaluate(
+    potential, structures, *, threads: int = 1, error_threshold: float | None = None
+) -> EvaluationReport:
     """Compare a potential with labelled structures.
 
     Arguments
@@ -114,11 +130,18 @@ def evaluate(potential, structures, *, threads: int = 1) -> EvaluationReport:
     potential : gapy.Potential
     structures : LabelledStructure or ase.Atoms with labels under the default keys, one or many
     threads : results do not depend on it
+    error_threshold : eV/A; `auroc` says how well sigma finds the atoms whose RMS force component
+        error is above it. By default 3 times the force RMSE on these structures.
 
     Raises
     ------
+    GapyError : error_threshold is not a positive number
     StructureError, SpeciesError : structures or labels that cannot be used
     """
+    if error_threshold is not None and not 0.0 < error_threshold < math.inf:
+        raise GapyError(
+            f"error_threshold: expected a positive number (eV/A), got {error_threshold!r}"
+        )
     structures = from_atoms(structures)
     check_structures(structures, species=potential.species)
     calculator = potential.calculator(uncertainty=True, threads=threads)
@@ -127,15 +150,21 @@ def evaluate(potential, structures, *, threads: int = 1) -> EvaluationReport:
     seconds = time.perf_counter() - began
     samples = _samples(compared)
     errors = samples.forces_predicted - samples.forces
+    if error_threshold is None:
+        error_threshold = default_threshold(errors)
+    names = sorted({c.structure.config_type for c in compared})
+    groups = {name: samples.forces_group == name for name in names}
     return EvaluationReport(
         total=_errors(compared),
         by_config_type={
             name: _errors([c for c in compared if c.structure.config_type == name])
-            for name in sorted({c.structure.config_type for c in compared})
+            for name in names
         },
-        forces_std_spearman=_spearman(samples.forces_std, np.linalg.norm(errors, axis=1)),
-        coverage_68=_coverage(errors, samples.forces_std, COVERAGE[68]),
-        coverage_95=_coverage(errors, samples.forces_std, COVERAGE[95]),
+        error_bars=error_bars(errors, samples.forces_std, error_threshold),
+        error_bars_by_config_type={
+            name: error_bars(errors[of], samples.forces_std[of], error_threshold)
+            for name, of in groups.items()
+        },
         seconds=seconds,
         samples=samples,
     )
@@ -202,21 +231,6 @@ def _moments(name: str, label: np.ndarray, predicted: np.ndarray) -> dict[str, f
     error = np.abs(predicted - label)
     values = (np.sqrt((error**2).mean()), error.mean(), error.max(), label.std())
     return dict(zip(names, map(float, values)))
-
-
-def _spearman(sigma: np.ndarray, error: np.ndarray) -> float | None:
-    """Rank correlation; None where one of the two does not vary."""
-    from scipy.stats import rankdata
-
-    if len(sigma) < 2 or np.ptp(sigma) == 0.0 or np.ptp(error) == 0.0:
-        return None
-    return float(np.corrcoef(rankdata(sigma), rankdata(error))[0, 1])
-
-
-def _coverage(errors: np.ndarray, sigma: np.ndarray, widths: float) -> float | None:
-    if not len(sigma):
-        return None
-    return float((np.abs(errors) <= widths * sigma[:, None]).mean())
 
 
 def _fields(errors: Errors) -> dict:

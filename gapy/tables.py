@@ -62,11 +62,48 @@ def groups_table(by_config_type) -> str:
 
 
 def error_bars(report) -> str:
-    """What the error bars of `gapy.evaluation.EvaluationReport` are worth, in one sentence."""
-    if report.coverage_68 is None:
+    """What the error bars of `gapy.evaluation.EvaluationReport` are worth, in a few lines."""
+    bars = report.error_bars
+    if bars.coverage_68 is None:
         return "no forces, so the error bars cannot be judged"
-    return (
-        f"error bars: rank correlation with the force error "
-        f"{number(report.forces_std_spearman, digits=2)}; {100 * report.coverage_68:.0f} % of the "
-        f"force components within 1 sigma, {100 * report.coverage_95:.0f} % within 1.96 sigma"
+    inside = ", ".join(
+        f"{100 * share:.0f} % within {widths}"
+        for share, widths in (
+            (bars.coverage_50, "0.67"),
+            (bars.coverage_68, "1"),
+            (bars.coverage_90, "1.64"),
+            (bars.coverage_95, "1.96 sigma"),
+        )
     )
+    lines = [
+        f"error bars: rank correlation with the force error "
+        f"{number(bars.forces_std_spearman, digits=2)}; of the force components {inside}",
+        f"  miscalibration area {number(bars.miscalibration_area)}, negative log likelihood "
+        f"{number(bars.nll)} per component",
+    ]
+    if bars.n_above:
+        lines.append(
+            f"  {bars.n_above} atoms with a force error above {bars.error_threshold:.3g} eV/A per "
+            f"component: found by sigma with AUROC {number(bars.auroc)}"
+        )
+    return "\n".join(lines)
+
+
+def bars_table(by_config_type) -> str:
+    """One line on the error bars of each config_type that has forces."""
+    rows = [("error bars of", "rank corr.", "50 %", "68 %", "90 %", "95 %", "area", "nll", "AUROC")]
+    for name, e in by_config_type.items():
+        if e.coverage_68 is None:
+            continue
+        inside = (e.coverage_50, e.coverage_68, e.coverage_90, e.coverage_95)
+        rows.append(
+            (
+                name,
+                number(e.forces_std_spearman, digits=2),
+                *(number(share, 100.0, 0) for share in inside),
+                number(e.miscalibration_area),
+                number(e.nll, digits=2),
+                number(e.auroc, digits=2),
+            )
+        )
+    return columns(rows)

@@ -69,7 +69,7 @@ def test_interrupt(cli, monkeypatch):
 
 def test_flags_of_the_contract_exist():
     flags = {c.callback.__name__: c.callback for c in app.registered_commands}
-    assert set(flags) == {"fit", "evaluate", "md", "inspect", "info", "demo"}
+    assert set(flags) == {"fit", "tune", "evaluate", "md", "inspect", "info", "demo"}
     fit = set(flags["fit"].__annotations__)
     assert fit >= {
         "train", "output", "r_cut", "n_max", "l_max", "sigma", "zeta", "n_inducing", "seed",
@@ -334,12 +334,23 @@ def test_evaluate_reads_other_keys_and_draws(cli, model_file, test_frames, tmp_p
     keys = ("--energy-key", "e", "--forces-key", "f")
     result = cli("evaluate", model_file, tmp_path / "other.xyz", *keys, "--plots", tmp_path / "p")
     assert result.code == 0 and "stress (GPa)            -" in result.out
-    assert {p.name for p in (tmp_path / "p").iterdir()} == {"parity.png", "sigma-error.png"}
+    drawn = {p.name for p in (tmp_path / "p").iterdir()}
+    assert drawn == {"parity.png", "sigma-error.png", "reliability.png"}
 
 
 def test_evaluate_refuses_an_unwritable_json(cli, model_file, test_xyz, tmp_path):
     for path in (tmp_path / "no/out.json", tmp_path, "/dev/full"):
         assert str(path) in cli("evaluate", model_file, test_xyz, "--json", path).error_line()
+
+
+def test_evaluate_takes_an_error_threshold(cli, model_file, test_xyz, tmp_path):
+    out = tmp_path / "out.json"
+    run = ("evaluate", model_file, test_xyz, "--json", out, "--error-threshold")
+    result = cli(*run, 0.05)
+    assert result.code == 0 and "AUROC" in result.out and "error bars of" in result.out
+    values = json.loads(out.read_text())
+    assert values["error_threshold"] == 0.05 and 0.0 <= values["auroc"] <= 1.0
+    assert "error_threshold: expected a positive number" in cli(*run, 0).error_line()
 
 
 def test_reader_that_leaves(model_file, test_xyz):

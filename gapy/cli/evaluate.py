@@ -16,7 +16,7 @@ from gapy.cli.options import (
     label_keys,
     require_threads,
 )
-from gapy.tables import error_bars, errors_table, groups_table
+from gapy.tables import bars_table, error_bars, errors_table, groups_table
 
 
 def evaluate(
@@ -27,7 +27,16 @@ def evaluate(
     ] = None,
     plots: Annotated[
         str | None,
-        typer.Option(metavar="DIR", help="Write parity.png and sigma-error.png into DIR."),
+        typer.Option(
+            metavar="DIR", help="Write parity.png, sigma-error.png, reliability.png into DIR."
+        ),
+    ] = None,
+    error_threshold: Annotated[
+        float | None,
+        typer.Option(
+            metavar="EV_PER_A",
+            help="What counts as a large force error in AUROC [3 times the force RMSE].",
+        ),
     ] = None,
     energy_key: EnergyKey = None,
     forces_key: ForcesKey = None,
@@ -46,7 +55,9 @@ def evaluate(
         require_writable(json_path)
     potential = load(model)
     structures = read_structures(test, label_keys(energy_key, forces_key, stress_key, virial_key))
-    report = gapy.evaluation.evaluate(potential, structures, threads=threads)
+    report = gapy.evaluation.evaluate(
+        potential, structures, threads=threads, error_threshold=error_threshold
+    )
     # Files first: printing ends early when the reader of a pipe leaves.
     if json_path is not None:
         text = json.dumps(report.to_dict(), indent=2, allow_nan=False) + "\n"
@@ -59,14 +70,18 @@ def evaluate(
     print(error_bars(report))
     if len(report.by_config_type) > 1:
         print(groups_table(report.by_config_type))
+        if report.error_bars.coverage_68 is not None:
+            print(bars_table(report.error_bars_by_config_type))
 
 
 def _plot(report, directory: str) -> None:
     from pathlib import Path
 
     from gapy.plots import parity, sigma_against_error
+    from gapy.reliability_plot import reliability
 
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     parity(report, directory / "parity.png")
     sigma_against_error(report, directory / "sigma-error.png")
+    reliability(report, directory / "reliability.png")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from gapy.cli.automatic import completed
 from gapy.cli.options import EnergyKey, ForcesKey, StressKey, VirialKey, label_keys
 from gapy.cli.settings import FitSettings, parse_n_inducing, read_settings
 from gapy.errors import GapyError
@@ -28,16 +29,21 @@ def fit(
     config: Annotated[
         Text, typer.Option(metavar="FIT.toml", help="Settings from a file; flags win.")
     ] = None,
-    r_cut: Annotated[Number, typer.Option(help="Cutoff, A [5.0].")] = None,
+    r_cut: Annotated[Number, typer.Option(help="Cutoff, A [from the data].")] = None,
     n_max: Annotated[Whole, typer.Option(help="Radial functions [8].")] = None,
-    l_max: Annotated[Whole, typer.Option(help="Largest angular momentum [8].")] = None,
-    sigma: Annotated[Number, typer.Option(help="Width of the atomic densities, A [0.5].")] = None,
+    l_max: Annotated[
+        Whole, typer.Option(help="Largest angular momentum [8; several species 6].")
+    ] = None,
+    sigma: Annotated[
+        Number, typer.Option(help="Width of the atomic densities, A [0.5; with H 0.4].")
+    ] = None,
     compression: Annotated[
-        Text, typer.Option(help="off, mu2, mu1nu1 or crossover [off]; for several species.")
+        Text, typer.Option(help="off, mu2, mu1nu1 or crossover [off; 4 species: mu1nu1].")
     ] = None,
     zeta: Annotated[Whole, typer.Option(help="Exponent of the kernel [4].")] = None,
     n_inducing: Annotated[
-        Text, typer.Option(help="Inducing points per species, 500 or Al=500,As=300 [1000].")
+        Text,
+        typer.Option(help="Inducing points per species, 500 or Al=500,As=300 [from the data]."),
     ] = None,
     selection: Annotated[
         Text, typer.Option(help="cholesky, farthest, cur, kmeans or random [cholesky].")
@@ -89,6 +95,9 @@ def _fit(settings: FitSettings) -> None:
         settings.energy_key, settings.forces_key, settings.stress_key, settings.virial_key
     )
     structures = read_structures(settings.train, keys)
+    settings, choice = completed(settings, structures)
+    if choice:
+        print(choice, flush=True)
     regressor = _regressor(settings, structures).fit(structures)
     potential = regressor.potential_
     potential.save(settings.output)
@@ -131,19 +140,26 @@ def _regressor(settings: FitSettings, structures):
         soap,
         n_inducing=settings.n_inducing,
         zeta=settings.zeta,
-        delta=settings.delta,
-        sigma_energy=settings.sigma_energy,
-        sigma_forces=settings.sigma_forces,
-        sigma_stress=settings.sigma_stress,
-        noise_overrides=settings.noise,
-        e0=settings.e0,
-        selection=settings.selection,
-        fit_stress=settings.stress,
-        force_tolerance=settings.force_tolerance,
         seed=settings.seed,
         threads=settings.threads,
         progress=sys.stderr.isatty(),
+        **regressor_options(settings),
     )
+
+
+def regressor_options(settings: FitSettings) -> dict:
+    """Arguments of SparseGPRegressor that are neither descriptor nor kernel."""
+    return {
+        "delta": settings.delta,
+        "sigma_energy": settings.sigma_energy,
+        "sigma_forces": settings.sigma_forces,
+        "sigma_stress": settings.sigma_stress,
+        "noise_overrides": settings.noise,
+        "e0": settings.e0,
+        "selection": settings.selection,
+        "fit_stress": settings.stress,
+        "force_tolerance": settings.force_tolerance,
+    }
 
 
 def _inducing_counts(potential):

@@ -19,6 +19,7 @@ POSITIVE = (
     "sigma_stress",
     "force_tolerance",
 )
+OPTIONAL = ("r_cut", "sigma", "n_max", "l_max", "force_tolerance")
 LEAST = {"n_max": 1, "l_max": 0, "zeta": 1, "seed": 0, "threads": 1}
 TEXT = (
     "output",
@@ -36,7 +37,8 @@ class FitSettings:
     """All of `gapy fit`; the names are the flags and the keys of the TOML file.
 
     r_cut, sigma: A; delta: eV; sigma_energy: eV/atom; sigma_forces: eV/A; sigma_stress: eV/A^3.
-    n_inducing: per species, one number or {symbol: number}. noise: {config_type: {"energy" |
+    n_inducing: per species, one number or {symbol: number}. r_cut, n_max, l_max, sigma, compression
+    and n_inducing are None until gapy.cli.automatic fills them. noise: {config_type: {"energy" |
     "forces" | "stress": sigma}}.
 
     Raises
@@ -46,13 +48,13 @@ class FitSettings:
 
     train: tuple[str, ...] = ()
     output: str | None = None
-    r_cut: float = 5.0
-    n_max: int = 8
-    l_max: int = 8
-    sigma: float = 0.5
-    compression: str = "off"
+    r_cut: float | None = None
+    n_max: int | None = None
+    l_max: int | None = None
+    sigma: float | None = None
+    compression: str | None = None
     zeta: int = 4
-    n_inducing: int | dict = 1000
+    n_inducing: int | dict | None = None
     selection: str = "cholesky"
     delta: float = 1.0
     sigma_energy: float = 0.001
@@ -72,11 +74,13 @@ class FitSettings:
     def __post_init__(self):
         for name in POSITIVE:
             value = getattr(self, name)
-            if name == "force_tolerance" and value is None:
-                continue  # the exact path
+            if name in OPTIONAL and value is None:
+                continue
             if not (_is_number(value) and math.isfinite(value) and value > 0):
                 raise GapyError(f"{_flag(name)}: expected a positive number, got {value!r}")
         for name, least in LEAST.items():
+            if name in OPTIONAL and getattr(self, name) is None:
+                continue
             if not (_is_whole(getattr(self, name)) and getattr(self, name) >= least):
                 raise GapyError(
                     f"{_flag(name)}: expected a whole number of at least {least}, got "
@@ -90,6 +94,8 @@ class FitSettings:
         for name in self.train:
             if not isinstance(name, str):
                 raise GapyError(f"train: expected names of files, got {name!r}")
+        if self.n_inducing is None:
+            return
         counts = (
             self.n_inducing.values() if isinstance(self.n_inducing, dict) else [self.n_inducing]
         )
@@ -112,13 +118,22 @@ def read_settings(path) -> FitSettings:
     GapyError : no such file, not TOML, an unknown key (the nearest known ones are named), or a bad
         value
     """
+    return settings_from(read_toml(path), path)
+
+
+def read_toml(path) -> dict:
+    """The table of a TOML file. Raises GapyError: no such file, or not TOML."""
     path = Path(path)
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise GapyError(f"{path}: expected a TOML file, got: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise GapyError(f"{path}: expected TOML, got: {error}; correct the line") from error
+
+
+def settings_from(table: dict, path) -> FitSettings:
+    """Settings of a table; errors, those of `read_settings`, name `path`."""
     known = [f.name for f in fields(FitSettings)]
     values = {}
     for key, value in table.items():

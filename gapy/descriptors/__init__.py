@@ -1,9 +1,17 @@
 """Descriptors: compiled SOAP, and any other local descriptor of dscribe."""
 
+from gapy.descriptors.auto import AutoSOAP, auto_soap
 from gapy.descriptors.soap import CompiledSOAP, smooth_soap
 from gapy.errors import GapyError
 
-__all__ = ["CompiledSOAP", "as_descriptor", "descriptor_from_settings", "smooth_soap"]
+__all__ = [
+    "AutoSOAP",
+    "CompiledSOAP",
+    "as_descriptor",
+    "auto_soap",
+    "descriptor_from_settings",
+    "smooth_soap",
+]
 
 KINDS = ("SOAP", "ACSF", "LMBTR")
 

@@ -1,0 +1,47 @@
+"""Settings of `gapy fit` that nobody gave: chosen from the data, or the fixed ones."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+
+from gapy.cli.settings import FitSettings
+
+FIXED = {
+    "r_cut": 5.0,
+    "n_max": 8,
+    "l_max": 8,
+    "sigma": 0.5,
+    "compression": "off",
+    "n_inducing": 1000,
+}
+"""What holds where the cutoff is given: a choice of the cutoff is a choice of the descriptor."""
+SHOWN = {"r_cut": " A", "sigma": " A"}
+
+
+def completed(settings: FitSettings, structures) -> tuple[FitSettings, str]:
+    """Settings without gaps, and a few words on what was chosen and why (or nothing)."""
+    missing = [name for name in FIXED if getattr(settings, name) is None]
+    if settings.r_cut is not None:
+        return replace(settings, **{name: FIXED[name] for name in missing}), ""
+    from gapy.descriptors import auto_soap
+    from gapy.structures import check_structures
+
+    with warnings.catch_warnings():
+        # Errors name file and frame; what is only odd is said by the fit.
+        warnings.simplefilter("ignore")
+        check_structures(structures)
+    given = ("n_max", "l_max", "sigma", "compression")
+    chosen = auto_soap(structures, **{name: getattr(settings, name) for name in given})
+    words = ", ".join(
+        f"{name} {_text(getattr(chosen, name))}{SHOWN.get(name, '')} ({chosen.reasons[name]})"
+        for name in missing
+    )
+    filled = replace(settings, **{name: getattr(chosen, name) for name in missing})
+    return filled, f"chosen from the data: {words}"
+
+
+def _text(value) -> str:
+    if isinstance(value, dict):
+        return " ".join(f"{symbol} {n}" for symbol, n in value.items())
+    return value if isinstance(value, str) else f"{value:g}"

@@ -1,0 +1,155 @@
+"""`gapy tune`: settings of a fit by error and cost."""
+
+from __future__ import annotations
+
+import importlib.util
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gapy.cli.fit import regressor_options
+from gapy.cli.options import EnergyKey, ForcesKey, StressKey, Threads, VirialKey, label_keys
+from gapy.cli.tune_settings import LISTS, fit_toml, lists_of, read_lists
+from gapy.errors import GapyError
+from gapy.tables import columns, number
+
+Listed = str | None
+CRITERION = "loo, holdout or likelihood: what is minimised."
+HEAD = (
+    "round", "r_cut", "sigma", "n_max", "l_max", "zeta", "points", "meV/atom", "eV/A", "log lik.",
+    "us/atom", "ratio",
+)  # fmt: skip
+
+
+def tune(
+    train: Annotated[list[str] | None, typer.Argument(help="Labelled structures.")] = None,
+    output: Annotated[
+        str | None, typer.Option("-o", "--output", metavar="DIR", help="Directory of the results.")
+    ] = None,
+    config: Annotated[
+        str | None,
+        typer.Option(metavar="FIT.toml", help="Settings of the fit; lists are tried."),
+    ] = None,
+    r_cut: Annotated[Listed, typer.Option(help="Cutoffs to try, A: 5,5.5,6.")] = None,
+    sigma: Annotated[Listed, typer.Option(help="Widths of the densities to try, A.")] = None,
+    n_max: Annotated[Listed, typer.Option(help="Numbers of radial functions to try.")] = None,
+    l_max: Annotated[Listed, typer.Option(help="Largest angular momenta to try.")] = None,
+    zeta: Annotated[Listed, typer.Option(help="Exponents to try.")] = None,
+    n_inducing: Annotated[Listed, typer.Option(help="Points per species to try.")] = None,
+    compression: Annotated[Listed, typer.Option(help="Compressions to try.")] = None,
+    budget_us: Annotated[
+        float | None, typer.Option(help="Most expensive force call, us/atom, one thread.")
+    ] = None,
+    criterion: Annotated[str, typer.Option(help=CRITERION)] = "loo",
+    target: Annotated[str, typer.Option(help="forces or energy: whose error.")] = "forces",
+    holdout: Annotated[float, typer.Option(help="Fraction held out for holdout.")] = 0.2,
+    n_coarse: Annotated[
+        int | None, typer.Option(help="Structures of the first rounds [a quarter].")
+    ] = None,
+    n_final: Annotated[int | None, typer.Option(help="Structures of the last one [all].")] = None,
+    energy_key: EnergyKey = None,
+    forces_key: ForcesKey = None,
+    stress_key: StressKey = None,
+    virial_key: VirialKey = None,
+    seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
+    threads: Threads = 1,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Remove the results in DIR first.")
+    ] = False,
+) -> None:
+    """Choose cutoff, basis, kernel and inducing points by error and cost."""
+    flags = dict(locals())
+    settings, lists = read_lists(config)
+    lists |= lists_of({name: flags[name] for name in LISTS})
+    keys = {k: flags[k] for k in ("energy_key", "forces_key", "stress_key", "virial_key")}
+    settings = settings.updated({**keys, "train": tuple(train) if train else None})
+    if not settings.train:
+        raise GapyError("train: expected at least one file of labelled structures, got none")
+    if output is None:
+        raise GapyError("output: expected a directory for the results, got none; give -o DIR")
+    from gapy.files import write_whole
+    from gapy.structures import read_structures
+    from gapy.tuning.search import tune as search
+
+    structures = read_structures(
+        settings.train, label_keys(*(getattr(settings, name) for name in keys))
+    )
+    shown = _Lines()
+    try:
+        result = search(
+            structures,
+            output,
+            lists=lists,
+            criterion=criterion,
+            target=target,
+            budget_us=budget_us,
+            holdout=holdout,
+            n_coarse=n_coarse,
+            n_final=n_final,
+            options=regressor_options(settings),
+            seed=seed,
+            threads=threads,
+            overwrite=overwrite,
+            report=shown,
+        )
+    except KeyboardInterrupt:
+        print(f"interrupted; the same command goes on from the rows in {output}/")
+        raise
+    toml = Path(output) / "FIT.toml"
+    write_whole(toml, fit_toml(settings, result.recommended.candidate, seed).encode())
+    if importlib.util.find_spec("matplotlib") is not None:
+        from gapy.tuning.picture import pareto
+
+        pareto(result, Path(output) / "pareto.png")
+    print("\nlast round, smallest error first (* the recommended one)")
+    mark = result.recommended
+    rows = [(*_cells(row)[1:], "*" if row == mark else "") for row in result.final]
+    print(columns([(*HEAD[1:], ""), *rows]))
+    print(f"\nresults: {output}/; the recommended fit is in {toml}, or as a command:")
+    print(f"  gapy fit --config {shlex.quote(str(toml))} -o MODEL.gapy")
+    print(f"  {_command(settings, mark.candidate, seed, config is not None)}")
+
+
+class _Lines:
+    """Prints each row as it is known, in columns of fixed width."""
+
+    def __init__(self):
+        self.begun = False
+
+    def __call__(self, row) -> None:
+        if not self.begun:
+            print(_line(HEAD))
+            self.begun = True
+        failed = f"{_line(_cells(row)[:7])}  {row.note}"
+        print(failed if row.note else _line(_cells(row)), flush=True)
+
+
+def _line(cells) -> str:
+    return "  ".join(cell.rjust(8) for cell in cells)
+
+
+def _cells(row) -> tuple[str, ...]:
+    c = row.candidate
+    settings = (f"{v:g}" for v in (c.r_cut, c.sigma, c.n_max, c.l_max, c.zeta, c.n_inducing))
+    return (
+        row.stage,
+        *settings,
+        number(row.energy_rmse, 1e3, 2),
+        number(row.forces_rmse, digits=4),
+        number(row.log_likelihood),
+        number(row.us_per_atom, digits=1),
+        number(row.cost_ratio, digits=2),
+    )
+
+
+def _command(settings, candidate, seed: int, configured: bool) -> str:
+    parts = ["gapy", "fit", *settings.train, "-o", "MODEL.gapy"]
+    for name, value in candidate.to_dict().items():
+        parts += [f"--{name.replace('_', '-')}", f"{value}"]
+    for name in ("energy_key", "forces_key", "stress_key", "virial_key"):
+        if getattr(settings, name) is not None:
+            parts += [f"--{name.replace('_', '-')}", getattr(settings, name)]
+    command = " ".join(shlex.quote(part) for part in [*parts, "--seed", str(seed)])
+    return command + ("  # and what else the configuration says" if configured else "")

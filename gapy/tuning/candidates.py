@@ -1,0 +1,136 @@
+"""What is tried: settings of the descriptor and the kernel, and the grid around a first guess."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from itertools import product
+from numbers import Integral, Real
+
+from gapy.errors import GapyError
+
+BASES = ((8, 8), (8, 6), (6, 4), (4, 3))
+"""(n_max, l_max) of the first round."""
+CUTOFFS = (0.85, 1.0, 1.15)
+"""Cutoffs of the first round, as multiples of the automatic one."""
+
+
+@dataclass(frozen=True, order=True)
+class Candidate:
+    """One set of settings: r_cut and sigma in A, inducing points per species."""
+
+    r_cut: float
+    sigma: float
+    n_max: int
+    l_max: int
+    zeta: int
+    n_inducing: int
+    compression: str = "off"
+
+    def soap(self, species):
+        """The dscribe SOAP. Raises GapyError if dscribe refuses the settings."""
+        from gapy.descriptors import smooth_soap
+
+        try:
+            return smooth_soap(
+                list(species), self.r_cut, self.n_max, self.l_max, self.sigma,
+                compression={"mode": self.compression},
+            )  # fmt: skip
+        except ValueError as error:
+            raise GapyError(f"SOAP settings refused by dscribe: {error}") from error
+
+    def to_dict(self) -> dict:
+        """Plain values by name."""
+        return asdict(self)
+
+
+NAMES = tuple(f.name for f in fields(Candidate))
+
+
+def checked_lists(lists: Mapping) -> dict[str, tuple]:
+    """{setting: values} without duplicates, each value of the right kind.
+
+    Raises
+    ------
+    GapyError : an unknown setting, no values, or a value that makes no sense
+    """
+    out = {}
+    for name, values in lists.items():
+        if name not in NAMES:
+            raise GapyError(f"{name}: expected one of {', '.join(NAMES)} to vary")
+        values = tuple(dict.fromkeys(values))
+        if not values:
+            raise GapyError(f"{name}: expected at least one value, got none")
+        out[name] = tuple(_checked(name, value) for value in values)
+    return out
+
+
+def _checked(name: str, value):
+    if name == "compression":
+        if value not in ("off", "mu2", "mu1nu1", "crossover"):
+            raise GapyError(f"{name}: expected off, mu2, mu1nu1 or crossover, got {value!r}")
+        return value
+    if name in ("r_cut", "sigma"):
+        if not isinstance(value, Real) or isinstance(value, bool) or not 0.0 < value < 1e3:
+            raise GapyError(f"{name}: expected positive numbers (A), got {value!r}")
+        return float(value)
+    least = 0 if name == "l_max" else 1
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+        raise GapyError(f"{name}: expected whole numbers of at least {least}, got {value!r}")
+    return int(value)
+
+
+def all_of(lists: Mapping[str, tuple], guess: Candidate) -> list[Candidate]:
+    """The product of the lists; the guess gives the other settings."""
+    return [
+        replace(guess, **dict(zip(lists, values)))
+        for values in dict.fromkeys(product(*lists.values()))
+    ]
+
+
+def first_round(guess: Candidate) -> list[Candidate]:
+    """Cutoffs and bases around the guess with half its points.
+
+    Few points make the first rounds fast; how many are worth it shows in the last one, on all
+    structures.
+    """
+    bases = dict.fromkeys([(guess.n_max, guess.l_max), *BASES])
+    half = max(guess.n_inducing // 2, 1)
+    return [
+        replace(guess, r_cut=round(f * guess.r_cut, 1), n_max=n, l_max=l, n_inducing=half)
+        for f, (n, l) in product(CUTOFFS, bases)
+    ]
+
+
+def neighbours(candidate: Candidate) -> list[Candidate]:
+    """Single steps in cutoff, width and exponent around a candidate, for the second round."""
+    steps = [{"r_cut": round(candidate.r_cut + d, 2)} for d in (-0.3, 0.3)]
+    steps += [{"sigma": round(f * candidate.sigma, 2)} for f in (0.8, 1.2)]
+    steps += [{"zeta": zeta} for zeta in (2, 4, 6)]
+    near = (replace(candidate, **step) for step in steps)
+    return [c for c in near if c != candidate and c.r_cut > 1.0]
+
+
+def last_round(survivors: list[Candidate], guess: Candidate) -> list[Candidate]:
+    """Survivors of a default search with their points and twice as many, and the guess."""
+    both = [replace(c, n_inducing=m * c.n_inducing) for c in survivors for m in (1, 2)]
+    return [*both, guess]
+
+
+def with_fixed(candidates: list[Candidate], fixed: Mapping) -> list[Candidate]:
+    """Candidates with the settings that are fixed, each once."""
+    return list(dict.fromkeys(replace(c, **fixed) for c in candidates))
+
+
+def work(candidate: Candidate, n_features: int, n_neighbours: float) -> float:
+    """Floating point operations of a force call per atom, roughly.
+
+    It orders candidates by cost in the same way on every machine, so that what a search tries
+    does not hang on the clock.
+    """
+    harmonics = (candidate.l_max + 1) ** 2
+    expansion = 8.0 * n_neighbours * candidate.n_max * harmonics
+    spectrum = 8.0 * n_features * (candidate.l_max + 1)
+    # With zeta = 2 the kernel sum is a quadratic form in the descriptor.
+    columns = min(candidate.n_inducing, n_features) if candidate.zeta == 2 else candidate.n_inducing
+    return expansion + spectrum + 4.0 * n_features * columns

@@ -1,0 +1,190 @@
+"""Error of one candidate: leave-one-structure-out, held-out structures, or the likelihood."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gapy.errors import GapyError
+from gapy.gp.calibration import leave_one_out
+from gapy.gp.rows import structure_rows
+from gapy.gp.terms import local_prior
+from gapy.regressor import SparseGPRegressor
+from gapy.structures import LabelledStructure
+from gapy.structures.labelled import is_isolated_atom
+from gapy.threads import blas_threads
+from gapy.tuning.candidates import Candidate
+
+CRITERIA = ("loo", "likelihood", "holdout")
+TARGETS = ("forces", "energy")
+N_LEFT_OUT = 60
+"""Structures that are left out in turn, at most."""
+MOST_LABELS = 3000
+"""Labels of a structure that is left out: the work grows with their cube."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """energy_rmse in eV/atom and forces_rmse in eV/A of unseen labels; log likelihood per label.
+
+    None where there are no such labels or the criterion does not need them.
+    """
+
+    energy_rmse: float | None
+    forces_rmse: float | None
+    log_likelihood: float
+    fit_seconds: float
+
+    def is_finite(self) -> bool:
+        """Whether all that is known is a number."""
+        known = (self.energy_rmse, self.forces_rmse, self.log_likelihood)
+        return all(np.isfinite(v) for v in known if v is not None)
+
+    def error(self, criterion: str, target: str) -> float | None:
+        """What is minimised: an RMSE, or minus the log likelihood per label."""
+        if criterion == "likelihood":
+            return -self.log_likelihood
+        return self.forces_rmse if target == "forces" else self.energy_rmse
+
+
+def stratified(structures: Sequence[LabelledStructure], seed: int) -> list[LabelledStructure]:
+    """Structures in a random order whose every beginning has each config_type in proportion.
+
+    Isolated atoms come first: they are few and say where energies begin. So does a structure with
+    each species, however rare.
+    """
+    rng = np.random.default_rng(seed)
+    place = np.empty(len(structures))
+    names = np.array([s.config_type for s in structures], dtype=str)
+    for name in np.unique(names):
+        of = np.flatnonzero(names == name)
+        place[of] = (rng.permutation(len(of)) + rng.random()) / len(of)
+    place[[is_isolated_atom(s) for s in structures]] = -1.0
+    missing = set(np.concatenate([s.atoms.numbers for s in structures]).tolist())
+    for k in np.argsort(place, kind="stable"):
+        found = missing & set(structures[k].atoms.numbers.tolist())
+        if found and place[k] >= 0.0:
+            place[k] = -0.5
+            missing -= found
+        if not missing:
+            break
+    return [structures[k] for k in np.argsort(place, kind="stable")]
+
+
+def score(
+    candidate: Candidate,
+    species: Sequence[str],
+    structures: Sequence[LabelledStructure],
+    criterion: str,
+    *,
+    holdout: float = 0.2,
+    seed: int = 0,
+    options: Mapping | None = None,
+    threads: int = 1,
+) -> tuple[Score, object]:
+    """Fit a candidate to structures (in `stratified` order); its Score and the potential.
+
+    `options` go to SparseGPRegressor. Raises GapyError if it refuses something.
+    """
+    test: list[LabelledStructure] = []
+    if criterion == "holdout":
+        every = round(1.0 / holdout)
+        free = [s for s in structures if not is_isolated_atom(s)]
+        test = free[::every]
+        held = {id(s) for s in test}
+        structures = [s for s in structures if id(s) not in held]
+        if not test or not structures:
+            raise GapyError("holdout: expected more structures, so that both parts have some")
+    began = time.perf_counter()
+    gp = SparseGPRegressor(
+        candidate.soap(species), n_inducing=candidate.n_inducing, zeta=candidate.zeta,
+        seed=seed, threads=threads, **(options or {}),
+    )  # fmt: skip
+    with warnings.catch_warnings():
+        # What is odd about the data was said once, before the first candidate.
+        warnings.simplefilter("ignore", UserWarning)
+        gp.fit(structures)
+    seconds = time.perf_counter() - began
+    potential = gp.potential_
+    residuals = []
+    if criterion == "holdout":
+        residuals = _held_out(potential, test)
+    elif criterion == "loo":
+        with blas_threads(1):
+            residuals = _left_out(potential, structures, gp.fit_stress)
+    n_labels = sum(factor.n_rows for factor in gp.statistic_.factors.values())
+    energy, forces = (
+        np.concatenate([np.empty(0), *(r[k] for r in residuals if r[k] is not None)])
+        for k in (0, 1)
+    )
+    return Score(
+        energy_rmse=_rms(energy),
+        forces_rmse=_rms(forces),
+        log_likelihood=gp.log_marginal_likelihood() / n_labels,
+        fit_seconds=seconds,
+    ), potential
+
+
+def _rms(values: np.ndarray) -> float | None:
+    return float(np.sqrt((values**2).mean())) if len(values) else None
+
+
+def _left_out(potential, structures, fit_stress: bool):
+    """(energy residual per atom (1,), force residuals (3n,)) of structures without their labels."""
+    free = [s for s in structures if not is_isolated_atom(s)]
+    small = [s for s in free if 3 * len(s.atoms) + 7 <= MOST_LABELS]
+    chosen = small or sorted(free, key=lambda s: len(s.atoms))[:1]
+    return [_without_own_labels(potential, s, fit_stress) for s in chosen[:N_LEFT_OUT]]
+
+
+def _without_own_labels(potential, s: LabelledStructure, fit_stress: bool):
+    stress = fit_stress and s.stress is not None
+    rows = structure_rows(
+        potential.terms, s.atoms, energy=s.energy is not None, local=True,
+        forces=s.forces is not None, stress=stress,
+    )  # fmt: skip
+    n = len(s.atoms)
+    parts = []  # rows, labels, standard deviation of each label
+    if s.energy is not None:
+        y = s.energy - sum(potential.e0[int(z)] for z in s.atoms.numbers)
+        sigma = _sigma(potential, s, "energy", s.energy_sigma) * np.sqrt(n)
+        parts.append((rows.energy[None], np.array([y]), sigma))
+    if s.forces is not None:
+        sigma = _sigma(potential, s, "forces", s.forces_sigma)
+        parts.append((rows.forces, s.forces.ravel(), sigma))
+    if stress:
+        sigma = _sigma(potential, s, "stress", s.stress_sigma)
+        parts.append((rows.stress, s.stress, sigma))
+    out = leave_one_out(
+        potential.posterior,
+        np.concatenate([k for k, _, _ in parts]),
+        np.concatenate([y for _, y, _ in parts]),
+        np.concatenate([np.full(len(y), sigma) for _, y, sigma in parts]),
+        rows.local,
+        local_prior(potential.terms, s.atoms.numbers),
+    )
+    start = 0 if s.energy is None else 1
+    energy = out.residual[:start] / n if start else None
+    forces = None if s.forces is None else out.residual[start : start + 3 * n]
+    return energy, forces
+
+
+def _sigma(potential, s: LabelledStructure, kind: str, own: float | None) -> float:
+    return potential.noise.sigma(kind, s.config_type) if own is None else own
+
+
+def _held_out(potential, structures):
+    calculator = potential.calculator()
+    out = []
+    for s in structures:
+        calculator.calculate(s.atoms, ["energy", "forces"])
+        r = calculator.results
+        energy = None
+        if s.energy is not None:
+            energy = np.array([r["energy"] - s.energy]) / len(s.atoms)
+        out.append((energy, None if s.forces is None else (r["forces"] - s.forces).ravel()))
+    return out
