@@ -61,9 +61,9 @@ def balance_energies(noise: Noise, errors) -> Noise:
 def calibrate(pairs, noise: Noise, surroundings_of) -> ForceCalibration:
     """Force calibration from (structure, LeftOut) pairs; `noise` where there are no forces.
 
-    surroundings_of(atoms) gives the pairs over which indicators are summed.
+    surroundings_of(atoms) gives the pairs over which indicators are averaged.
     """
-    errors, told, sums = [np.empty((0, 3))], [np.empty(0, dtype=bool)], [np.empty((0, 3))]
+    errors, told, means = [np.empty((0, 3))], [np.empty(0, dtype=bool)], [np.empty((0, 3))]
     labels = [np.empty((0, 3))]
     for s, out in pairs:
         if s.forces is None:
@@ -75,10 +75,10 @@ def calibrate(pairs, noise: Noise, surroundings_of) -> ForceCalibration:
         own = np.stack(
             [out.distances, out.local_std**2, np.einsum("nc,nc->n", predicted, predicted)], axis=1
         )
-        sums.append(surroundings_of(s.atoms).sums(own))
+        means.append(surroundings_of(s.atoms).means(own))
         errors.append(residual)
         labels.append(s.forces)
-    d, v, f = np.concatenate(sums).T
+    d, v, f = np.concatenate(means).T
     found = calibrate_forces(
         np.concatenate(errors),
         Indicators(d, v, f, np.zeros_like(d)),

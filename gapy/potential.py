@@ -273,7 +273,7 @@ class Potential:
         )
 
     def _indicators(self, atoms, envs, out: engine.Sums) -> Indicators:
-        """What the force sigma follows, summed over neighbours, from the sums of the engine."""
+        """What the force sigma follows, averaged over neighbours, from the sums of the engine."""
         first = self.terms[0].descriptor
         around = surroundings(first, atoms, envs[id(first)])
         own = np.zeros((len(atoms), 4))
@@ -281,8 +281,8 @@ class Potential:
             own[:, 0] = out.distances
         own[:, 1] = out.variances
         own[:, 2] = np.einsum("nc,nc->n", out.forces, out.forces)
-        own[:, 3] = out.excess**2
-        distances, variances, forces, beyond = np.ascontiguousarray(around.sums(own).T)
+        own[:, 3] = np.log1p(out.excess) ** 2
+        distances, variances, forces, beyond = np.ascontiguousarray(around.means(own).T)
         if self.reach and self.reach[0]:
             slots = species_slots(first.species, atoms.numbers)
             beyond += self.reach[0].closeness(around, slots) ** 2

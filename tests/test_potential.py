@@ -348,8 +348,12 @@ def _beyond(potential, atoms):
                 m2 = one.rest * (dx**2).sum(axis=1) - ((dx @ one.w_dr) ** 2).sum(axis=1)
                 far = np.sqrt(np.maximum(m2, 0.0)) / one.limit - 1.0
                 excess[of] = np.maximum(excess[of], np.maximum(far, 0.0))
-    out = excess**2
-    np.add.at(out, i, (1.0 - (r / first.cutoff) ** 2) ** 2 * excess[j] ** 2)
+    out = np.log1p(excess) ** 2
+    weight = (1.0 - (r / first.cutoff) ** 2) ** 2
+    total = np.ones(len(atoms))
+    np.add.at(total, i, weight)
+    np.add.at(out, i, weight * np.log1p(excess[j]) ** 2)
+    out /= total
     slots = np.searchsorted(first.species, atoms.numbers)
     ratio = np.ones(len(atoms))
     np.maximum.at(ratio, i, potential.reach[0].least_ss[slots[i], slots[j]] / r)
@@ -367,8 +371,11 @@ def test_cheap_sigma_is_the_calibrated_one(potential):
     own = np.stack([distances, distances + posterior, forces], axis=1)
     i, j, r = neighbor_list("ijd", atoms, potential.terms[0].descriptor.cutoff)
     weight = (1.0 - (r / potential.terms[0].descriptor.cutoff) ** 2) ** 2
+    total = np.ones(len(atoms))
+    np.add.at(total, i, weight)
     around = own.copy()
     np.add.at(around, i, weight[:, None] * own[j])
+    around /= total[:, None]
     c = potential.calibration
     variance = c.floor**2 + around @ (c.distance**2, c.local**2, c.relative**2)
     sigma = np.sqrt(variance + c.beyond**2 * _beyond(potential, atoms))

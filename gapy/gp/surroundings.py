@@ -1,4 +1,4 @@
-"""Sums over the neighbours of every atom, for indicators that a force error depends on.
+"""Means over the surroundings of every atom, for indicators that a force error depends on.
 
 The force on an atom is a sum of derivatives of the local energies around it, so that its error
 follows their variances, not that of its own local energy alone.
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gapy._jit.pairs import neighbour_sums
+from gapy._jit.pairs import neighbour_means
 from gapy.neighbours import neighbour_list
 
 DEFAULT_CUTOFF = 5.0
@@ -26,10 +26,10 @@ class Surroundings(NamedTuple):
     r_pc: np.ndarray
     cutoff: float
 
-    def sums(self, v_nk: np.ndarray) -> np.ndarray:
-        """v_i + sum_j (1 - r_ij^2 / cutoff^2)^2 v_j of every column, (n, k)."""
+    def means(self, v_nk: np.ndarray) -> np.ndarray:
+        """Means over each atom and its neighbours of every column, (n, k); see `_jit.pairs`."""
         out = np.empty_like(v_nk)
-        neighbour_sums(
+        neighbour_means(
             self.atom_i, self.first_i, self.j_p, self.r_pc, self.cutoff, v_nk, out
         )  # fmt: skip
         return out
