@@ -6,7 +6,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gapy.gp.calibration import ForceCalibration, Indicators, calibrate_forces
+from gapy.gp.calibration import (
+    COARSE,
+    ForceCalibration,
+    Indicators,
+    calibrate_forces,
+    data_share,
+    leave_one_out,
+)
+from gapy.gp.terms import local_prior
 from gapy.noise import Noise
 
 SYMMETRY_FORCE = 1e-4
@@ -22,6 +30,33 @@ class LeftOutErrors:
 
     energy: float | None
     forces: float | None
+
+
+def left_out(posterior, noise: Noise, structures, rows_of, labels_of, terms, *, approximate=False):
+    """(structure, LeftOut) of labelled structures in closed form, one at a time.
+
+    rows_of(s) gives the Rows of a structure, labels_of(s, rows) its (kind, rows, y, weight);
+    approximate: the posterior does not hold just these rows, see `gapy.gp.sampled`.
+    """
+    coarse = posterior.coarse(COARSE)
+    shares = (data_share(posterior), data_share(coarse)) if approximate else (None, None)
+    for s in structures:
+        rows = rows_of(s)
+        parts = list(labels_of(s, rows))
+        if not parts:
+            continue  # its only label is a stress that is not fitted
+        sigma = [np.full(len(y), noise.sigma(k, s.config_type) / w) for k, _, y, w in parts]
+        out = leave_one_out(
+            posterior,
+            np.concatenate([k for _, k, _, _ in parts]),
+            np.concatenate([y for _, _, y, _ in parts]),
+            np.concatenate(sigma),
+            rows.local,
+            local_prior(terms, s.atoms.numbers),
+            coarse,
+            data_shares=shares,
+        )
+        yield s, out
 
 
 def left_out_errors(pairs) -> LeftOutErrors:
@@ -41,8 +76,9 @@ def left_out_errors(pairs) -> LeftOutErrors:
 def balance_energies(noise: Noise, errors) -> Noise:
     """Noise whose energy sigmas are scaled by the factor with the least left-out energy error.
 
-    errors(noise) gives LeftOutErrors. Factors that raise the force error by more than
-    FORCE_SACRIFICE are passed over.
+    The likelihood takes the force errors of one structure for independent, which they are not, and
+    so overrates forces. errors(noise) gives LeftOutErrors. Factors that raise the force error by
+    more than FORCE_SACRIFICE are passed over.
     """
     best_noise, best, first = noise, None, None
     for scale in SCALES:

@@ -13,17 +13,16 @@ from functools import cached_property
 
 import ase.data
 import numpy as np
-import scipy.linalg
 
 from gapy import engine, modelfile, serialise
 from gapy.calculator import GAPCalculator
 from gapy.committee import Committee, sample
 from gapy.descriptors.base import species_slots
 from gapy.errors import GapyError, ModelFileError, SpeciesError, StructureError
+from gapy.fitted import fitted_blocks, with_variance
 from gapy.gp.calibration import COARSE, ForceCalibration, Indicators
-from gapy.gp.posterior import Coarse, Posterior, Precision
+from gapy.gp.posterior import Coarse, Posterior
 from gapy.gp.prior import prior_variances
-from gapy.gp.quadratic import quadratic_form
 from gapy.gp.reach import Reach
 from gapy.gp.rows import structure_rows
 from gapy.gp.surroundings import surroundings
@@ -107,19 +106,7 @@ class Potential:
 
     @cached_property
     def _fitted(self) -> tuple[engine.Fitted, ...]:
-        posterior = self.posterior
-        return tuple(
-            engine.Fitted(
-                descriptor=self.terms[b.term].descriptor,
-                slot=b.slot,
-                zeta=b.zeta,
-                delta=b.delta,
-                x_sd=np.ascontiguousarray(b.x_sd),
-                alpha_s=np.ascontiguousarray(posterior.alpha[b.columns]),
-                **_short_cut(b, posterior.alpha[b.columns], self.rank_tolerance),
-            )
-            for b in posterior.blocks
-        )
+        return fitted_blocks(self.terms, self.posterior, self.rank_tolerance)
 
     def reduced(self, force_tolerance: float, structures=None) -> Potential:
         """A faster copy whose descriptors are projected onto leading directions.
@@ -161,7 +148,7 @@ class Potential:
     @cached_property
     def _fitted_with_variance(self) -> tuple[engine.Fitted, ...]:
         # Made when first asked for: it takes O(M^3), which a plain force call need not wait for.
-        return self._with_variance(self.posterior)
+        return with_variance(self._fitted, self.terms, self.posterior)
 
     @cached_property
     def coarse(self) -> Coarse:
@@ -174,27 +161,10 @@ class Potential:
             replace(f, reach=self.reach[b.term].species[b.slot])
             if self.reach and self.reach[b.term]
             else f
-            for f, b in zip(self._with_variance(self.coarse), self.posterior.blocks)
+            for f, b in zip(
+                with_variance(self._fitted, self.terms, self.coarse), self.posterior.blocks
+            )
         )
-
-    def _with_variance(self, precision: Precision) -> tuple[engine.Fitted, ...]:
-        by_species: dict[int, list[int]] = {}
-        for i, b in enumerate(precision.blocks):
-            by_species.setdefault(self.terms[b.term].descriptor.species[b.slot], []).append(i)
-        out = list(self._fitted)
-        for chosen in by_species.values():
-            factor = _variance_factor(precision, chosen)
-            start = 0
-            for i in chosen:
-                stop = start + len(precision.blocks[i].x_sd)
-                out[i] = replace(
-                    out[i],
-                    spread_rs=np.asfortranarray(factor[:stop, start:stop]),
-                    n_terms=len(chosen),
-                    whiten_ms=_whitening(precision.cholesky[i], out[i].delta),
-                )
-                start = stop
-        return tuple(out)
 
     def check_species(self, numbers) -> None:
         """Raise SpeciesError if a species is unknown to the potential."""
@@ -395,52 +365,6 @@ def from_archive(archive: modelfile.Archive, path) -> Potential:
                 f"got {found.energy:.10g} eV; fit again with this version of gapy"
             )
     return potential
-
-
-def _short_cut(block, alpha_s, rank_tolerance: float) -> dict:
-    """Arrays of engine.Fitted that save work: the quadratic form of zeta = 2, or a projection."""
-    n_points, n_features = block.x_sd.shape
-    if block.zeta == 2 and n_features < 2 * n_points:
-        return {"quadratic_dd": quadratic_form(block.x_sd, alpha_s)}
-    if rank_tolerance > 0.0:
-        _, s, vt = scipy.linalg.svd(block.x_sd, full_matrices=False)
-        rank = int((s > rank_tolerance * s[0]).sum())
-        # Worth it where the two detours over the basis cost less than what they save.
-        if rank * (n_features + n_points) < n_features * n_points:
-            basis_dr = np.ascontiguousarray(vt[:rank].T)
-            return {"basis_dr": basis_dr, "x_sr": np.ascontiguousarray(block.x_sd @ basis_dr)}
-    return {}
-
-
-def _variance_factor(posterior: Precision, chosen: list[int]) -> np.ndarray:
-    """Upper triangular T with var = sum delta^2 - |T k|^2 for the blocks of one species.
-
-    T^T T = L^-T D (1 - P^-1) D L^-1 restricted to these blocks; k is their kernel values.
-    """
-    parts = [posterior.blocks[i] for i in chosen]
-    columns = np.concatenate([np.arange(b.start, b.stop) for b in parts])
-    unit = np.zeros((len(posterior.r_factor), len(columns)))
-    unit[columns, np.arange(len(columns))] = 1.0
-    v = scipy.linalg.solve_triangular(posterior.r_factor, unit, trans="T", overwrite_b=True)
-    reduction = -(v.T @ v)
-    reduction[np.diag_indices_from(reduction)] += 1.0
-    s, u = scipy.linalg.eigh(reduction)
-    # 1 - P^-1 is positive semidefinite; what is below zero is rounding.
-    factor = u * np.sqrt(np.maximum(s, 0.0))
-    start = 0
-    for i, b in zip(chosen, parts):
-        rows = slice(start, start + b.stop - b.start)
-        factor[rows] = b.delta * scipy.linalg.solve_triangular(
-            posterior.cholesky[i], factor[rows], lower=True, trans="T"
-        )
-        start = rows.stop
-    return np.asfortranarray(scipy.linalg.qr(factor.T, mode="r")[0])
-
-
-def _whitening(lower: np.ndarray, delta: float) -> np.ndarray:
-    """delta L^-1, with which the explained prior variance of k is |delta L^-1 k|^2."""
-    inverse = scipy.linalg.solve_triangular(lower, np.eye(len(lower)), lower=True)
-    return np.asfortranarray(delta * inverse)
 
 
 def _has_volume(atoms) -> bool:

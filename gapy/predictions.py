@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,3 +29,21 @@ def gather(rows) -> Predictions:
     """Predictions from one (energy, energies, forces, stress) for each structure."""
     energy, energies, forces, stress = zip(*rows)
     return Predictions(np.array(energy), list(energies), list(forces), list(stress))
+
+
+def r_squared(structures, predicted: Predictions) -> float:
+    """R^2 of the force components (of the energies per atom if there are no forces)."""
+    with_forces = [k for k, s in enumerate(structures) if s.forces is not None]
+    if with_forces:
+        truth = np.concatenate([structures[k].forces.ravel() for k in with_forces])
+        guess = np.concatenate([predicted.forces[k].ravel() for k in with_forces])
+    else:
+        chosen = [k for k, s in enumerate(structures) if s.energy is not None]
+        sizes = np.array([len(structures[k].atoms) for k in chosen])
+        truth = np.array([structures[k].energy for k in chosen]) / sizes
+        guess = predicted.energy[chosen] / sizes
+    spread = ((truth - truth.mean()) ** 2).sum()
+    if spread == 0.0:
+        warnings.warn("score: the labels do not vary, R^2 is undefined", stacklevel=3)
+        return float("nan")
+    return float(1.0 - ((truth - guess) ** 2).sum() / spread)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import platform
 import time
-import warnings
 from functools import partial
 
 import numpy as np
@@ -12,23 +10,23 @@ from ase import Atoms
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-import gapy
 from gapy.baselines import isolated_atom_energies
 from gapy.descriptors import as_descriptor
 from gapy.descriptors.soap import warn_if_rough
 from gapy.errors import GapyError
-from gapy.gp import calibration, posterior
+from gapy.fit_records import add_label, fit_metadata
+from gapy.gp import posterior
 from gapy.gp.hyperparameters import maximise_likelihood
 from gapy.gp.inducing import choose_inducing
 from gapy.gp.reach import learn_reach
 from gapy.gp.rows import structure_rows
 from gapy.gp.statistic import SufficientStatistic
 from gapy.gp.surroundings import surroundings
-from gapy.gp.terms import Term, blocks, cholesky_factors, local_prior
-from gapy.left_out import balance_energies, calibrate, left_out_errors
+from gapy.gp.terms import Term, blocks, cholesky_factors
+from gapy.left_out import balance_energies, calibrate, left_out, left_out_errors
 from gapy.noise import Noise
 from gapy.potential import Potential
-from gapy.predictions import gather
+from gapy.predictions import gather, r_squared
 from gapy.progress import track
 from gapy.settings import check_settings
 from gapy.structures import (
@@ -45,8 +43,6 @@ CALIBRATION_BYTES = 100_000_000
 """Structures for leave-one-out calibration, and the memory that their rows may take."""
 N_BALANCE = 64
 """Structures on which energy and force errors are weighed against each other."""
-SYMMETRY_ROW = 1e-8
-"""Rows K_nM of a smaller norm, at delta = 1 in 1/A, vanish by symmetry up to rounding."""
 N_REFERENCES = 3
 
 
@@ -286,15 +282,8 @@ class SparseGPRegressor(BaseEstimator):
             if id(s) in kept:
                 self._kept_rows[id(s)] = rows
             for kind, k, y, weight in self._labels(s, rows, noise):
-                self._add_label(self.statistic_, kind, s, k, y, weight)
+                add_label(self.statistic_, kind, s, k, y, weight)
             self._digest = chained_digest([s], self._digest)
-
-    @staticmethod
-    def _add_label(statistic, kind, s, rows, y, weight) -> None:
-        # What vanishes by symmetry is known without data and would only pass for labels without
-        # noise.
-        told = np.einsum("rs,rs->r", rows, rows) > SYMMETRY_ROW**2
-        statistic.add(kind, s.config_type, rows[told], y[told], weight)
 
     def _sample_for_calibration(self, structures, rng) -> None:
         """A uniform sample of all structures seen, within a memory budget for their rows.
@@ -313,11 +302,8 @@ class SparseGPRegressor(BaseEstimator):
     def optimize_hyperparameters(self):
         """Learn delta and every sigma from the labels seen so far, and fit again.
 
-        The log marginal likelihood is maximised from the sufficient statistic alone (see
-        `gapy.gp.hyperparameters`). It takes the force errors of one structure for independent,
-        which they are not, and so overrates forces; the energy sigmas are therefore scaled down
-        together as long as leave-one-out energy errors fall and force errors rise by no more
-        than a few per cent.
+        First by the log marginal likelihood (`gapy.gp.hyperparameters`), then the energies against
+        the forces by leave-one-out errors (`gapy.left_out.balance_energies`).
         """
         check_is_fitted(self, "potential_")
         with blas_threads(1):
@@ -353,7 +339,7 @@ class SparseGPRegressor(BaseEstimator):
             if calibrated
             else self.potential_.calibration,
             reach=self._reach,
-            metadata=self._metadata(fitted),
+            metadata=fit_metadata(self, fitted),
         )
         self._kept_rows = {}
         references = tuple(s.atoms.copy() for s in self._kept[:N_REFERENCES])
@@ -364,43 +350,15 @@ class SparseGPRegressor(BaseEstimator):
 
     def _left_out(self, fitted, noise, most=N_CALIBRATION):
         """(structure, LeftOut) of sampled structures that have labels."""
-        coarse = fitted.coarse(calibration.COARSE)
-        shares = (None, None)
-        if self._approximate:
-            shares = (calibration.data_share(fitted), calibration.data_share(coarse))
-        for s in self._kept[:most]:
-            rows = self._kept_rows.get(id(s)) or self._rows(s, local=True)
-            parts = list(self._labels(s, rows, self._noise()))
-            if not parts:
-                continue  # its only label is a stress that is not fitted
-            sigma = [np.full(len(y), noise.sigma(k, s.config_type) / w) for k, _, y, w in parts]
-            out = calibration.leave_one_out(
-                fitted,
-                np.concatenate([k for _, k, _, _ in parts]),
-                np.concatenate([y for _, _, y, _ in parts]),
-                np.concatenate(sigma),
-                rows.local,
-                local_prior(self._terms, s.atoms.numbers),
-                coarse,
-                data_shares=shares,
-            )
-            yield s, out
-
-    def _metadata(self, fitted) -> dict:
-        counts = {}
-        for (kind, config_type), factor in sorted(self.statistic_.factors.items()):
-            counts.setdefault(config_type, {})[kind] = factor.n_rows
-        return {
-            "gapy": gapy.__version__,
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "data_sha256": self._digest.hex(),
-            "n_structures": self.n_structures_,
-            "n_labels": counts,
-            "selection": self.selection,
-            "seed": int(self.seed),
-            "log_marginal_likelihood": fitted.log_marginal_likelihood,
-        }
+        return left_out(
+            fitted,
+            noise,
+            self._kept[:most],
+            lambda s: self._kept_rows.get(id(s)) or self._rows(s, local=True),
+            lambda s, rows: self._labels(s, rows, self._noise()),
+            self._terms,
+            approximate=self._approximate,
+        )
 
     # -- using ----------------------------------------------------------------------------------
 
@@ -435,21 +393,7 @@ class SparseGPRegressor(BaseEstimator):
     def score(self, X, y=None) -> float:
         """R^2 of the force components (of the energies per atom if there are no forces)."""
         structures = self._labelled(X)
-        predicted = self.predict([s.atoms for s in structures])
-        with_forces = [k for k, s in enumerate(structures) if s.forces is not None]
-        if with_forces:
-            truth = np.concatenate([structures[k].forces.ravel() for k in with_forces])
-            guess = np.concatenate([predicted.forces[k].ravel() for k in with_forces])
-        else:
-            chosen = [k for k, s in enumerate(structures) if s.energy is not None]
-            sizes = np.array([len(structures[k].atoms) for k in chosen])
-            truth = np.array([structures[k].energy for k in chosen]) / sizes
-            guess = predicted.energy[chosen] / sizes
-        spread = ((truth - truth.mean()) ** 2).sum()
-        if spread == 0.0:
-            warnings.warn("score: the labels do not vary, R^2 is undefined", stacklevel=2)
-            return float("nan")
-        return float(1.0 - ((truth - guess) ** 2).sum() / spread)
+        return r_squared(structures, self.predict([s.atoms for s in structures]))
 
     def log_marginal_likelihood(self, noise: Noise | None = None) -> float:
         """Log marginal likelihood of the labels; for another `noise` without touching the data."""

@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from gapy.baselines import isolated_atom_energies
 from gapy.errors import GapyError, SpeciesError
+from gapy.fit_records import add_label
 from gapy.gp import growth, posterior, pruning, sampled
 from gapy.gp.selection import MIN_RESIDUAL
 from gapy.gp.statistic import SufficientStatistic
@@ -274,7 +275,7 @@ def _exact(gp, structures, terms=None, kept=None) -> SufficientStatistic:
         if id(s) in wanted:
             kept[id(s)] = rows
         for kind, k, y, weight in gp._labels(s, rows, noise):
-            gp._add_label(statistic, kind, s, k, y, weight)
+            add_label(statistic, kind, s, k, y, weight)
     return statistic
 
 

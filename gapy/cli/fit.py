@@ -54,6 +54,13 @@ def fit(
     sigma_energy: Annotated[Number, typer.Option(help="Noise, eV/atom [0.001].")] = None,
     sigma_forces: Annotated[Number, typer.Option(help="Noise, eV/A [0.05].")] = None,
     sigma_stress: Annotated[Number, typer.Option(help="Noise, eV/A^3 [0.001].")] = None,
+    optimize: Annotated[
+        bool | None,
+        typer.Option(
+            "--optimize/--no-optimize",
+            help="Learn delta and every noise from the data [yes, unless one of them is given].",
+        ),
+    ] = None,
     stress: Annotated[
         bool | None, typer.Option("--stress/--no-stress", help="Fit stresses too [yes].")
     ] = None,
@@ -110,6 +117,7 @@ def _fit(settings: FitSettings) -> None:
                 ("inducing points", points),
                 ("fit", f"{regressor.fit_seconds_:.1f} s"),
                 ("log marginal likelihood", f"{regressor.log_marginal_likelihood():.1f}"),
+                *(_learnt(potential) if settings.learns_noise() else ()),
             ]
         )
     )
@@ -155,11 +163,30 @@ def regressor_options(settings: FitSettings) -> dict:
         "sigma_forces": settings.sigma_forces,
         "sigma_stress": settings.sigma_stress,
         "noise_overrides": settings.noise,
+        "optimize": settings.learns_noise(),
         "e0": settings.e0,
         "selection": settings.selection,
         "fit_stress": settings.stress,
         "force_tolerance": settings.force_tolerance,
     }
+
+
+def _learnt(potential):
+    """Lines on what was learnt: delta by species, the noise of each label kind."""
+    from ase.data import chemical_symbols
+
+    noise = potential.noise
+    deltas = [
+        f"{chemical_symbols[z]} {delta:.3g}"
+        for term in potential.terms
+        for z, delta, x_sd in zip(term.descriptor.species, term.delta, term.inducing)
+        if len(x_sd)
+    ]
+    yield "learnt delta, eV", ", ".join(deltas)
+    yield (
+        "learnt noise",
+        f"{noise.energy:.3g} eV/atom, {noise.forces:.3g} eV/A, {noise.stress:.3g} eV/A^3",
+    )
 
 
 def _inducing_counts(potential):

@@ -39,7 +39,8 @@ class FitSettings:
     r_cut, sigma: A; delta: eV; sigma_energy: eV/atom; sigma_forces: eV/A; sigma_stress: eV/A^3.
     n_inducing: per species, one number or {symbol: number}. r_cut, n_max, l_max, sigma, compression
     and n_inducing are None until gapy.cli.automatic fills them. noise: {config_type: {"energy" |
-    "forces" | "stress": sigma}}.
+    "forces" | "stress": sigma}}. optimize: whether delta and noise are learnt, starting from those
+    given; None means unless one is given.
 
     Raises
     ------
@@ -60,6 +61,7 @@ class FitSettings:
     sigma_energy: float = 0.001
     sigma_forces: float = 0.05
     sigma_stress: float = 0.001
+    optimize: bool | None = None
     stress: bool = True
     force_tolerance: float | None = None
     noise: dict = field(default_factory=dict)
@@ -89,6 +91,8 @@ class FitSettings:
         for name in TEXT:
             if not isinstance(getattr(self, name), str | None):
                 raise GapyError(f"{_flag(name)}: expected text, got {getattr(self, name)!r}")
+        if not isinstance(self.optimize, bool | None):
+            raise GapyError(f"{_flag('optimize')}: expected true or false, got {self.optimize!r}")
         if not isinstance(self.stress, bool):
             raise GapyError(f"{_flag('stress')}: expected true or false, got {self.stress!r}")
         for name in self.train:
@@ -104,6 +108,13 @@ class FitSettings:
                 f"{_flag('n_inducing')}: expected a whole number of at least 1, or one for each "
                 f"species as in Al=500,As=300, got {self.n_inducing!r}"
             )
+
+    def learns_noise(self) -> bool:
+        """Whether delta and noise are learnt: as asked, or unless one of them is given."""
+        if self.optimize is not None:
+            return self.optimize
+        names = ("delta", "sigma_energy", "sigma_forces", "sigma_stress", "noise")
+        return all(getattr(self, n) == getattr(FitSettings(), n) for n in names)
 
     def updated(self, given: dict) -> FitSettings:
         """A copy with the values that are not None."""

@@ -200,11 +200,13 @@ def calibrate_forces(errors, indicators: Indicators, told, sigma_forces) -> Forc
     errors (n, 3): left-out force residuals, eV/A; told (n,): whether the force is free of
     symmetry; only such atoms shape the weights, which maximise the likelihood. The sigmas are then
     scaled, all by one factor, so that errors of all atoms lie within them as often as those of a
-    normal distribution: the geometric mean of the factors that bring 68 % within one sigma and
-    95 % within two, since errors have longer tails. `beyond` is the rms force error expected where
-    an environment is twice as far out as any seen; the training set cannot tell, so it is set to
-    `sigma_forces` here and to the rms force label by the regressor. Without atoms, `sigma_forces`
-    (eV/A) is the floor and distance and local are 1/A, a neutral length scale.
+    normal distribution: the geometric mean of the factor that brings 68 % within one sigma and,
+    counted twice, that which brings 95 % within two, since errors have longer tails.
+
+    `beyond` is the rms force error expected where an environment is twice as far out as any seen;
+    the training set cannot tell, so it is set to `sigma_forces` here and to the rms force label by
+    the regressor. Without atoms, `sigma_forces` (eV/A) is the floor and distance and local are
+    1/A, a neutral length scale.
     """
     if not np.any(told):
         return ForceCalibration(float(sigma_forces), 1.0, 1.0, 0.0, float(sigma_forces))
@@ -258,4 +260,4 @@ def _coverage_factor(z: np.ndarray) -> float:
     if len(z) < FEWEST:
         return 1.0
     q68, q95 = np.quantile(z, (0.6827, 0.95))
-    return float(np.clip(np.sqrt(q68 * q95 / 1.95996), 0.5, 2.0))
+    return float(np.clip(np.cbrt(q68 * (q95 / 1.95996) ** 2), 0.5, 2.0))
