@@ -1,0 +1,113 @@
+"""When to label, when to give a walker up, when to stop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gapy.active.frames import Frame
+from gapy.errors import GapyError
+from gapy.md.settings import real, whole
+
+OK, FLAG, ABANDON = "ok", "flag", "abandon"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """What to do with a frame, and how many labels to ask for at once.
+
+    Attributes
+    ----------
+    max_force_std : eV/A, calibrated; a structure with an atom above it is labelled
+    abandon_force_std : eV/A; above it the structure is too far gone to be worth a calculation and
+        the walker goes back to its start. Default: 10 max_force_std
+    batch : labels per update of the model, at most
+    min_interval : steps of one walker between two labels; nearer ones tell little that is new
+    min_distance : smallest distance |xh - xh'| between the normalised descriptors of the most
+        uncertain environment and any labelled one of its species; below it the structure is a
+        near-duplicate
+    max_abandons : so many returns to the start in a row, without a label, retire the walker
+
+    Raises
+    ------
+    GapyError : a value of the wrong kind or range
+    """
+
+    max_force_std: float
+    abandon_force_std: float | None = None
+    batch: int = 4
+    min_interval: int = 10
+    min_distance: float = 0.01
+    max_abandons: int = 10
+
+    def __post_init__(self):
+        low = real("max_force_std", self.max_force_std, "eV/A", above=0.0)
+        high = self.abandon_force_std
+        high = 10.0 * low if high is None else real("abandon_force_std", high, "eV/A", above=0.0)
+        if high <= low:
+            raise GapyError(
+                f"abandon_force_std must be above max_force_std = {low:g} eV/A, got {high:g}"
+            )
+        checked = {
+            "max_force_std": low,
+            "abandon_force_std": high,
+            "batch": whole("batch", self.batch, least=1),
+            "min_interval": whole("min_interval", self.min_interval, least=0),
+            "min_distance": real("min_distance", self.min_distance, "no unit", least=0.0),
+            "max_abandons": whole("max_abandons", self.max_abandons, least=1),
+        }
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+
+    def judge(self, frame: Frame) -> str:
+        """OK, FLAG or ABANDON."""
+        sigma = frame.max_force_std
+        if frame.broken is not None or not sigma <= self.abandon_force_std:
+            return ABANDON
+        return FLAG if sigma > self.max_force_std else OK
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """How much the loop may spend: labels in all, and hours of wall time of one call.
+
+    Raises
+    ------
+    GapyError : a value of the wrong kind or range
+    """
+
+    labels: int | None = None
+    hours: float | None = None
+
+    def __post_init__(self):
+        if self.labels is not None:
+            object.__setattr__(self, "labels", whole("labels", self.labels, least=1))
+        if self.hours is not None:
+            object.__setattr__(self, "hours", real("hours", self.hours, "h", above=0.0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stop:
+    """When there is nothing more to learn.
+
+    The loop stops when every walker, in every range of temperatures of its schedule, has passed
+    this much since its last flag there: `quiet_ps` of simulated time, `quiet_steps` where there is
+    no time. None: the walkers run to the end of their schedules.
+
+    Raises
+    ------
+    GapyError : a value of the wrong kind or range
+    """
+
+    quiet_ps: float | None = None
+    quiet_steps: int | None = None
+
+    def __post_init__(self):
+        if self.quiet_ps is not None:
+            object.__setattr__(self, "quiet_ps", real("quiet_ps", self.quiet_ps, "ps", above=0.0))
+        if self.quiet_steps is not None:
+            steps = whole("quiet_steps", self.quiet_steps, least=1)
+            object.__setattr__(self, "quiet_steps", steps)
+
+    def wanted(self, has_time: bool) -> float | None:
+        """ps or steps without a flag that an explorer must pass; None for no such rule."""
+        return self.quiet_ps if has_time else self.quiet_steps
