@@ -38,7 +38,7 @@ n_max = 4
 l_max = 3
 n_inducing = 80
 [policy]
-max_force_std = 0.05
+max_force_std = 0.04
 batch = 3
 [initial]
 rattles = 2
@@ -47,7 +47,8 @@ labels = {labels}
 [[explore]]
 kind = "md"
 walkers = 2
-start = {{ class = "ase.build.bulk", name = "Cu", a = 3.65, cubic = true }}
+start = {{ class = "ase.spacegroup.crystal", symbols = ["Cu", "Au"], basis = [[0, 0, 0], [0.5, 0.5, 0.5]], cellpar = [2.8, 2.8, 3.6, 90, 90, 90] }}
+supercell = [2, 1, 1]
 ensemble = "npt"
 temperature = 300
 temperature_end = 1200

@@ -38,9 +38,8 @@ def summary(loop) -> str:
         parts.append(f"{100 * share:.2f} % of steps without a label")
     if loop.current_sigma == loop.current_sigma:
         parts.append(f"sigma {loop.current_sigma:.3f} eV/A")
-    errors = [row for row in loop.found[-5:]]
-    if errors:
-        parts.append("found " + " ".join(f"{e:.3f}" for e in errors) + " eV/A")
+    if loop.found:
+        parts.append("found " + " ".join(f"{e:.3f}" for e in loop.found[-4:]) + " eV/A")
     return ", ".join(parts)
 
 

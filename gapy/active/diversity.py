@@ -8,7 +8,7 @@ import numpy as np
 
 from gapy.active.frames import Request
 
-NEW_SHARE = 0.05
+NEW_SHARE = 0.1
 """Of a candidate's variance: what the ones chosen before it must leave open."""
 
 
@@ -18,9 +18,8 @@ class Environments:
     Distances are |xh - xh'|, between 0 and sqrt(2).
     """
 
-    def __init__(self, descriptor, zeta: int):
+    def __init__(self, descriptor):
         self._descriptor = descriptor
-        self._zeta = zeta
         self._parts: dict[int, list[np.ndarray]] = {}
 
     def add(self, atoms) -> None:
@@ -53,23 +52,25 @@ class Environments:
 
         Greedy pivoted Cholesky on one kernel matrix of the candidates' worst environments,
 
-            k(i, j) = sigma_i sigma_j [Z_i = Z_j] (xh_i . xh_j)^zeta
+            k(i, j) = sigma_i sigma_j [Z_i = Z_j] exp(-|xh_i - xh_j|^2 / (2 l^2))
 
-        so that the next one has the largest variance which the ones before it leave open.
+        so that the next one has the largest variance which the ones before it leave open. l is the
+        median distance of the candidates from what is labelled: two of them say the same if they
+        are nearer to each other than to anything known. (The kernel of the model is that of the
+        prior, in which all atoms of one phase are almost the same.)
         """
         worst = [self.worst(c) for c in candidates]
         species = [int(c.numbers[c.worst_atom]) for c in candidates]
-        fresh = [
-            k
-            for k, x in enumerate(worst)
-            if self._distance(species[k], x) >= max(min_distance, 1e-12)
-        ]
+        distance = [self._distance(z, x) for z, x in zip(species, worst)]
+        fresh = [k for k, d in enumerate(distance) if d >= max(min_distance, 1e-12)]
         chosen = []
         if fresh:
             x_nd = np.array([worst[k] for k in fresh])
             sigma = np.array([candidates[k].max_force_std for k in fresh])
+            length = float(np.median([distance[k] for k in fresh]))
             same = np.equal.outer([species[k] for k in fresh], [species[k] for k in fresh])
-            kernel = np.outer(sigma, sigma) * same * np.clip(x_nd @ x_nd.T, 0.0, 1.0) ** self._zeta
+            squared = np.maximum(2.0 - 2.0 * x_nd @ x_nd.T, 0.0)
+            kernel = np.outer(sigma, sigma) * same * np.exp(-0.5 * squared / length**2)
             chosen = [fresh[p] for p in pivots(kernel, limit)]
         return [candidates[k] for k in sorted(chosen)], len(candidates) - len(fresh)
 

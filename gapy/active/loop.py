@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
-from gapy.active import records
+from gapy.active import records, report
 from gapy.active import state as names
 from gapy.active.diversity import Environments
 from gapy.active.explorers.base import rng_of
 from gapy.active.frames import Request
-from gapy.active.labels import Failure, Label
+from gapy.active.labels import Failure, Label, label_error
 from gapy.active.oracle import OracleError
 from gapy.active.store import labelled
 from gapy.active.walkers import Tally, Walker
@@ -34,7 +34,7 @@ class LearnResult:
     n_steps, ps : steps of all explorers, simulated time in ps
     share_without_label : share of the steps that needed no label
     n_versions : fits of the model
-    model_path : the model; model_hash : SHA-256 of that file
+    model_path : the model, None before the first fit; model_hash : SHA-256 of that file
     directory : where all files are
     report_path : the report, None without matplotlib
     seconds : wall time by "explore", "label", "update", "other", over all calls
@@ -48,7 +48,7 @@ class LearnResult:
     ps: float
     share_without_label: float
     n_versions: int
-    model_path: Path
+    model_path: Path | None
     model_hash: str
     directory: Path
     report_path: Path | None
@@ -90,8 +90,9 @@ class Loop:
         self.version = 0
         self.model_hash = ""
         self.tested = -1
+        self.ratios: list[float] = []  # RMS error found over RMS sigma, of each flagged label
         self.seconds = dict.fromkeys(("explore", "label", "update", "other"), 0.0)
-        self.found: list[tuple[float, float]] = []
+        self.found: list[float] = []  # largest force error of each label of this call, eV/A
         self.current_sigma = float("nan")
         self._structures: list[Atoms] | None = None
         self._environments: Environments | None = None
@@ -115,7 +116,16 @@ class Loop:
         else:
             starts = [(w.name, w.explorer.start) for w in self.walkers]
             self.pending = self.initial.requests(starts, self.seed)
+            self._require_budget(len(self.pending))
         self._save()
+
+    def _require_budget(self, n_initial: int) -> None:
+        labels = self.budget.labels
+        if labels is not None and labels < n_initial:
+            raise GapyError(
+                f"labels: the budget of {labels} is less than the {n_initial} initial structures; "
+                "raise it, or give fewer rattles"
+            )
 
     def resume(self, state: dict, identity: dict) -> None:
         """Go on from the stored state, if it is of the same loop."""
@@ -126,6 +136,7 @@ class Loop:
         self.pending = [Request(**r) for r in state["pending"]]
         self.n_requests = state["n_requests"]
         self.tested = state["tested"]
+        self.ratios = state["ratios"]
         self.seconds = state["seconds"]
         for walker, saved in zip(self.walkers, state["walkers"]):
             walker.set_state(saved)
@@ -206,6 +217,11 @@ class Loop:
         def known(request: Request) -> bool:
             return environments.distance(request) < self.policy.min_distance
 
+        factor = self.policy.factor(self.ratios)
+
+        def judge(frame) -> str:
+            return self.policy.judge(frame, factor)
+
         candidates = []
         for walker in self.walkers:
             if walker.explorer.finished is not None:
@@ -213,8 +229,9 @@ class Loop:
             calculator = potential.calculator(uncertainty=True, threads=self.identity["threads"])
             walker.explorer.attach(calculator)
             request = walker.explore(
-                self.checkpoint_steps, self.policy, self.version, known, self.tally, self._watch
-            )
+                self.checkpoint_steps, judge, self.policy, self.version, known, self.tally,
+                self._watch,
+            )  # fmt: skip
             if request is not None:
                 candidates.append(request)
         self._clock("explore")
@@ -237,8 +254,7 @@ class Loop:
 
     def _known_environments(self) -> Environments:
         if self._environments is None:
-            term = self.model.potential.terms[0]
-            self._environments = Environments(term.descriptor, term.zeta)
+            self._environments = Environments(self.model.potential.terms[0].descriptor)
             for s in self._structures:
                 self._environments.add(getattr(s, "atoms", s))
         return self._environments
@@ -291,6 +307,11 @@ class Loop:
             outcome = self.store.outcome(key)
             row = records.label_row(self.n_requests + k, request, outcome, self)
             self.files.append(names.LABELS_CSV, row)
+            error = label_error(outcome, request.forces) if isinstance(outcome, Label) else None
+            if error is not None:
+                self.found.append(error[0])
+                sigma = float(np.sqrt((request.forces_std**2).mean()))
+                self.ratios.append(error[1] / max(sigma, 1e-12))
             if isinstance(outcome, Label) and key not in self.keys:
                 self.keys.append(key)
                 self._structures.append(labelled(request.atoms, outcome))
@@ -362,6 +383,7 @@ class Loop:
                 "model_hash": self.model_hash,
                 "history": self.model.history,
                 "tested": self.tested,
+                "ratios": self.ratios,
                 "seconds": self.seconds,
                 "walkers": [w.get_state() for w in self.walkers],
                 "sizes": self.files.sizes(),
@@ -385,9 +407,12 @@ class Loop:
     def _end(self, status: str, reason: str) -> LearnResult:
         self._test()
         self._save()
-        path = self.files.model_path(self.version)
-        model = self.files.replace(names.MODEL, path.read_bytes())
-        result = LearnResult(
+        model = None
+        if self.version:
+            data = self.files.model_path(self.version).read_bytes()
+            model = self.files.replace(names.MODEL, data)
+        self.display.update(self)
+        return LearnResult(
             status=status,
             reason=reason,
             n_labels=len(self.keys),
@@ -399,11 +424,9 @@ class Loop:
             model_path=model,
             model_hash=self.model_hash,
             directory=self.files.path,
-            report_path=None,
+            report_path=report.write(self.files, self.store, self.policy.max_force_std),
             seconds=dict(self.seconds),
         )
-        self.display.update(self)
-        return result
 
 
 def digest(structures) -> str:

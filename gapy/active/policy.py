@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gapy.active.frames import Frame
@@ -25,6 +27,8 @@ class Policy:
     min_distance : smallest distance |xh - xh'| between the normalised descriptors of the most
         uncertain environment and any labelled one of its species; below it the structure is a
         near-duplicate
+    adapt : the sigma that is compared with max_force_std is multiplied by how much the errors
+        found at the last `adapt` labels exceeded theirs, see `factor`; 0 takes it as it is
     max_abandons : so many returns to the start in a row, without a label, retire the walker
 
     Raises
@@ -36,7 +40,8 @@ class Policy:
     abandon_force_std: float | None = None
     batch: int = 4
     min_interval: int = 10
-    min_distance: float = 0.01
+    min_distance: float = 0.001
+    adapt: int = 8
     max_abandons: int = 10
 
     def __post_init__(self):
@@ -53,17 +58,31 @@ class Policy:
             "batch": whole("batch", self.batch, least=1),
             "min_interval": whole("min_interval", self.min_interval, least=0),
             "min_distance": real("min_distance", self.min_distance, "no unit", least=0.0),
+            "adapt": whole("adapt", self.adapt, least=0),
             "max_abandons": whole("max_abandons", self.max_abandons, least=1),
         }
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 
-    def judge(self, frame: Frame) -> str:
-        """OK, FLAG or ABANDON."""
+    def judge(self, frame: Frame, factor: float = 1.0) -> str:
+        """OK, FLAG or ABANDON; `factor` multiplies the sigma that is compared with max_force_std."""
         sigma = frame.max_force_std
         if frame.broken is not None or not sigma <= self.abandon_force_std:
             return ABANDON
-        return FLAG if sigma > self.max_force_std else OK
+        return FLAG if factor * sigma > self.max_force_std else OK
+
+    def factor(self, ratios: Sequence[float]) -> float:
+        """How much larger errors are than their sigma, at least 1.
+
+            factor^2 = max(1, (2 + sum_k r_k^2) / (2 + n))
+
+        over the last n = `adapt` labels, r_k the ratio of the force error found (RMS) to the sigma
+        predicted (RMS over the atoms). The sigma is calibrated on structures that were labelled;
+        flagged structures are a test of it on new ones, and few labels calibrate badly.
+        """
+        last = list(ratios)[-self.adapt :] if self.adapt else []
+        squared = (2.0 + sum(r * r for r in last)) / (2.0 + len(last))
+        return math.sqrt(max(1.0, squared))
 
 
 @dataclass(frozen=True, kw_only=True)

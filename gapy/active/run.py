@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import asdict, is_dataclass
+
+import numpy as np
 
 from gapy.active import state as names
 from gapy.active.display import Silent
@@ -19,6 +23,8 @@ from gapy.errors import GapyError
 from gapy.md.settings import whole
 from gapy.structures import from_atoms
 from gapy.threads import blas_threads
+
+PLAIN = (bool, int, float, str, tuple, list, dict, type(None))
 
 
 def learn(
@@ -85,6 +91,12 @@ def learn(
     if hasattr(model, "threads"):
         model.threads = threads
     walkers = [Walker(name, e) for name, e in zip(_names(explorers), explorers)]
+    begun = names.LearnDirectory(directory).was_begun()
+    if resume and not begun:
+        raise GapyError(
+            f"directory {directory} holds no loop to resume; start it without resume, or correct "
+            "the name"
+        )
     with names.LearnDirectory(directory) as files, blas_threads(1):
         if not resume and files.present():
             raise GapyError(
@@ -106,9 +118,7 @@ def learn(
             with loop.display:
                 if resume and (files.path / names.STATE).exists():
                     loop.resume(files.load(), identity)
-                elif resume and not files.present():
-                    files.load()  # says that there is nothing
-                else:
+                else:  # also what was killed before its first state was on disk
                     loop.begin(identity)
                 return loop.go()
         finally:
@@ -130,11 +140,8 @@ def learn_from_config(path, *, resume: bool = False, display=None) -> LearnResul
 
 def _identity(loop, explorers, training, initial, starts, seed, threads) -> dict:
     """What must be the same when a loop is resumed: all that its labels and model depend on."""
-    walkers = [
-        {"plan": e.plan(), "start": digest(from_atoms_unlabelled(e.start))} for e in explorers
-    ]
     values = {
-        "explorers": walkers,
+        "explorers": [_described(e) for e in explorers],
         "oracle": loop.oracle.settings,
         "policy": dict(vars(loop.policy)),
         "initial": dict(vars(initial)),
@@ -149,24 +156,20 @@ def _identity(loop, explorers, training, initial, starts, seed, threads) -> dict
     return json.loads(json.dumps(values, default=str))
 
 
-def from_atoms_unlabelled(atoms):
-    """The geometry as one labelled structure without labels, for its fingerprint."""
-    from gapy.structures import LabelledStructure
-
-    return [
-        LabelledStructure(
-            atoms=atoms,
-            energy=None,
-            forces=None,
-            stress=None,
-            config_type="start",
-            energy_sigma=None,
-            forces_sigma=None,
-            stress_sigma=None,
-            source="start",
-            index=0,
-        )  # fmt: skip
-    ]
+def _described(explorer: Explorer) -> dict:
+    """An explorer's settings as plain data, its start structure as a hash."""
+    start = explorer.start
+    content = [start.numbers, start.positions, start.cell.array, start.pbc, start.get_momenta()]
+    values = {
+        "kind": explorer.kind,
+        "start": hashlib.sha256(b"".join(np.ascontiguousarray(c) for c in content)).hexdigest(),
+    }
+    for name, value in vars(explorer).items():
+        if is_dataclass(value):
+            values[name] = asdict(value)
+        elif not name.startswith("_") and isinstance(value, PLAIN):
+            values[name] = value
+    return values
 
 
 def _species(explorers, training) -> list[str]:

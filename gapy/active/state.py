@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from gapy.errors import GapyError
-from gapy.md.files import RunDirectory
+from gapy.md.files import LOCK, RunDirectory
 
 STATE = "state.json"
 LABELS_CSV = "labels.csv"
@@ -30,6 +30,10 @@ class LearnDirectory(RunDirectory):
         """Names of the files of an earlier loop that are here."""
         return [name for name in (STATE, DATABASE, MODEL) if (self.path / name).exists()]
 
+    def was_begun(self) -> bool:
+        """Whether a loop was ever started here, be it killed before its first state."""
+        return (self.path / LOCK).exists()
+
     def save(self, state: dict) -> None:
         """Write the state; until the rename is done, the one before it stands."""
         text = json.dumps({"format": FORMAT, **state}, default=_pack)
@@ -40,13 +44,9 @@ class LearnDirectory(RunDirectory):
 
         Raises
         ------
-        GapyError : there is none, or it is damaged
+        GapyError : it cannot be read, or it is damaged
         """
         path = self.path / STATE
-        if not path.exists():
-            raise GapyError(
-                f"{self.path} holds no loop to resume (no {STATE}); start it without resume"
-            )
         try:
             state = json.loads(self.read(STATE), object_hook=_unpack)
             if state.pop("format") != FORMAT:

@@ -38,10 +38,10 @@ class Walker:
     def __post_init__(self):
         self.quiet = self.quiet or [0.0] * self.explorer.stages
 
-    def explore(self, steps: int, policy: Policy, version: int, known, tally: Tally, watch):
+    def explore(self, steps: int, judge, policy: Policy, version: int, known, tally, watch):
         """Advance until something is to be labelled, at most `steps`; the Request or None.
 
-        known(request) says whether a structure is a near-duplicate of a labelled one;
+        judge(frame) is the policy's verdict; known(request) says whether a structure is a near-duplicate of a labelled one;
         watch(frame) sees every step.
         """
         held: Request | None = None
@@ -53,7 +53,7 @@ class Walker:
                 return None
             tally.steps += 1
             passed = self._passed(frame, tally)
-            verdict = policy.judge(frame)
+            verdict = judge(frame)
             watch(self, frame, verdict)
             if verdict == ABANDON:
                 return self._give_up(frame, policy, tally, held)

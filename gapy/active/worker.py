@@ -45,7 +45,8 @@ def make_calculator(spec: dict):
     """
     if "pickled" in spec:
         made = pickle.loads(spec["pickled"])
-        return made if hasattr(made, "get_property") else made()
+        is_calculator = hasattr(made, "get_property") and not isinstance(made, type)
+        return made if is_calculator else made()
     return constructed(spec["path"], spec["arguments"], "oracle")
 
 
