@@ -20,6 +20,7 @@ def isolated_atom_energies(
     mode: str | Mapping[str | int, float] = "auto",
     *,
     ridge: float = 1e-10,
+    known: Mapping[int, float] | None = None,
 ) -> dict[int, float]:
     """Energy e0 of one atom of each species that occurs, by atomic number.
 
@@ -40,6 +41,7 @@ def isolated_atom_energies(
         others; "isolated", isolated atoms only; "fit", a fit for all; "zero"; or explicit
         values, {"Si": -107.1} or "Si=-107.1,O=-400"
     ridge : weight of the mean, relative to one structure's weight in the sum
+    known : e0 by atomic number that stay as they are; the modes decide the other species only
 
     Returns
     -------
@@ -55,13 +57,14 @@ def isolated_atom_energies(
     if not (math.isfinite(ridge) and ridge > 0):
         raise GapyError(f"ridge: expected a positive finite number, got {ridge!r}; correct it")
     if not isinstance(mode, str):
-        return _require_species(mode, species, "add its value")
+        return _require_species(mode | (known or {}), species, "add its value")
+    known = dict(known or {})
     labelled = [s for s in structures if s.energy is not None]
     if mode == "zero" or (not labelled and mode != "isolated"):
-        return dict.fromkeys(species, 0.0)
+        return dict.fromkeys(species, 0.0) | known
     if mode == "fit":
-        return _fit(labelled, species, {}, ridge)
-    isolated = _from_isolated_atoms(labelled)
+        return _fit(labelled, species, known, ridge)
+    isolated = _from_isolated_atoms(labelled) | known
     if mode == "isolated":
         remedy = "add an isolated_atom frame with an energy or use e0 = auto"
         return _require_species(isolated, species, remedy)

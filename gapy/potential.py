@@ -311,7 +311,11 @@ def load(path) -> Potential:
     ModelFileError : missing, not a gapy model, truncated, altered, of a newer version, or with
         other reference energies than stored
     """
-    archive = modelfile.read(path)
+    return from_archive(modelfile.read(path), path)
+
+
+def from_archive(archive: modelfile.Archive, path) -> Potential:
+    """The potential of an archive read from `path`, its reference energies checked."""
     try:
         potential = Potential(**serialise.unpack(archive.model, archive.arrays))
     except (KeyError, TypeError, ValueError, IndexError) as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 import time
 import warnings
@@ -27,7 +26,13 @@ from gapy.potential import Potential
 from gapy.predictions import gather
 from gapy.progress import track
 from gapy.settings import check_settings
-from gapy.structures import LabelKeys, LabelledStructure, check_structures, from_atoms
+from gapy.structures import (
+    LabelKeys,
+    LabelledStructure,
+    chained_digest,
+    check_structures,
+    from_atoms,
+)
 from gapy.threads import blas_threads, ordered_map
 
 N_CALIBRATION = 200
@@ -147,6 +152,8 @@ class SparseGPRegressor(BaseEstimator):
             self._cholesky = cholesky_factors(self._terms)
             self.statistic_ = SufficientStatistic(blocks(self._terms)[-1].stop)
             self.n_structures_ = 0
+            self.n_updates_ = 0
+            self._approximate = False
             self._drawn = []
             self._digest = b""
             self._absorb(structures, noise, rng)
@@ -234,9 +241,9 @@ class SparseGPRegressor(BaseEstimator):
     def _weight(s, noise, kind, own_sigma) -> float:
         return 1.0 if own_sigma is None else noise.sigma(kind, s.config_type) / own_sigma
 
-    def _rows(self, s, local=False):
+    def _rows(self, s, local=False, terms=None):
         return structure_rows(
-            self._terms,
+            self._terms if terms is None else terms,
             s.atoms,
             energy=s.energy is not None,
             local=local,
@@ -260,8 +267,7 @@ class SparseGPRegressor(BaseEstimator):
                 self._kept_rows[id(s)] = rows
             for kind, k, y, weight in self._labels(s, rows, noise):
                 self.statistic_.add(kind, s.config_type, k, y, weight)
-            # Chained, not kept as a hash object: those cannot be pickled.
-            self._digest = hashlib.sha256(self._digest + s.fingerprint()).digest()
+            self._digest = chained_digest([s], self._digest)
 
     def _sample_for_calibration(self, structures, rng) -> None:
         """A uniform sample of all structures seen, within a memory budget for their rows.
@@ -277,14 +283,16 @@ class SparseGPRegressor(BaseEstimator):
         self._kept = [s for (_, s), u in zip(self._drawn, used) if u <= budget]
         self._kept = self._kept or [self._drawn[0][1]]
 
-    def _solve(self, noise) -> None:
+    def _solve(self, noise, calibrate=True) -> None:
         fitted = posterior.solve(self._terms, self._cholesky, self.statistic_, noise.sigma)
         potential = Potential(
             terms=self._terms,
             posterior=fitted,
             e0=dict(self.e0_),
             noise=noise,
-            calibration=self._calibrate(fitted, noise),
+            calibration=(
+                self._calibrate(fitted, noise) if calibrate else self.potential_.calibration
+            ),
             metadata=self._metadata(fitted),
         )
         references = tuple(s.atoms.copy() for s in self._kept[:N_REFERENCES])
@@ -296,6 +304,7 @@ class SparseGPRegressor(BaseEstimator):
     def _calibrate(self, fitted, noise) -> calibration.ForceCalibration:
         """Force sigma from the left-out residuals of the sampled structures."""
         squared, distances, variances = [], [], []
+        share = calibration.data_share(fitted) if self._approximate else None
         for s in track(self._kept, "calibration", self.progress):
             rows = self._kept_rows.pop(id(s), None)
             if s.forces is None:
@@ -310,6 +319,7 @@ class SparseGPRegressor(BaseEstimator):
                 np.concatenate(sigma),
                 rows.local,
                 local_prior(self._terms, s.atoms.numbers),
+                data_share=share,
             )
             start = 0 if s.energy is None else 1
             errors = out.residual[start : start + s.forces.size].reshape(-1, 3)

@@ -29,6 +29,9 @@ OWN = 1.0 - 1e-9
 """Kernel value above which an inducing point is an environment of the structure itself."""
 
 
+SHARE_JITTER = 1e-11
+"""Keeps the factor of C, and what is left without a structure, positive where nothing is known."""
+
 NEGLIGIBLE = 1e-3
 """Share of sigma_F^2 below which, for every atom, a part of the calibration counts as absent."""
 
@@ -69,13 +72,19 @@ class LeftOut:
     distances: np.ndarray
 
 
-def leave_one_out(posterior: Posterior, rows, y, sigma, local_rows, local_prior) -> LeftOut:
+def leave_one_out(
+    posterior: Posterior, rows, y, sigma, local_rows, local_prior, *, data_share=None
+) -> LeftOut:
     """Closed-form residuals and local sigmas of one structure.
 
     rows (n_labels, M) and y (n_labels,) are all labels of the structure with their noise sigma
-    (n_labels,); local_rows (n_atoms, M) with prior variances (n_atoms,).
+    (n_labels,); local_rows (n_atoms, M) with prior variances (n_atoms,). data_share: where
+    the posterior knows these rows only approximately (see `gapy.gp.sampled`), `data_share` of it;
+    then no more is left out than all labels together gave.
     """
     b = solve_triangular(posterior.r_factor, posterior.whiten(rows) / sigma, trans="T")
+    if data_share is not None:
+        b = _bounded(b, data_share)
     remainder = -(b.T @ b)
     remainder[np.diag_indices_from(remainder)] += 1.0
     lower = scipy.linalg.cholesky(remainder, lower=True)
@@ -91,6 +100,26 @@ def leave_one_out(posterior: Posterior, rows, y, sigma, local_rows, local_prior)
         local_std=np.sqrt(variance),
         distances=distances + _explained_by_own_points(posterior, local_rows, l_mn),
     )
+
+
+def data_share(posterior: Posterior) -> np.ndarray:
+    """Lower factor of C = 1 - R^-T R^-1, the part of the posterior precision R^T R from labels."""
+    root = solve_triangular(posterior.r_factor, np.eye(len(posterior.r_factor)))
+    share = -(root.T @ root)
+    share[np.diag_indices_from(share)] += 1.0 + SHARE_JITTER
+    return scipy.linalg.cholesky(share, lower=True)
+
+
+def _bounded(b, share) -> np.ndarray:
+    """B with B B^T <= C: without the structure the precision is R^T (1 - B B^T) R >= 1.
+
+    Directions of C^-1/2 B longer than 1 are shortened to 1; rows that the posterior holds exactly
+    have none.
+    """
+    part = solve_triangular(share, b, lower=True)
+    squares, v = scipy.linalg.eigh(part.T @ part)
+    scale = np.sqrt((1.0 - 2.0 * SHARE_JITTER) / np.maximum(squares, 1.0))
+    return (b @ v * scale) @ v.T
 
 
 def _explained_by_own_points(posterior: Posterior, local_rows, l_mn) -> np.ndarray:

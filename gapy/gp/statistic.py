@@ -13,6 +13,7 @@ K^T K is never formed: it would square the condition number.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -37,6 +38,26 @@ class Factor:
         self._triangle: np.ndarray | None = None
         self._pending: list[np.ndarray] = []
         self._n_pending = 0
+
+    @classmethod
+    def of(cls, matrix: np.ndarray, n_rows: int, log_weight: float, triangle=False) -> Factor:
+        """A factor that stands for `n_rows` rows through `matrix` [R z], which it takes over.
+
+        triangle: `matrix` is the square triangle of a factor, not rows still to be merged.
+        """
+        out = cls(matrix.shape[1] - 1)
+        out.n_rows, out.log_weight = n_rows, log_weight
+        if triangle:
+            out._triangle = np.asfortranarray(matrix)
+        elif len(matrix):
+            out._append(matrix)
+        return out
+
+    @property
+    def is_triangle(self) -> bool:
+        """Whether `matrix` is a triangle; few rows are kept as they came."""
+        self._compress()
+        return self._triangle is not None
 
     def add(self, rows: np.ndarray, y: np.ndarray, weight=1.0) -> None:
         """Add rows (n, M) with labels (n,), multiplied by `weight` (scalar or (n,))."""
@@ -98,6 +119,10 @@ class SufficientStatistic:
 
     n_columns: int
     factors: dict[tuple[str, str], Factor] = field(default_factory=dict)
+
+    def copy(self) -> SufficientStatistic:
+        """A statistic that can grow while this one stays as it is."""
+        return copy.deepcopy(self)
 
     def add(self, kind: str, config_type: str, rows, y, weight=1.0) -> None:
         """Add labelled rows to a group."""

@@ -5,6 +5,7 @@ from gapy.structures.labelled import (
     LabelKeys,
     LabelledStructure,
     StructureWarning,
+    chained_digest,
     is_isolated_atom,
 )
 from gapy.structures.lookup import from_atoms
@@ -14,6 +15,7 @@ __all__ = [
     "LabelKeys",
     "LabelledStructure",
     "StructureWarning",
+    "chained_digest",
     "check_structures",
     "from_atoms",
     "is_isolated_atom",

@@ -1,5 +1,6 @@
 """A structure with its labels, and the keys under which a file stores them."""
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,12 +65,27 @@ class LabelledStructure:
         """File name and frame index, as messages name them."""
         return f"{self.source} frame {self.index}"
 
+    @property
+    def n_labels(self) -> int:
+        """Numbers among the labels: one energy, 3n force components, six stress components."""
+        return sum(np.size(v) for v in (self.energy, self.forces, self.stress) if v is not None)
+
     def fingerprint(self) -> bytes:
         """Geometry and labels as bytes: equal for equal data, whatever file they came from."""
         parts = [self.atoms.numbers, self.atoms.positions, self.atoms.cell.array, self.atoms.pbc]
         labels = [self.energy, self.forces, self.stress]
         parts += [np.asarray(v, dtype=float) for v in labels if v is not None]
         return b"".join(np.ascontiguousarray(p).tobytes() for p in parts)
+
+
+def chained_digest(structures, begin: bytes = b"") -> bytes:
+    """SHA-256 of structures in their order, going on from that of the structures before them.
+
+    Chained, not kept as a hash object: those cannot be pickled.
+    """
+    for s in structures:
+        begin = hashlib.sha256(begin + s.fingerprint()).digest()
+    return begin
 
 
 def is_isolated_type(config_type: str) -> bool:

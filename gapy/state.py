@@ -1,0 +1,203 @@
+"""The whole state of an updatable regressor in one file: it goes on as if it had never stopped.
+
+The file is a model file (`gapy.modelfile`: JSON and arrays in a zip, every byte checked, never
+pickle) that holds, beside the potential, what updates need: settings, the factors of the
+statistic, the structures kept for calibration, and counters. So `gapy.load` reads the potential of
+a state file as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import ase.data
+import numpy as np
+from ase import Atoms
+from sklearn.utils.validation import check_is_fitted
+
+from gapy import modelfile, serialise
+from gapy.descriptors import descriptor_from_settings
+from gapy.errors import GapyError, ModelFileError
+from gapy.gp.statistic import Factor, SufficientStatistic
+from gapy.potential import from_archive
+from gapy.regressor import SparseGPRegressor
+from gapy.structures import LabelledStructure
+
+LABELS = ("energy", "energy_sigma", "forces_sigma", "stress_sigma")
+
+
+def save_state(regressor: SparseGPRegressor, path) -> None:
+    """Write the state of a fitted regressor, whole or not at all; equal states, equal bytes.
+
+    Raises
+    ------
+    GapyError : a setting that is no plain number, text or mapping of them; the file cannot be
+        written, and an older one is left as it was
+    NotFittedError : the regressor has not been fitted
+    """
+    check_is_fitted(regressor, "potential_")
+    model, arrays = serialise.pack(regressor.potential_)
+    factors = regressor.statistic_.factors
+    drawn = [s for _, s in regressor._drawn]
+    state = {
+        "settings": _settings(regressor),
+        "several_terms": isinstance(regressor.descriptor, list | tuple),
+        "e0": {ase.data.chemical_symbols[z]: float(e) for z, e in regressor.e0_.items()},
+        "n_structures": int(regressor.n_structures_),
+        "n_updates": int(regressor.n_updates_),
+        "fit_seconds": float(regressor.fit_seconds_),
+        "digest": regressor._digest.hex(),
+        "approximate": bool(regressor._approximate),
+        "n_kept": len(regressor._kept),
+        # The order of the groups is that of their sums.
+        "groups": [_group(key, factor) for key, factor in factors.items()],
+        "drawn": [{"config_type": s.config_type, "source": s.source} for s in drawn],
+    }
+    more = {f"factor{g}": factor.matrix() for g, factor in enumerate(factors.values())}
+    more |= _pack_structures(drawn)
+    more["drawn.number"] = np.array([number for number, _ in regressor._drawn])
+    modelfile.write(
+        path, {**model, "state": state}, arrays | {f"state.{k}": v for k, v in more.items()}
+    )
+
+
+def load_state(path) -> SparseGPRegressor:
+    """The regressor that `save_state` wrote; what it computes next is equal to the last bit.
+
+    Raises
+    ------
+    ModelFileError : missing, damaged, of a newer version, or a model without a state
+    """
+    archive = modelfile.read(path)
+    if "state" not in archive.model:
+        raise ModelFileError(
+            f"{path}: expected the state of a regressor, got a model without one, which cannot be "
+            "updated; name a file written by save_state"
+        )
+    potential = from_archive(archive, path)
+    start = "state."
+    arrays = {k[len(start) :]: v for k, v in archive.arrays.items() if k.startswith(start)}
+    try:
+        return _rebuilt(archive.model["state"], arrays, archive.model["terms"], potential)
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise ModelFileError(
+            f"{path}: expected a state that this version can rebuild, got {error!r}; fit it again"
+        ) from error
+
+
+def _rebuilt(state: dict, arrays: dict, terms: list, potential) -> SparseGPRegressor:
+    descriptors = [descriptor_from_settings(**term["descriptor"]) for term in terms]
+    chosen = descriptors if state["several_terms"] else descriptors[0]
+    gp = SparseGPRegressor(chosen, **state["settings"])
+    gp.potential_ = potential
+    gp._terms, gp._cholesky = potential.terms, potential.posterior.cholesky
+    gp.e0_ = {ase.data.atomic_numbers[symbol]: e for symbol, e in state["e0"].items()}
+    gp.n_structures_, gp.n_updates_ = state["n_structures"], state["n_updates"]
+    gp._approximate = state["approximate"]
+    gp.fit_seconds_ = state["fit_seconds"]
+    gp._digest = bytes.fromhex(state["digest"])
+    gp.statistic_ = SufficientStatistic(len(potential.posterior.alpha))
+    for g, group in enumerate(state["groups"]):
+        gp.statistic_.factors[group["kind"], group["config_type"]] = Factor.of(
+            arrays[f"factor{g}"], group["n_rows"], group["log_weight"], group["triangle"]
+        )
+    structures = _unpack_structures(state["drawn"], arrays)
+    gp._drawn = list(zip(arrays["drawn.number"].tolist(), structures))
+    gp._kept = structures[: state["n_kept"]]
+    gp._kept_rows = {}
+    return gp
+
+
+def _settings(gp) -> dict:
+    """Constructor arguments but the descriptor, as plain JSON types."""
+    settings = gp.get_params(deep=False)
+    del settings["descriptor"]
+    return {name: _plain(value, name) for name, value in settings.items()}
+
+
+def _plain(value, name: str):
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, Mapping):
+        return {_key(k): _plain(v, name) for k, v in value.items()}
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise GapyError(
+        f"{name}: expected a number, a text or a mapping of them, so that it can be saved, got "
+        f"{type(value).__name__}; set a plain value"
+    )
+
+
+def _key(key) -> str:
+    """JSON has text keys only; atomic numbers become symbols."""
+    return key if isinstance(key, str) else ase.data.chemical_symbols[int(key)]
+
+
+def _group(key, factor: Factor) -> dict:
+    kind, config_type = key
+    return {
+        "kind": kind,
+        "config_type": config_type,
+        "n_rows": int(factor.n_rows),
+        "log_weight": float(factor.log_weight),
+        "triangle": factor.is_triangle,
+    }
+
+
+def _pack_structures(structures) -> dict[str, np.ndarray]:
+    """Arrays of all structures one after the other; nan stands for a label that is not there."""
+    none3 = [np.full((len(s.atoms), 3), np.nan) for s in structures]
+    return {
+        "drawn.n_atoms": np.array([len(s.atoms) for s in structures], dtype=np.int64),
+        "drawn.index": np.array([s.index for s in structures], dtype=np.int64),
+        "drawn.numbers": np.concatenate([s.atoms.numbers for s in structures]).astype(np.int64),
+        "drawn.positions": np.concatenate([s.atoms.positions for s in structures]),
+        "drawn.cell": np.array([s.atoms.cell.array for s in structures]),
+        "drawn.pbc": np.array([s.atoms.pbc for s in structures]).astype(np.int64),
+        "drawn.forces": np.concatenate(
+            [no if s.forces is None else s.forces for s, no in zip(structures, none3)]
+        ),
+        "drawn.stress": np.array(
+            [np.full(6, np.nan) if s.stress is None else s.stress for s in structures]
+        ),
+        "drawn.scalars": np.array(
+            [
+                [np.nan if getattr(s, k) is None else getattr(s, k) for k in LABELS]
+                for s in structures
+            ]
+        ),
+    }
+
+
+def _unpack_structures(texts: list[dict], arrays) -> list[LabelledStructure]:
+    bounds = np.concatenate([[0], np.cumsum(arrays["drawn.n_atoms"])])
+    out = []
+    for k, text in enumerate(texts):
+        own = slice(bounds[k], bounds[k + 1])
+        atoms = Atoms(
+            arrays["drawn.numbers"][own],
+            arrays["drawn.positions"][own],
+            cell=arrays["drawn.cell"][k],
+            pbc=arrays["drawn.pbc"][k].astype(bool),
+        )
+        atoms.info["config_type"] = text["config_type"]
+        scalars = {
+            name: None if np.isnan(v) else float(v)
+            for name, v in zip(LABELS, arrays["drawn.scalars"][k])
+        }
+        out.append(
+            LabelledStructure(
+                atoms=atoms,
+                forces=_given(arrays["drawn.forces"][own]),
+                stress=_given(arrays["drawn.stress"][k]),
+                config_type=text["config_type"],
+                source=text["source"],
+                index=int(arrays["drawn.index"][k]),
+                **scalars,
+            )
+        )
+    return out
+
+
+def _given(label: np.ndarray) -> np.ndarray | None:
+    return None if np.isnan(label).all() else label.copy()
