@@ -50,7 +50,7 @@ class Live(Silent):
         self._stream = stream or sys.stderr
         self._live = None
         self._last = 0.0
-        self._version = -1
+        self._version = 0  # nothing to tell before the first fit
 
     def __enter__(self):
         if self._stream.isatty():

@@ -144,8 +144,7 @@ class Loop:
         self._structures = self.training + [self._stored(key) for key in self.keys]
         self.version, self.model_hash = state["version"], state["model_hash"]
         if self.version:
-            potential = self._load(self.version)
-            self.model.resume(state["history"], self._structures, potential)
+            self._read_model(state["history"])
 
     def _stored(self, key: str) -> Atoms:
         if not isinstance(self.store.outcome(key), Label):
@@ -163,11 +162,11 @@ class Loop:
             self.display.update(self)
             if self.pending:
                 if not self._label():
-                    return self._end("budget", self._out_of_time())
+                    return self._end("budget", self._out_of_time(), last_touch=False)
                 self._admit()
             status, reason = self._why_stop()
             if status:
-                return self._end(status, reason)
+                return self._end(status, reason, last_touch=self._in_time())
             self._explore()
 
     def n_labels(self) -> int:
@@ -333,12 +332,7 @@ class Loop:
         """Update the model, write it, and use it as the file gives it back."""
         self._clock("other")
         self.model.update(self._structures, n_new)
-        self.version += 1
-        path = self.files.model_path(self.version)
-        path.parent.mkdir(exist_ok=True)
-        self.model.potential.save(path)
-        self.model_hash = hashlib.sha256(path.read_bytes()).hexdigest()
-        self.model.potential = self._load(self.version)
+        self._write_model()
         if self._environments is not None:
             for s in self._structures[-n_new:]:
                 self._environments.add(getattr(s, "atoms", s))
@@ -346,16 +340,23 @@ class Loop:
         if len(self._structures) - max(self.tested, 0) >= self.test_every or self.tested < 0:
             self._test()
 
-    def _load(self, version: int):
-        from gapy.potential import load
+    def _write_model(self) -> None:
+        """A new version on disk, and the model as the file gives it back."""
+        self.version += 1
+        path = self.files.model_path(self.version)
+        path.parent.mkdir(exist_ok=True)
+        self.model.save(path)
+        self.model_hash = hashlib.sha256(path.read_bytes()).hexdigest()
+        self._read_model(self.model.history)
 
-        path = self.files.model_path(version)
+    def _read_model(self, history: list) -> None:
+        path = self.files.model_path(self.version)
         found = hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else "nothing"
         if found != self.model_hash:
             raise GapyError(
-                f"{path}: expected the model of this loop, got {found[:12]}; restore it"
+                f"{path}: expected the model of this loop, got {found[:12]}; restore the file"
             )
-        return load(path)
+        self.model.resume(history, path)
 
     def _test(self) -> None:
         if not self.test or self.tested == len(self._structures):
@@ -404,13 +405,19 @@ class Loop:
         self.seconds[what] += now - self._marked
         self._marked = now
 
-    def _end(self, status: str, reason: str) -> LearnResult:
+    def _end(self, status: str, reason: str, *, last_touch: bool = True) -> LearnResult:
+        """`last_touch` is false where time is up: a loop that goes on must not see it."""
+        self._clock("other")
+        if last_touch and self.model.finish(self._structures):
+            self._write_model()
+        self._clock("update")
         self._test()
         self._save()
-        model = None
+        model, model_hash = None, ""
         if self.version:
-            data = self.files.model_path(self.version).read_bytes()
-            model = self.files.replace(names.MODEL, data)
+            model = self.files.path / names.MODEL
+            self.model.potential.save(model)
+            model_hash = hashlib.sha256(model.read_bytes()).hexdigest()
         self.display.update(self)
         return LearnResult(
             status=status,
@@ -422,7 +429,7 @@ class Loop:
             share_without_label=self.share_without_label(),
             n_versions=self.version,
             model_path=model,
-            model_hash=self.model_hash,
+            model_hash=model_hash,
             directory=self.files.path,
             report_path=report.write(self.files, self.store, self.policy.max_force_std),
             seconds=dict(self.seconds),

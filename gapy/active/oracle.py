@@ -6,6 +6,7 @@ import hashlib
 import json
 import pickle
 import queue
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 
 from gapy.active.frames import Request
 from gapy.active.labels import Failure, Label
-from gapy.active.process import OracleError, job_of, run_job, stop_workers
+from gapy.active.process import OracleError, WorkerProcess, job_of, run_job, stop_workers
 from gapy.errors import GapyError
 from gapy.md.settings import real, whole
 
@@ -149,18 +150,16 @@ class Oracle:
             self._pool = ThreadPoolExecutor(self.workers)
         return self._pool
 
-    def check(self, directory: Path) -> None:
-        """Start one labelling process and end it.
+    def check(self) -> None:
+        """Make the calculator once, in a process that is ended again.
 
         Raises
         ------
         OracleError : the calculator cannot be made
         """
-        if self.executor is not None:
-            return
-        from gapy.active.process import WorkerProcess
-
-        WorkerProcess(self._spec, Path(directory)).kill()
+        if self.executor is None:  # elsewhere there may be other packages than here
+            with tempfile.TemporaryDirectory() as directory:
+                WorkerProcess(self._spec, Path(directory)).kill()
 
 
 def _stated(calculator, arguments: dict | None) -> dict:

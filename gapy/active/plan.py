@@ -9,7 +9,13 @@ from gapy.active.config import LoopConfig
 
 
 def plan(config: LoopConfig) -> Iterator[str]:
-    """Lines for `gapy learn --dry-run`; nothing is written or computed."""
+    """Lines for `gapy learn --dry-run`; nothing is computed, the calculator is made once.
+
+    Raises
+    ------
+    OracleError : the calculator cannot be made
+    """
+    config.oracle.check()
     yield f"directory: {config.directory}"
     oracle = config.oracle
     described = json.loads(oracle.settings)

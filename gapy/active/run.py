@@ -97,6 +97,8 @@ def learn(
             f"directory {directory} holds no loop to resume; start it without resume, or correct "
             "the name"
         )
+    if not resume:
+        oracle.check()  # before anything is on disk
     with names.LearnDirectory(directory) as files, blas_threads(1):
         if not resume and files.present():
             raise GapyError(

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from gapy.baselines import parse_e0
 from gapy.errors import GapyError
 from gapy.md.settings import real, whole
+from gapy.settings import check_settings
+from gapy.state import load_state, save_state
 from gapy.structures import StructureWarning
+from gapy.update import UpdateSettings, update
 
 FIT, UPDATE = "fit", "update"
 
@@ -17,9 +22,9 @@ FIT, UPDATE = "fit", "update"
 class Model(Protocol):
     """What the loop needs of a model.
 
-    `potential` is None before the first update. `history` is plain data from which `resume` can
-    rebuild, together with the same structures in the same order, a model that goes on bit by bit
-    like this one.
+    `potential` is None before the first update. `history` is plain data: what was done at each
+    update. A model that was saved and resumed goes on bit by bit like one that never stopped, and
+    gives equal files; the loop resumes it from its file after every save.
     """
 
     potential: object | None
@@ -28,8 +33,14 @@ class Model(Protocol):
     def update(self, structures: Sequence, n_new: int) -> None:
         """Learn the last `n_new` of `structures`, which are all there are, in their order."""
 
-    def resume(self, history: list, structures: Sequence, potential) -> None:
-        """Become the model that had this history, these structures and this potential."""
+    def finish(self, structures: Sequence) -> bool:
+        """A last touch when the loop has ended; whether it changed the model."""
+
+    def save(self, path) -> None:
+        """Write all that the next update needs; `gapy.load` reads the potential in it."""
+
+    def resume(self, history: list, path) -> None:
+        """Become the model that was saved there."""
 
     def describe(self) -> dict:
         """Settings that must be the same when a loop is resumed."""
@@ -37,7 +48,12 @@ class Model(Protocol):
 
 @dataclass
 class GPModel:
-    """A sparse GP on one smooth SOAP, refitted as the labels come in.
+    """A sparse GP on one smooth SOAP that grows with the labels.
+
+    New labels are merged in by `gapy.update`, at a cost that does not depend on how many there
+    are; each time the labels have grown by the factor `refit`, and at the end, everything is
+    fitted again, inducing points, e0 and calibration included. So the work of all fits together
+    is that of the last one times refit / (refit - 1).
 
     Attributes
     ----------
@@ -45,6 +61,8 @@ class GPModel:
     r_cut, sigma : A; n_max, l_max : size of the SOAP; compression : as in `gapy fit`
     zeta, n_inducing, delta, sigma_energy, sigma_forces, sigma_stress, e0, stress : as in
         SparseGPRegressor
+    refit : growth of the number of structures from one full fit to the next; 1 fits at each update
+    threshold, max_points, prune, calibrate_every : of the updates between, see UpdateSettings
     seed, threads : results do not depend on `threads`
 
     Raises
@@ -66,10 +84,16 @@ class GPModel:
     sigma_stress: float = 0.001
     e0: str | dict = "auto"
     stress: bool = True
+    refit: float = 1.5
+    threshold: float = 1e-6
+    max_points: int = 50
+    prune: float = 0.0
+    calibrate_every: int = 3
     seed: int = 0
     threads: int = 1
     potential: object | None = field(default=None, init=False, repr=False)
     history: list = field(default_factory=list, init=False, repr=False)
+    _gp: object | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self):
         self.r_cut = real("r_cut", self.r_cut, "A", above=0.0)
@@ -84,43 +108,77 @@ class GPModel:
             real(name, getattr(self, name), unit, above=0.0)
         if not self.species:
             raise GapyError("species: expected chemical symbols, got none; name them")
+        self.refit = real("refit", self.refit, "structures per structure", least=1.0)
+        self._updates = UpdateSettings(
+            threshold=self.threshold,
+            max_points=self.max_points,
+            prune=self.prune,
+            calibrate_every=self.calibrate_every,
+        )
+        check_settings(self._regressor())
+        parse_e0(self.e0)
 
     def update(self, structures: Sequence, n_new: int) -> None:
-        """Fit to all structures."""
-        self.history.append([FIT, len(structures)])
-        self.potential = self._fitted(structures).potential_
+        """Merge the new structures in, or fit to all of them where that is due."""
+        n = len(structures)
+        fitted = max((size for what, size in self.history if what == FIT), default=0)
+        if self._gp is None or n >= self.refit * fitted:
+            self._fit(structures)
+        else:
+            with _quiet():
+                update(self._gp, structures[-n_new:], settings=self._updates)
+            self.history.append([UPDATE, n])
+            self.potential = self._gp.potential_
 
-    def resume(self, history: list, structures: Sequence, potential) -> None:
-        """Nothing to rebuild: each update is a fit to all structures."""
+    def finish(self, structures: Sequence) -> bool:
+        """A full fit, unless the last update was one."""
+        if not self.history or self.history[-1] == [FIT, len(structures)]:
+            return False
+        self._fit(structures)
+        return True
+
+    def save(self, path) -> None:
+        """The regressor's state; equal models give equal files."""
+        self._gp.fit_seconds_ = 0.0  # of this machine, not of the model
+        save_state(self._gp, path)
+
+    def resume(self, history: list, path) -> None:
+        """Read what `save` wrote."""
         self.history = [list(entry) for entry in history]
-        self.potential = potential
+        self._gp = load_state(path)
+        self._gp.threads = self.threads
+        self.potential = self._gp.potential_
 
     def describe(self) -> dict:
         """Settings that fix the model; threads do not."""
         names = (
             "species", "r_cut", "n_max", "l_max", "sigma", "compression", "zeta", "n_inducing",
-            "delta", "sigma_energy", "sigma_forces", "sigma_stress", "e0", "stress", "seed",
+            "delta", "sigma_energy", "sigma_forces", "sigma_stress", "e0", "stress",
+            "refit", "threshold", "max_points", "prune", "calibrate_every", "seed",
         )  # fmt: skip
         return {name: getattr(self, name) for name in names} | {"species": list(self.species)}
 
-    def _fitted(self, structures):
-        with warnings.catch_warnings():
-            # High forces and near pairs are what a loop looks for.
-            warnings.simplefilter("ignore", StructureWarning)
-            return self._regressor().fit(structures)
+    def _fit(self, structures) -> None:
+        with _quiet():
+            self._gp = self._regressor().fit(structures)
+        self.history.append([FIT, len(structures)])
+        self.potential = self._gp.potential_
 
     def _regressor(self):
         from gapy.descriptors import smooth_soap
         from gapy.regressor import SparseGPRegressor
 
-        soap = smooth_soap(
-            list(self.species),
-            r_cut=self.r_cut,
-            n_max=self.n_max,
-            l_max=self.l_max,
-            sigma=self.sigma,
-            compression={"mode": self.compression},
-        )
+        try:
+            soap = smooth_soap(
+                list(self.species),
+                r_cut=self.r_cut,
+                n_max=self.n_max,
+                l_max=self.l_max,
+                sigma=self.sigma,
+                compression={"mode": self.compression},
+            )
+        except ValueError as error:
+            raise GapyError(f"SOAP settings refused by dscribe: {error}") from error
         return SparseGPRegressor(
             soap,
             n_inducing=self.n_inducing,
@@ -134,3 +192,11 @@ class GPModel:
             seed=self.seed,
             threads=self.threads,
         )
+
+
+@contextmanager
+def _quiet():
+    """Without warnings of high forces and near pairs: they are what a loop looks for."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", StructureWarning)
+        yield

@@ -1,6 +1,7 @@
 """The loop as a whole: repeatable, resumable, within its budget, honest in its books."""
 
 import csv
+import hashlib
 import shutil
 
 import active_calculators as bad
@@ -89,7 +90,9 @@ def test_every_label_has_its_provenance(finished):
         assert row.time_ps == pytest.approx(row.step * 0.002)
     models = store.rows("model")
     assert [m.version for m in models] == list(range(1, result.n_versions + 1))
-    assert models[-1].model_hash.endswith(result.model_hash)
+    path = result.directory / models[-1].model_file
+    assert models[-1].model_hash.endswith(hashlib.sha256(path.read_bytes()).hexdigest())
+    assert hashlib.sha256(result.model_path.read_bytes()).hexdigest() == result.model_hash
     assert models[-1].n_labels == result.n_labels
 
 
