@@ -9,7 +9,7 @@ import gapy
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs").glob("*.md"))
-COMMANDS = ("fit", "evaluate", "md", "info", "demo")
+COMMANDS = ("fit", "evaluate", "md", "learn", "info", "demo")
 
 
 def blocks(page: Path) -> list[str]:

@@ -90,7 +90,7 @@ class Loop:
         self.version = 0
         self.model_hash = ""
         self.tested = -1
-        self.ratios: list[float] = []  # RMS error found over RMS sigma, of each flagged label
+        self.ratios: list[float] = []  # largest error of an atom over the largest sigma, per label
         self.seconds = dict.fromkeys(("explore", "label", "update", "other"), 0.0)
         self.found: list[float] = []  # largest force error of each label of this call, eV/A
         self.current_sigma = float("nan")
@@ -309,8 +309,8 @@ class Loop:
             error = label_error(outcome, request.forces) if isinstance(outcome, Label) else None
             if error is not None:
                 self.found.append(error[0])
-                sigma = float(np.sqrt((request.forces_std**2).mean()))
-                self.ratios.append(error[1] / max(sigma, 1e-12))
+                # Of one component, as sigma is.
+                self.ratios.append(error[0] / np.sqrt(3.0) / request.max_force_std)
             if isinstance(outcome, Label) and key not in self.keys:
                 self.keys.append(key)
                 self._structures.append(labelled(request.atoms, outcome))

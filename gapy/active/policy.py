@@ -11,6 +11,8 @@ from gapy.errors import GapyError
 from gapy.md.settings import real, whole
 
 OK, FLAG, ABANDON = "ok", "flag", "abandon"
+UNPROVEN = 2.0
+"""Errors are taken to be so much larger than their sigma until labels say otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,15 +76,18 @@ class Policy:
     def factor(self, ratios: Sequence[float]) -> float:
         """How much larger errors are than their sigma, at least 1.
 
-            factor^2 = max(1, (2 + sum_k r_k^2) / (2 + n))
+            factor^2 = max(1, sum_k r_k^2 / n)
 
-        over the last n = `adapt` labels, r_k the ratio of the force error found (RMS) to the sigma
-        predicted (RMS over the atoms). The sigma is calibrated on structures that were labelled;
+        over the last n = `adapt` labels; those that are not there yet count as r = 2. r_k is the ratio of the largest force error found at an atom
+        (its length over sqrt(3), as sigma is that of a component) to the largest sigma predicted.
+        The sigma is calibrated on structures that were labelled;
         flagged structures are a test of it on new ones, and few labels calibrate badly.
         """
-        last = list(ratios)[-self.adapt :] if self.adapt else []
-        squared = (2.0 + sum(r * r for r in last)) / (2.0 + len(last))
-        return math.sqrt(max(1.0, squared))
+        if not self.adapt:
+            return 1.0
+        last = list(ratios)[-self.adapt :]
+        last += [UNPROVEN] * (self.adapt - len(last))
+        return math.sqrt(max(1.0, sum(r * r for r in last) / len(last)))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,7 +51,9 @@ def test_the_factor_is_at_least_one_and_forgets(ratios):
     policy = Policy(max_force_std=0.1, adapt=4)
     assert policy.factor(ratios) >= 1.0
     assert policy.factor([*ratios, 1.0, 1.0, 1.0, 1.0]) == 1.0
-    assert policy.factor([3.0] * 50) == pytest.approx(np.sqrt((2 + 4 * 9) / 6))
+    assert policy.factor([3.0] * 50) == pytest.approx(3.0)
+    assert policy.factor([]) == 2.0
+    assert policy.factor([0.0, 0.0]) == pytest.approx(np.sqrt(2 * 4 / 4))
     assert Policy(max_force_std=0.1, adapt=0).factor(ratios) == 1.0
 
 
