@@ -21,6 +21,9 @@ from pathlib import Path
 
 import ase.db
 import numpy as np
+from ase import Atoms
+from ase.io import write
+from ase.spacegroup import crystal
 
 HERE = Path(__file__).resolve().parent
 COMMAND = [sys.executable, "-c", "from gapy.cli import main; main()", "learn"]
@@ -47,7 +50,7 @@ labels = {labels}
 [[explore]]
 kind = "md"
 walkers = 2
-start = {{ class = "ase.spacegroup.crystal", symbols = ["Cu", "Au"], basis = [[0, 0, 0], [0.5, 0.5, 0.5]], cellpar = [2.8, 2.8, 3.6, 90, 90, 90] }}
+start = "start.xyz"
 supercell = [2, 1, 1]
 ensemble = "npt"
 temperature = 300
@@ -61,6 +64,8 @@ def prepare(directory: Path, *, labels=25, ps=1.5, checkpoint=50) -> Path:
     """A directory with the loop's file; its path."""
     directory.mkdir(parents=True)
     (directory / "counted.py").write_text((HERE / "counted.py").read_text())
+    atoms = crystal(["Cu", "Au"], [(0, 0, 0), (0.5, 0.5, 0.5)], cellpar=[2.8, 2.8, 3.6, 90, 90, 90])
+    write(directory / "start.xyz", Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=True))
     config = directory / "loop.toml"
     config.write_text(CONFIG.format(labels=labels, ps=ps, checkpoint=checkpoint))
     return config
@@ -105,7 +110,7 @@ def disturbed(config: Path, kills: int, rng: random.Random, longest: float) -> t
                 process.wait(rng.uniform(0.2, longest))
             except subprocess.TimeoutExpired:
                 os.kill(process.pid, signal.SIGKILL)
-        out, err = process.communicate()
+        _, err = process.communicate()
         database = config.parent / "loop" / "labels.db"
         now = (
             ase.db.connect(database, use_lock_file=False).count(record="label")

@@ -9,6 +9,7 @@ worst case; with --oracle-seconds it is also given for an oracle that takes so l
 import argparse
 import csv
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 
 from systems import System
@@ -37,7 +38,7 @@ def main():
     print("labels   steps  explore    label   update    other  s; overhead share; with slow oracle")
     names = ("explore_s", "label_s", "update_s", "other_s")
     edges = [0, 50, 100, 150, 200, args.labels]
-    for low, high in zip(edges, edges[1:]):
+    for low, high in pairwise(edges):
         part = [r for r in rows if low <= int(r["n_labels"]) <= high]
         if len(part) < 2:
             continue
@@ -49,7 +50,8 @@ def main():
         slow = explore + labels * args.oracle_seconds + update + other
         print(
             f"{low:4d}-{high:3d} {steps:6d} {explore:8.2f} {label:8.2f} {update:8.2f} {other:8.2f}"
-            f"     {100 * (update + other) / total:5.1f} %      {100 * (update + other) / slow:5.1f} %"
+            f"     {100 * (update + other) / total:5.1f} %"
+            f"      {100 * (update + other) / slow:5.1f} %"
         )
 
 

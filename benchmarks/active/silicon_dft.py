@@ -2,8 +2,8 @@
 
     python benchmarks/active/silicon_dft.py WORK [--resume] [--ps 20] [--quick]
 
-1. A loop from the 8-atom crystal: walkers in NVT from 300 K up to --hottest, --ps in total, labels from
-   pw.x (the settings of the shipped data, see benchmarks/datasets; --quick: coarser ones).
+1. A loop from the 8-atom crystal: walkers in NVT from 300 K up to --hottest, --ps in total,
+   labels from pw.x at the settings of the shipped data (--quick: coarser ones).
 2. Test: new walkers with other seeds in the same ensemble with the final model; --frames frames at
    equal distances, labelled by pw.x, never trained on.
 3. 216 atoms for 20 ps with the final model.

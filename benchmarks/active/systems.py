@@ -1,15 +1,15 @@
 """The systems of the active-learning benchmarks: walkers, oracle, model, and reference dynamics."""
 
+import numpy as np
 from ase import units
 from ase.build import bulk, molecule
 from ase.calculators.emt import EMT
 from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
-import numpy as np
 
 from gapy.active import MD, GPModel, Initial, Oracle, Policy
-from gapy.active.store import labelled
 from gapy.active.labels import Label
+from gapy.active.store import labelled
 
 
 class System:

@@ -7,7 +7,7 @@ from importlib import import_module
 
 _HOME = {
     "learn": "gapy.active.run",
-    "LearnResult": "gapy.active.loop",
+    "LearnResult": "gapy.active.result",
     "Oracle": "gapy.active.oracle",
     "Label": "gapy.active.labels",
     "Failure": "gapy.active.labels",

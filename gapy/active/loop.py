@@ -4,55 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import time
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
 
 import numpy as np
 from ase import Atoms
 
-from gapy.active import records, report
+from gapy.active import ending, records, report
 from gapy.active import state as names
 from gapy.active.diversity import Environments
 from gapy.active.explorers.base import rng_of
 from gapy.active.frames import Request
 from gapy.active.labels import Failure, Label, label_error
 from gapy.active.oracle import OracleError
+from gapy.active.result import LearnResult
 from gapy.active.store import labelled
 from gapy.active.walkers import Tally, Walker
 from gapy.errors import GapyError
-
-
-@dataclass(frozen=True)
-class LearnResult:
-    """How a loop ended.
-
-    Attributes
-    ----------
-    status : "learned" (nothing left to flag, or every explorer has finished) or "budget"
-    reason : one line
-    n_labels, n_failures : labels admitted, requests without one
-    n_steps, ps : steps of all explorers, simulated time in ps
-    share_without_label : share of the steps that needed no label
-    n_versions : fits of the model
-    model_path : the model, None before the first fit; model_hash : SHA-256 of that file
-    directory : where all files are
-    report_path : the report, None without matplotlib
-    seconds : wall time by "explore", "label", "update", "other", over all calls
-    """
-
-    status: str
-    reason: str
-    n_labels: int
-    n_failures: int
-    n_steps: int
-    ps: float
-    share_without_label: float
-    n_versions: int
-    model_path: Path | None
-    model_hash: str
-    directory: Path
-    report_path: Path | None
-    seconds: dict[str, float]
 
 
 class Loop:
@@ -162,11 +129,11 @@ class Loop:
             self.display.update(self)
             if self.pending:
                 if not self._label():
-                    return self._end("budget", self._out_of_time(), last_touch=False)
+                    return self._end("budget", ending.out_of_time(self.budget), last_touch=False)
                 self._admit()
-            status, reason = self._why_stop()
+            status, reason = ending.why(self)
             if status:
-                return self._end(status, reason, last_touch=self._in_time())
+                return self._end(status, reason, last_touch=self.in_time())
             self._explore()
 
     def n_labels(self) -> int:
@@ -178,32 +145,13 @@ class Loop:
         asked = self.n_requests - self._n_initial()
         return 1.0 - asked / self.tally.steps if self.tally.steps else float("nan")
 
-    def _n_initial(self) -> int:
-        return min(self.n_requests, self.identity["n_initial"])
-
-    def _why_stop(self) -> tuple[str, str]:
-        labels = self.budget.labels
-        if labels is not None and len(self.keys) >= labels:
-            return "budget", f"all {labels} labels of the budget are used"
-        if all(w.explorer.finished is not None for w in self.walkers):
-            return "learned", "every explorer has finished"
-        if all(w.is_quiet(self.stop) for w in self.walkers):
-            return "learned", f"no flag in the last {self._quiet_words()} of any walker"
-        if not self._in_time():
-            return "budget", self._out_of_time()
-        return "", ""
-
-    def _quiet_words(self) -> str:
-        ps, steps = self.stop.quiet_ps, self.stop.quiet_steps
-        words = [f"{ps:g} ps" if ps else "", f"{steps} steps" if steps else ""]
-        return " or ".join(w for w in words if w)
-
-    def _in_time(self) -> bool:
+    def in_time(self) -> bool:
+        """Whether this call may go on."""
         hours = self.budget.hours
         return hours is None or time.perf_counter() - self._began < 3600.0 * hours
 
-    def _out_of_time(self) -> str:
-        return f"the {self.budget.hours:g} h of this call are over"
+    def _n_initial(self) -> int:
+        return min(self.n_requests, self.identity["n_initial"])
 
     # -- exploring ------------------------------------------------------------------------------
 
@@ -270,7 +218,7 @@ class Loop:
                 todo[k] = key
         order = sorted(todo)
         outcomes = self.oracle.label(
-            [self.pending[k] for k in order], self.files.path / names.ORACLE, go_on=self._in_time
+            [self.pending[k] for k in order], self.files.path / names.ORACLE, go_on=self.in_time
         )
         stored = 0
         for position, outcome in outcomes:
@@ -434,11 +382,3 @@ class Loop:
             report_path=report.write(self.files, self.store, self.policy.max_force_std),
             seconds=dict(self.seconds),
         )
-
-
-def digest(structures) -> str:
-    """Hash of labelled structures, in their order."""
-    out = hashlib.sha256()
-    for s in structures:
-        out.update(np.ascontiguousarray(s.fingerprint()).tobytes())
-    return out.hexdigest()

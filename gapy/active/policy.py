@@ -67,7 +67,7 @@ class Policy:
             object.__setattr__(self, name, value)
 
     def judge(self, frame: Frame, factor: float = 1.0) -> str:
-        """OK, FLAG or ABANDON; `factor` multiplies the sigma that is compared with max_force_std."""
+        """OK, FLAG or ABANDON; `factor` times sigma is compared with max_force_std."""
         sigma = frame.max_force_std
         if frame.broken is not None or not sigma <= self.abandon_force_std:
             return ABANDON
@@ -78,10 +78,11 @@ class Policy:
 
             factor^2 = max(1, sum_k r_k^2 / n)
 
-        over the last n = `adapt` labels; those that are not there yet count as r = 2. r_k is the ratio of the largest force error found at an atom
-        (its length over sqrt(3), as sigma is that of a component) to the largest sigma predicted.
-        The sigma is calibrated on structures that were labelled;
-        flagged structures are a test of it on new ones, and few labels calibrate badly.
+        over the last n = `adapt` labels; those that are not there yet count as r = 2. r_k is the
+        ratio of the largest force error found at an atom (its length over sqrt(3), as sigma is that
+        of a component) to the largest sigma predicted. The sigma is calibrated on structures that
+        were labelled; flagged structures are a test of it on new ones, and few labels calibrate
+        badly.
         """
         if not self.adapt:
             return 1.0

@@ -13,9 +13,10 @@ from gapy.active import state as names
 from gapy.active.display import Silent
 from gapy.active.explorers.base import Explorer
 from gapy.active.initial import Initial
-from gapy.active.loop import LearnResult, Loop, digest
+from gapy.active.loop import Loop
 from gapy.active.oracle import Oracle
 from gapy.active.policy import Budget, Policy, Stop
+from gapy.active.result import LearnResult
 from gapy.active.store import Store
 from gapy.active.update import GPModel
 from gapy.active.walkers import Walker
@@ -148,7 +149,7 @@ def _identity(loop, explorers, training, initial, starts, seed, threads) -> dict
         "policy": dict(vars(loop.policy)),
         "initial": dict(vars(initial)),
         "n_initial": 0 if training else len(initial.requests(starts, seed)),
-        "training": digest(training),
+        "training": _digest(training),
         "model": loop.model.describe(),
         "seed": seed,
         "threads": threads,
@@ -188,3 +189,11 @@ def _names(explorers) -> list[str]:
         counts[e.kind] = counts.get(e.kind, 0) + 1
         out.append(f"{e.kind}-{counts[e.kind]}")
     return out
+
+
+def _digest(structures) -> str:
+    """Hash of labelled structures, in their order."""
+    out = hashlib.sha256()
+    for s in structures:
+        out.update(np.ascontiguousarray(s.fingerprint()).tobytes())
+    return out.hexdigest()

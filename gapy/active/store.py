@@ -169,6 +169,13 @@ class Store:
             ) from error
         except ImportError as error:
             raise GapyError(f"database {self.url} cannot be opened: {error}") from error
+        except Exception as error:
+            if not type(error).__module__.startswith("psycopg"):
+                raise
+            raise GapyError(
+                f"database {self.url} cannot be used: {' '.join(str(error).split())}; mend it, "
+                "then resume"
+            ) from error
 
 
 def labelled(atoms: Atoms, label: Label) -> Atoms:

@@ -41,8 +41,8 @@ class Walker:
     def explore(self, steps: int, judge, policy: Policy, version: int, known, tally, watch):
         """Advance until something is to be labelled, at most `steps`; the Request or None.
 
-        judge(frame) is the policy's verdict; known(request) says whether a structure is a near-duplicate of a labelled one;
-        watch(frame) sees every step.
+        judge(frame) is the policy's verdict; known(request) says whether a structure is a
+        near-duplicate of a labelled one; watch(walker, frame, verdict) sees every step.
         """
         held: Request | None = None
         for _ in range(steps):

@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-from ase.io import write
 from active_calculators import cell
+from ase.io import write
 
 import gapy
 from gapy.active import read_config

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import shutil
+from itertools import pairwise
 
 import active_calculators as bad
 import numpy as np
@@ -114,11 +115,10 @@ def test_no_walker_is_labelled_twice_within_the_interval(finished):
     rows = [r for r in Store(result.directory / "labels.db", "loop").rows() if r.origin == "flag"]
     for name in {r.walker for r in rows}:
         asked = [r.step for r in rows if r.walker == name]
-        assert all(b - a >= 10 for a, b in zip(asked, asked[1:]))
+        assert all(b - a >= 10 for a, b in pairwise(asked))
 
 
-def test_a_budget_stops_and_a_larger_one_goes_on(finished, tmp_path):
-    result, _ = finished
+def test_a_budget_stops_and_a_larger_one_goes_on(tmp_path):
     first = learn(tmp_path / "loop", **small_loop(), budget=Budget(labels=8))
     assert first.status == "budget" and first.n_labels == 8
     second = learn(tmp_path / "loop", **small_loop(), resume=True)
@@ -180,7 +180,7 @@ def test_an_oracle_that_is_gone_stops_the_loop_and_resuming_goes_on(finished, tm
             tmp_path / "loop", **small_loop(oracle=Oracle(**oracle, max_failures=2)), **more
         )
 
-    with pytest.raises(OracleError, match="failed 2 times in a row.*no licence.*resume"):
+    with pytest.raises(OracleError, match=r"failed 2 times in a row.*no licence.*resume"):
         run()
     permission.write_text("yes")
     result = run(resume=True)
@@ -190,7 +190,7 @@ def test_an_oracle_that_is_gone_stops_the_loop_and_resuming_goes_on(finished, tm
 
 def test_a_program_that_is_not_there_stops_the_loop_at_once(tmp_path):
     start = bad.displaced(1.2)
-    with pytest.raises(OracleError, match="oracle is gone.*no-such-program"):
+    with pytest.raises(OracleError, match=r"oracle is gone.*no-such-program"):
         learn(tmp_path / "loop", MD(start), bad.NoProgram, 0.1)
     assert not Store(tmp_path / "loop" / "labels.db", "loop").rows("failure")
 
@@ -209,7 +209,7 @@ def test_two_loops_cannot_share_a_directory(tmp_path):
 
 
 def test_a_taken_directory_and_an_empty_one_are_refused(finished, tmp_path):
-    with pytest.raises(GapyError, match="already holds a loop.*resume"):
+    with pytest.raises(GapyError, match=r"already holds a loop.*resume"):
         learn(finished[0].directory, **small_loop())
     with pytest.raises(GapyError, match="no loop to resume"):
         learn(tmp_path / "none", **small_loop(), resume=True)
