@@ -56,7 +56,7 @@ def one_seed(system, seed, args, test):
         directory = Path(scratch) / "loop"
         result = learn(
             directory, system.walkers(args.ps), system.oracle(),
-            system.policy(args.threshold),
+            system.policy(args.threshold, args.patience),
             model=system.model(seed), initial=system.initial(), seed=seed,
             budget=Budget(labels=args.labels), on_frame=watch,
         )  # fmt: skip
@@ -90,6 +90,7 @@ def main():
     parser.add_argument("--labels", type=int, default=80)
     parser.add_argument("--ps", type=float, default=10.0)
     parser.add_argument("--threshold", type=float)
+    parser.add_argument("--patience", type=int, default=0)
     parser.add_argument("--stride", type=int, default=5)
     parser.add_argument("--factor", type=int, default=4, help="random frames per active label")
     parser.add_argument("--points", type=int, default=9, help="fits per curve")

@@ -57,9 +57,9 @@ class System:
             ["Au", "Cu"], r_cut=5.0, n_max=5, l_max=4, sigma_forces=0.02, n_inducing=300, seed=seed
         )
 
-    def policy(self, threshold=None):
+    def policy(self, threshold=None, patience=0):
         default = 0.25 if self.name == "ethanol" else 0.06
-        return Policy(max_force_std=threshold or default, batch=2)
+        return Policy(max_force_std=threshold or default, batch=2, patience=patience)
 
     def initial(self):
         return Initial(rattles=6)
@@ -82,7 +82,7 @@ class System:
         steps = int(1000 * ps / schedule["timestep"])
         md = Langevin(
             atoms, schedule["timestep"] * units.fs, temperature_K=schedule["temperature"],
-            friction=0.01 / units.fs, rng=rng,
+            friction=0.01 / units.fs, fixcm=False, rng=rng,
         )  # fmt: skip
         frames = []
         for k in range(1, n_frames + 1):

@@ -26,6 +26,8 @@ class Policy:
         the walker goes back to its start. Default: 10 max_force_std
     batch : labels per update of the model, at most
     min_interval : steps of one walker between two labels; nearer ones tell little that is new
+    patience : steps that a flagged walker still makes, in search of the structure with the largest
+        sigma below abandon_force_std, which is labelled; 0 labels the first one above the threshold
     min_distance : smallest distance |xh - xh'| between the normalised descriptors of the most
         uncertain environment and any labelled one of its species; below it the structure is a
         near-duplicate
@@ -42,6 +44,7 @@ class Policy:
     abandon_force_std: float | None = None
     batch: int = 4
     min_interval: int = 10
+    patience: int = 0
     min_distance: float = 0.001
     adapt: int = 8
     max_abandons: int = 10
@@ -59,6 +62,7 @@ class Policy:
             "abandon_force_std": high,
             "batch": whole("batch", self.batch, least=1),
             "min_interval": whole("min_interval", self.min_interval, least=0),
+            "patience": whole("patience", self.patience, least=0),
             "min_distance": real("min_distance", self.min_distance, "no unit", least=0.0),
             "adapt": whole("adapt", self.adapt, least=0),
             "max_abandons": whole("max_abandons", self.max_abandons, least=1),

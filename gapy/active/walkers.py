@@ -44,33 +44,36 @@ class Walker:
         judge(frame) is the policy's verdict; known(request) says whether a structure is a
         near-duplicate of a labelled one; watch(walker, frame, verdict) sees every step.
         """
-        held: Request | None = None
+        held: Request | None = None  # flagged too soon after a label
+        best: Request | None = None  # the most uncertain one since the flag that will be answered
         for _ in range(steps):
-            if self.explorer.finished is not None:
-                return None
-            frame = self.explorer.advance()
+            frame = None if self.explorer.finished is not None else self.explorer.advance()
             if frame is None:
-                return None
+                break
             tally.steps += 1
             passed = self._passed(frame, tally)
             verdict = judge(frame)
             watch(self, frame, verdict)
             if verdict == ABANDON:
-                return self._give_up(frame, policy, tally, held)
-            if verdict != FLAG:
-                self.quiet[frame.stage] += passed
-                continue
-            tally.flagged += 1
-            self.quiet[frame.stage] = 0.0
-            request = Request.of_frame(frame, self.name, self.explorer.kind, version)
-            if self._too_soon(frame, policy):
-                held = request  # the frontier, should the next step be too far
-            elif known(request):
-                tally.duplicates += 1
-                self.last_label = frame.step
+                return self._give_up(frame, policy, tally, best or held)
+            if verdict == FLAG:
+                tally.flagged += 1
+                self.quiet[frame.stage] = 0.0
+                request = Request.of_frame(frame, self.name, self.explorer.kind, version)
+                if self._too_soon(frame, policy):
+                    held = request  # the frontier, should the next step be too far
+                elif best is None and known(request):
+                    tally.duplicates += 1
+                    self.last_label = frame.step
+                elif best is None:
+                    best, flagged_at = request, frame.step
+                elif request.max_force_std > best.max_force_std:
+                    best = request
             else:
-                return request
-        return None
+                self.quiet[frame.stage] += passed
+            if best is not None and frame.step - flagged_at >= policy.patience:
+                break
+        return best
 
     def requested(self, request: Request) -> None:
         """This walker's structure is going to be labelled."""
