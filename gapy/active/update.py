@@ -62,7 +62,8 @@ class GPModel:
     zeta, n_inducing, delta, sigma_energy, sigma_forces, sigma_stress, e0, stress : as in
         SparseGPRegressor
     refit : growth of the number of structures from one full fit to the next; 1 fits at each update
-    threshold, max_points, prune, calibrate_every : of the updates between, see UpdateSettings
+    threshold, max_points, columns, sample_rows, prune, calibrate_every : of the updates between,
+        see UpdateSettings; a smaller sample than there, since full fits mend it
     seed, threads : results do not depend on `threads`
 
     Raises
@@ -87,8 +88,10 @@ class GPModel:
     refit: float = 1.5
     threshold: float = 1e-6
     max_points: int = 50
+    columns: str = "sampled"
+    sample_rows: float = 3.0
     prune: float = 0.0
-    calibrate_every: int = 3
+    calibrate_every: int = 5
     seed: int = 0
     threads: int = 1
     potential: object | None = field(default=None, init=False, repr=False)
@@ -109,9 +112,16 @@ class GPModel:
         if not self.species:
             raise GapyError("species: expected chemical symbols, got none; name them")
         self.refit = real("refit", self.refit, "structures per structure", least=1.0)
+        if self.columns == "exact":
+            raise GapyError(
+                "columns: expected 'sampled' or 'projected' here, got 'exact'; refit = 1 fits "
+                "everything at each update"
+            )
         self._updates = UpdateSettings(
             threshold=self.threshold,
             max_points=self.max_points,
+            columns=self.columns,
+            sample_rows=self.sample_rows,
             prune=self.prune,
             calibrate_every=self.calibrate_every,
         )
@@ -154,7 +164,8 @@ class GPModel:
         names = (
             "species", "r_cut", "n_max", "l_max", "sigma", "compression", "zeta", "n_inducing",
             "delta", "sigma_energy", "sigma_forces", "sigma_stress", "e0", "stress",
-            "refit", "threshold", "max_points", "prune", "calibrate_every", "seed",
+            "refit", "threshold", "max_points", "columns", "sample_rows", "prune",
+            "calibrate_every", "seed",
         )  # fmt: skip
         return {name: getattr(self, name) for name in names} | {"species": list(self.species)}
 
