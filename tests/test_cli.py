@@ -69,7 +69,7 @@ def test_interrupt(cli, monkeypatch):
 
 def test_flags_of_the_contract_exist():
     flags = {c.callback.__name__: c.callback for c in app.registered_commands}
-    assert set(flags) == {"fit", "tune", "evaluate", "md", "inspect", "info", "demo"}
+    assert set(flags) == {"fit", "tune", "evaluate", "md", "learn", "inspect", "info", "demo"}
     fit = set(flags["fit"].__annotations__)
     assert fit >= {
         "train", "output", "r_cut", "n_max", "l_max", "sigma", "zeta", "n_inducing", "seed",

@@ -1,0 +1,81 @@
+"""What the user sees while the loop runs."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+INTERVAL = 0.25
+"""Seconds between two changes of the live line."""
+
+
+class Silent:
+    """Shows nothing. A display has `update` (something happened), `tick` (one more step), and is a
+    context."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        pass
+
+    def update(self, loop) -> None:
+        """After each part of the loop."""
+
+    def tick(self, loop) -> None:
+        """After each step of a walker."""
+
+
+def summary(loop) -> str:
+    """The loop in one line."""
+    t = loop.tally
+    share = loop.share_without_label()
+    parts = [f"{t.ps:.2f} ps" if t.ps else f"{t.steps} steps"]
+    parts.append(f"{len(loop.keys)} labels")
+    if loop.store.n_failures:
+        parts.append(f"{loop.store.n_failures} failed")
+    if share == share:
+        parts.append(f"{100 * share:.2f} % of steps without a label")
+    if loop.current_sigma == loop.current_sigma:
+        parts.append(f"sigma {loop.current_sigma:.3f} eV/A")
+    if loop.found:
+        parts.append("found " + " ".join(f"{e:.3f}" for e in loop.found[-4:]) + " eV/A")
+    return ", ".join(parts)
+
+
+class Live(Silent):
+    """A live line on a terminal; one line per model version elsewhere."""
+
+    def __init__(self, stream=None):
+        self._stream = stream or sys.stderr
+        self._live = None
+        self._last = 0.0
+        self._version = 0  # nothing to tell before the first fit
+
+    def __enter__(self):
+        if self._stream.isatty():
+            from rich.console import Console
+            from rich.live import Live as RichLive
+
+            self._live = RichLive("", console=Console(file=self._stream), auto_refresh=False)
+            self._live.__enter__()
+        return self
+
+    def __exit__(self, *exception):
+        if self._live is not None:
+            self._live.__exit__(*exception)
+
+    def update(self, loop) -> None:
+        if self._live is not None:
+            self._live.update(summary(loop), refresh=True)
+        elif loop.version != self._version:
+            self._version = loop.version
+            print(summary(loop), file=self._stream, flush=True)
+
+    def tick(self, loop) -> None:
+        if self._live is None:
+            return
+        now = time.monotonic()
+        if now - self._last > INTERVAL:
+            self._last = now
+            self._live.update(summary(loop), refresh=True)

@@ -1,0 +1,384 @@
+"""The loop: explore, label, update, and after each of them the state on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import asdict
+
+import numpy as np
+from ase import Atoms
+
+from gapy.active import ending, records, report
+from gapy.active import state as names
+from gapy.active.diversity import Environments
+from gapy.active.explorers.base import rng_of
+from gapy.active.frames import Request
+from gapy.active.labels import Failure, Label, label_error
+from gapy.active.oracle import OracleError
+from gapy.active.result import LearnResult
+from gapy.active.store import labelled
+from gapy.active.walkers import Tally, Walker
+from gapy.errors import GapyError
+
+
+class Loop:
+    """One call of `learn`: what is on disk is always the end of a whole step of the loop.
+
+    A step is: a batch labelled and the model updated, or a stretch of exploration that ends with
+    the next batch or a checkpoint. Calculators and integrators are made anew at each of them,
+    which is just what resuming does: so both take the same path, bit by bit.
+    """
+
+    def __init__(
+        self, files, walkers, oracle, policy, budget, stop, model, store, *,
+        training, initial, seed, checkpoint_steps, test, test_every, display, on_frame,
+    ):  # fmt: skip
+        self.files = files
+        self.walkers: list[Walker] = walkers
+        self.oracle = oracle
+        self.policy = policy
+        self.budget = budget
+        self.stop = stop
+        self.model = model
+        self.store = store
+        self.training = list(training)
+        self.initial = initial
+        self.seed = seed
+        self.checkpoint_steps = checkpoint_steps
+        self.test = test
+        self.test_every = test_every
+        self.display = display
+        self.on_frame = on_frame
+        self.tally = Tally()
+        self.keys: list[str] = []
+        self.pending: list[Request] = []
+        self.n_requests = 0
+        self.version = 0
+        self.model_hash = ""
+        self.tested = -1
+        self.ratios: list[float] = []  # largest error of an atom over the largest sigma, per label
+        self.seconds = dict.fromkeys(("explore", "label", "update", "other"), 0.0)
+        self.found: list[float] = []  # largest force error of each label of this call, eV/A
+        self.current_sigma = float("nan")
+        self._structures: list[Atoms] | None = None
+        self._environments: Environments | None = None
+        self._failures_in_row = 0
+        self._began = self._marked = time.perf_counter()
+
+    # -- starting -------------------------------------------------------------------------------
+
+    def begin(self, identity: dict) -> None:
+        """Step 0: the first requests, or the first fit if there are training structures."""
+        self.identity = identity
+        for k, walker in enumerate(self.walkers):
+            walker.explorer.begin(rng_of(self.seed, k))
+        self._structures = list(self.training)
+        sizes = dict.fromkeys((names.LABELS_CSV, names.LOOP_CSV, names.TEST_CSV), 0)
+        self.files.open_at(sizes)
+        for name, columns in records.COLUMNS.items():
+            self.files.append(name, records.header(columns))
+        if self.training:
+            self._learn(len(self.training))
+        else:
+            starts = [(w.name, w.explorer.start) for w in self.walkers]
+            self.pending = self.initial.requests(starts, self.seed)
+            self._require_budget(len(self.pending))
+        self._save()
+
+    def _require_budget(self, n_initial: int) -> None:
+        labels = self.budget.labels
+        if labels is not None and labels < n_initial:
+            raise GapyError(
+                f"labels: the budget of {labels} is less than the {n_initial} initial structures; "
+                "raise it, or give fewer rattles"
+            )
+
+    def resume(self, state: dict, identity: dict) -> None:
+        """Go on from the stored state, if it is of the same loop."""
+        self.identity = identity
+        records.require_same(state["identity"], identity, self.files.path)
+        self.tally = Tally(**state["tally"])
+        self.keys = state["keys"]
+        self.pending = [Request(**r) for r in state["pending"]]
+        self.n_requests = state["n_requests"]
+        self.tested = state["tested"]
+        self.ratios = state["ratios"]
+        self.seconds = state["seconds"]
+        for walker, saved in zip(self.walkers, state["walkers"]):
+            walker.set_state(saved)
+        self.files.open_at(state["sizes"])
+        self._structures = self.training + [self._stored(key) for key in self.keys]
+        self.version, self.model_hash = state["version"], state["model_hash"]
+        if self.version:
+            self._read_model(state["history"])
+
+    def _stored(self, key: str) -> Atoms:
+        if not isinstance(self.store.outcome(key), Label):
+            raise GapyError(
+                f"label {key} of the loop in {self.files.path} is not in {self.store.url}; give "
+                "the database of this loop"
+            )
+        return self.store.structure(key)
+
+    # -- going ----------------------------------------------------------------------------------
+
+    def go(self) -> LearnResult:
+        """Until there is nothing left to flag, or nothing left to spend."""
+        while True:
+            self.display.update(self)
+            if self.pending:
+                if not self._label():
+                    return self._end("budget", ending.out_of_time(self.budget), last_touch=False)
+                self._admit()
+            status, reason = ending.why(self)
+            if status:
+                return self._end(status, reason, last_touch=self.in_time())
+            self._explore()
+
+    def n_labels(self) -> int:
+        """Labels admitted so far."""
+        return len(self.keys)
+
+    def share_without_label(self) -> float:
+        """Share of the steps that needed no label."""
+        asked = self.n_requests - self._n_initial()
+        return 1.0 - asked / self.tally.steps if self.tally.steps else float("nan")
+
+    def in_time(self) -> bool:
+        """Whether this call may go on."""
+        hours = self.budget.hours
+        return hours is None or time.perf_counter() - self._began < 3600.0 * hours
+
+    def _n_initial(self) -> int:
+        return min(self.n_requests, self.identity["n_initial"])
+
+    # -- exploring ------------------------------------------------------------------------------
+
+    def _explore(self) -> None:
+        """A stretch of every walker; what they flag becomes the next batch."""
+        self._clock("other")
+        environments = self._known_environments()
+        potential = self.model.potential
+
+        def known(request: Request) -> bool:
+            return environments.distance(request) < self.policy.min_distance
+
+        factor = self.policy.factor(self.ratios)
+
+        def judge(frame) -> str:
+            return self.policy.judge(frame, factor)
+
+        candidates = []
+        for walker in self.walkers:
+            if walker.explorer.finished is not None:
+                continue
+            calculator = potential.calculator(uncertainty=True, threads=self.identity["threads"])
+            walker.explorer.attach(calculator)
+            request = walker.explore(
+                self.checkpoint_steps, judge, self.policy, self.version, known, self.tally,
+                self._watch,
+            )  # fmt: skip
+            if request is not None:
+                candidates.append(request)
+        self._clock("explore")
+        limit = self.policy.batch
+        if self.budget.labels is not None:
+            limit = min(limit, self.budget.labels - len(self.keys))
+        batch, duplicates = environments.choose(candidates, limit, self.policy.min_distance)
+        self.tally.duplicates += duplicates
+        by_name = {w.name: w for w in self.walkers}
+        for request in batch:
+            by_name[request.walker].requested(request)
+        self.pending = batch
+        self._save()
+
+    def _watch(self, walker: Walker, frame, verdict: str) -> None:
+        self.current_sigma = frame.max_force_std
+        if self.on_frame is not None:
+            self.on_frame(walker.name, frame, verdict, self.version)
+        self.display.tick(self)
+
+    def _known_environments(self) -> Environments:
+        if self._environments is None:
+            self._environments = Environments(self.model.potential.terms[0].descriptor)
+            for s in self._structures:
+                self._environments.add(getattr(s, "atoms", s))
+        return self._environments
+
+    # -- labelling ------------------------------------------------------------------------------
+
+    def _label(self) -> bool:
+        """Outcomes of all pending requests in the store; False if time is up before."""
+        self._clock("other")
+        keys = [self.oracle.key(r) for r in self.pending]
+        todo = {}
+        for k, key in enumerate(keys):
+            if key not in todo.values() and self.store.outcome(key) is None:
+                todo[k] = key
+        order = sorted(todo)
+        outcomes = self.oracle.label(
+            [self.pending[k] for k in order], self.files.path / names.ORACLE, go_on=self.in_time
+        )
+        stored = 0
+        for position, outcome in outcomes:
+            k = order[position]
+            if isinstance(outcome, Failure) and outcome.kind == "gone":
+                raise OracleError(f"the oracle is gone: {outcome.reason}; mend it, then resume")
+            number = self.n_requests + k
+            self.store.add(keys[k], number, self.pending[k], outcome, self.oracle.settings)
+            stored += 1
+            self._count_failure(outcome, keys)
+            self.display.update(self)
+        self._clock("label")
+        return stored == len(order)
+
+    def _count_failure(self, outcome, keys) -> None:
+        if not isinstance(outcome, Failure):
+            self._failures_in_row = 0
+            return
+        self._failures_in_row += 1
+        if self._failures_in_row >= self.oracle.max_failures:
+            # Tried again on resuming, when the oracle has been mended.
+            self.store.forget_failures(keys)
+            raise OracleError(
+                f"the oracle failed {self._failures_in_row} times in a row, last: {outcome.kind}: "
+                f"{outcome.reason}; mend it, then resume"
+            )
+
+    def _admit(self) -> None:
+        """Labels of the batch enter the model in the order of their requests."""
+        new = 0
+        for k, request in enumerate(self.pending):
+            key = self.oracle.key(request)
+            outcome = self.store.outcome(key)
+            row = records.label_row(self.n_requests + k, request, outcome, self)
+            self.files.append(names.LABELS_CSV, row)
+            error = label_error(outcome, request.forces) if isinstance(outcome, Label) else None
+            if error is not None:
+                self.found.append(error[0])
+                # Of one component, as sigma is.
+                self.ratios.append(error[0] / np.sqrt(3.0) / request.max_force_std)
+            if isinstance(outcome, Label) and key not in self.keys:
+                self.keys.append(key)
+                self._structures.append(labelled(request.atoms, outcome))
+                new += 1
+        self.n_requests += len(self.pending)
+        self.pending = []
+        if new:
+            self._learn(new)
+        elif not self.version:
+            raise OracleError(
+                "none of the initial structures could be labelled; see the failures in "
+                f"{self.files.path / names.LABELS_CSV}"
+            )
+        self._save()
+
+    # -- learning -------------------------------------------------------------------------------
+
+    def _learn(self, n_new: int) -> None:
+        """Update the model, write it, and use it as the file gives it back."""
+        self._clock("other")
+        self.model.update(self._structures, n_new)
+        self._write_model()
+        if self._environments is not None:
+            for s in self._structures[-n_new:]:
+                self._environments.add(getattr(s, "atoms", s))
+        self._clock("update")
+        if len(self._structures) - max(self.tested, 0) >= self.test_every or self.tested < 0:
+            self._test()
+
+    def _write_model(self) -> None:
+        """A new version on disk, and the model as the file gives it back."""
+        self.version += 1
+        path = self.files.model_path(self.version)
+        path.parent.mkdir(exist_ok=True)
+        self.model.save(path)
+        self.model_hash = hashlib.sha256(path.read_bytes()).hexdigest()
+        self._read_model(self.model.history)
+
+    def _read_model(self, history: list) -> None:
+        path = self.files.model_path(self.version)
+        found = hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else "nothing"
+        if found != self.model_hash:
+            raise GapyError(
+                f"{path}: expected the model of this loop, got {found[:12]}; restore the file"
+            )
+        self.model.resume(history, path)
+
+    def _test(self) -> None:
+        if not self.test or self.tested == len(self._structures):
+            return
+        from gapy.evaluation import evaluate
+
+        errors = evaluate(self.model.potential, self.test).total
+        self.tested = len(self._structures)
+        self.files.append(names.TEST_CSV, records.test_row(self, errors))
+
+    # -- books ----------------------------------------------------------------------------------
+
+    def _save(self) -> None:
+        """The state; then what follows from it and may be done twice."""
+        self.files.append(names.LOOP_CSV, records.loop_row(self))
+        self._clock("other")
+        self.files.save(
+            {
+                "identity": self.identity,
+                "tally": asdict(self.tally),
+                "keys": self.keys,
+                "pending": [r.to_dict() for r in self.pending],
+                "n_requests": self.n_requests,
+                "version": self.version,
+                "model_hash": self.model_hash,
+                "history": self.model.history,
+                "tested": self.tested,
+                "ratios": self.ratios,
+                "seconds": self.seconds,
+                "walkers": [w.get_state() for w in self.walkers],
+                "sizes": self.files.sizes(),
+            }
+        )
+        if self.version:
+            path = self.files.model_path(self.version)
+            self.store.add_model(
+                self.version, self.model_hash, f"{names.MODELS}/{path.name}", len(self.keys)
+            )
+            for old in sorted(path.parent.glob("model-*.gapy")):
+                if old.name < path.name:
+                    old.unlink(missing_ok=True)
+
+    def _clock(self, what: str) -> None:
+        """Book the time since the last call under `what`."""
+        now = time.perf_counter()
+        self.seconds[what] += now - self._marked
+        self._marked = now
+
+    def _end(self, status: str, reason: str, *, last_touch: bool = True) -> LearnResult:
+        """`last_touch` is false where time is up: a loop that goes on must not see it."""
+        self._clock("other")
+        if last_touch and self.model.finish(self._structures):
+            self._write_model()
+        self._clock("update")
+        self._test()
+        self._save()
+        model, model_hash = None, ""
+        if self.version:
+            model = self.files.path / names.MODEL
+            self.model.potential.save(model)
+            model_hash = hashlib.sha256(model.read_bytes()).hexdigest()
+        self.display.update(self)
+        return LearnResult(
+            status=status,
+            reason=reason,
+            n_labels=len(self.keys),
+            n_failures=self.store.n_failures,
+            n_steps=self.tally.steps,
+            ps=self.tally.ps,
+            share_without_label=self.share_without_label(),
+            n_versions=self.version,
+            model_path=model,
+            model_hash=model_hash,
+            directory=self.files.path,
+            report_path=report.write(self.files, self.store, self.policy.max_force_std),
+            seconds=dict(self.seconds),
+        )
