@@ -31,7 +31,7 @@ class Fitted:
     species; None: no variances. With one term it is upper triangular; with several, `n_terms` > 1,
     the terms' errors are correlated and R counts the inducing points of all of them. For the
     distance from the inducing points, lower triangular `whiten_ms` = delta L^-1. Both may cover
-    fewer inducing points than the energy: the leading ones. `reach`: of the species, if known.
+    fewer inducing points than the energy, the leading ones. `reach`: of the species, if known.
 
     Two ways to less work: `quadratic_dd` = sum_s alpha_s x_s x_s^T, with which zeta = 2 is a
     quadratic form, exact and independent of M; or `basis_dr` (D, r), orthonormal columns onto
@@ -158,7 +158,7 @@ def _energy_and_gradient(f: Fitted, x_id, atoms, spread):
 
 def _points(f: Fitted) -> int:
     """Number of leading inducing points that the variance of a block covers."""
-    return f.spread_rs.shape[1] if f.spread_rs is not None else f.whiten_ms.shape[1]
+    return max(0 if a is None else a.shape[1] for a in (f.spread_rs, f.whiten_ms))
 
 
 class _Spread:
@@ -181,12 +181,14 @@ class _Spread:
         self._prior[atoms] += f.delta**2
         if self._distance:
             # Triangular factors halve the products; k_is.T is Fortran-ordered.
-            l_mi = dtrmm(1.0, f.whiten_ms, k_is.T, lower=1, overwrite_b=not self._variance)
+            near_mi = k_is.T[: len(f.whiten_ms)]
+            l_mi = dtrmm(1.0, f.whiten_ms, near_mi, lower=1, overwrite_b=not self._variance)
             self._near[atoms] += np.einsum("mi,mi->i", l_mi, l_mi)
         if self._variance and f.n_terms > 1:
-            self._shared_ir[atoms, : len(f.spread_rs)] += k_is @ f.spread_rs.T
+            shared_is = k_is[:, : f.spread_rs.shape[1]]
+            self._shared_ir[atoms, : len(f.spread_rs)] += shared_is @ f.spread_rs.T
         elif self._variance:
-            explained_ri = dtrmm(1.0, f.spread_rs, k_is.T, overwrite_b=1)
+            explained_ri = dtrmm(1.0, f.spread_rs, k_is.T[: f.spread_rs.shape[1]], overwrite_b=1)
             self._explained[atoms] = np.einsum("ri,ri->i", explained_ri, explained_ri)
 
     def variances(self) -> np.ndarray:

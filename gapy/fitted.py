@@ -28,8 +28,14 @@ def fitted_blocks(terms, posterior: Posterior, rank_tolerance: float) -> tuple[e
     )
 
 
-def with_variance(fitted, terms, precision: Precision) -> tuple[engine.Fitted, ...]:
-    """The blocks with the factors of the variances that `precision` gives."""
+def with_variance(
+    fitted, terms, precision: Precision, near: Precision | None = None
+) -> tuple[engine.Fitted, ...]:
+    """The blocks with the factors of the variances that `precision` gives.
+
+    Distances are those from the inducing points of `near`, if given.
+    """
+    near = precision if near is None else near
     by_species: dict[int, list[int]] = {}
     for i, b in enumerate(precision.blocks):
         by_species.setdefault(terms[b.term].descriptor.species[b.slot], []).append(i)
@@ -43,7 +49,7 @@ def with_variance(fitted, terms, precision: Precision) -> tuple[engine.Fitted, .
                 out[i],
                 spread_rs=np.asfortranarray(factor[:stop, start:stop]),
                 n_terms=len(chosen),
-                whiten_ms=_whitening(precision.cholesky[i], out[i].delta),
+                whiten_ms=_whitening(near.cholesky[i], out[i].delta),
             )
             start = stop
     return tuple(out)

@@ -8,6 +8,9 @@ import numpy as np
 
 from gapy.gp.calibration import (
     COARSE,
+    COARSE_LEAST,
+    NEAR,
+    NEAR_LEAST,
     ForceCalibration,
     Indicators,
     calibrate_forces,
@@ -38,7 +41,8 @@ def left_out(posterior, noise: Noise, structures, rows_of, labels_of, terms, *, 
     rows_of(s) gives the Rows of a structure, labels_of(s, rows) its (kind, rows, y, weight);
     approximate: the posterior does not hold just these rows, see `gapy.gp.sampled`.
     """
-    coarse = posterior.coarse(COARSE)
+    coarse = posterior.coarse(COARSE, COARSE_LEAST)
+    near = posterior.coarse(NEAR, NEAR_LEAST)
     shares = (data_share(posterior), data_share(coarse)) if approximate else (None, None)
     for s in structures:
         rows = rows_of(s)
@@ -54,6 +58,7 @@ def left_out(posterior, noise: Noise, structures, rows_of, labels_of, terms, *, 
             rows.local,
             local_prior(terms, s.atoms.numbers),
             coarse,
+            near,
             data_shares=shares,
         )
         yield s, out

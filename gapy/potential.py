@@ -20,7 +20,7 @@ from gapy.committee import Committee, sample
 from gapy.descriptors.base import species_slots
 from gapy.errors import GapyError, ModelFileError, SpeciesError, StructureError
 from gapy.fitted import fitted_blocks, with_variance
-from gapy.gp.calibration import COARSE, ForceCalibration, Indicators
+from gapy.gp.calibration import COARSE, COARSE_LEAST, NEAR, NEAR_LEAST, ForceCalibration, Indicators
 from gapy.gp.posterior import Coarse, Posterior
 from gapy.gp.prior import prior_variances
 from gapy.gp.reach import Reach
@@ -153,7 +153,12 @@ class Potential:
     @cached_property
     def coarse(self) -> Coarse:
         """The posterior of fewer inducing points, behind the force sigma of `evaluate`."""
-        return self.posterior.coarse(COARSE)
+        return self.posterior.coarse(COARSE, COARSE_LEAST)
+
+    @cached_property
+    def near(self) -> Coarse:
+        """The still fewer points from which the force sigma of `evaluate` measures distances."""
+        return self.posterior.coarse(NEAR, NEAR_LEAST)
 
     @cached_property
     def _fitted_with_indicators(self) -> tuple[engine.Fitted, ...]:
@@ -162,7 +167,8 @@ class Potential:
             if self.reach and self.reach[b.term]
             else f
             for f, b in zip(
-                with_variance(self._fitted, self.terms, self.coarse), self.posterior.blocks
+                with_variance(self._fitted, self.terms, self.coarse, self.near),
+                self.posterior.blocks,
             )
         )
 

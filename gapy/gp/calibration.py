@@ -42,8 +42,10 @@ left-out errors. Structures left out one by one have their like in the training 
 ask for little of it; of environments unlike any other it is the best sign (measured: a model of
 silicon without surfaces finds their large errors with an AUROC of 0.93 instead of 0.87)."""
 
-COARSE = 0.6
-"""Share of the inducing points behind the force sigma: its cost goes with the square."""
+COARSE, COARSE_LEAST = 0.6, 500
+NEAR, NEAR_LEAST = 0.3, 300
+"""Shares of the inducing points, the leading ones, that variances and distances behind the force
+sigma take into account, and the least numbers of them: the cost goes with the square."""
 
 FEWEST = 50
 """Atoms from which quantiles of their errors are taken."""
@@ -117,33 +119,38 @@ def leave_one_out(
     local_rows,
     local_prior,
     coarse: Coarse | None = None,
+    near: Coarse | None = None,
     *,
     data_shares=(None, None),
 ) -> LeftOut:
     """Closed-form residuals and local sigmas of one structure.
 
     rows (n_labels, M) and y (n_labels,) are all labels of the structure with their noise sigma
-    (n_labels,); local_rows (n_atoms, M) with prior variances (n_atoms,). The local sigmas and
-    distances are those of `coarse` if given. data_shares: where the posterior knows these rows only
-    approximately (see `gapy.gp.sampled`), `data_share` of it and of `coarse`; then no more is left
-    out than all labels together gave.
+    (n_labels,); local_rows (n_atoms, M) with prior variances (n_atoms,). The local sigmas are
+    those of `coarse` if given, the distances those of `near`. data_shares: where the posterior
+    knows these rows only approximately (see `gapy.gp.sampled`), `data_share` of it and of
+    `coarse`; then no more is left out than all labels together gave.
     """
     lower, _ = _remainder(posterior, rows, sigma, data_shares[0])
     residual = (y - rows @ posterior.alpha) / sigma
     left_out = scipy.linalg.cho_solve((lower, True), residual) * sigma
-    precision = posterior if coarse is None else coarse
+    precision, local = posterior, local_rows
     if coarse is not None:
-        rows, local_rows = rows[:, coarse.columns], local_rows[:, coarse.columns]
+        precision, rows, local = coarse, rows[:, coarse.columns], local_rows[:, coarse.columns]
     lower, b = _remainder(precision, rows, sigma, data_shares[coarse is not None])
-    l_mn = precision.whiten(local_rows)
+    l_mn = precision.whiten(local)
     v = solve_triangular(precision.r_factor, l_mn, trans="T")
     extra = solve_triangular(lower, b.T @ v, lower=True)
+    variance = np.maximum(local_prior - np.einsum("mn,mn->n", l_mn, l_mn), 0.0)
+    variance += np.einsum("mn,mn->n", v, v) + np.einsum("rn,rn->n", extra, extra)
+    if near is not None:
+        precision, local = near, local_rows[:, near.columns]
+        l_mn = precision.whiten(local)
     distances = np.maximum(local_prior - np.einsum("mn,mn->n", l_mn, l_mn), 0.0)
-    variance = distances + np.einsum("mn,mn->n", v, v) + np.einsum("rn,rn->n", extra, extra)
     return LeftOut(
         residual=left_out,
         local_std=np.sqrt(variance),
-        distances=distances + _explained_by_own_points(precision, local_rows, l_mn),
+        distances=distances + _explained_by_own_points(precision, local, l_mn),
     )
 
 
