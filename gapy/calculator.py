@@ -10,7 +10,7 @@ from ase.calculators.calculator import Calculator, PropertyNotImplementedError, 
 from gapy.descriptors.moving import MovingEnvironments
 from gapy.errors import GapyError
 
-MODES = (False, True, "full")
+MODES = (False, True, "local", "full")
 VOIGT = np.array([0, 4, 8, 5, 2, 1])
 """xx yy zz yz xz xy in a flat 3 x 3 matrix."""
 
@@ -21,13 +21,14 @@ class GAPCalculator(Calculator):
     Arguments
     ---------
     potential : gapy.Potential
-    uncertainty : False, True or "full"
+    uncertainty : False, True, "local" or "full"
         True adds `forces_std` (n, 3), the force error to expect (eV/A), the same for x, y and z,
         calibrated on leave-one-structure-out residuals of the training set, and `energies_std`
         (n,), the posterior standard deviation of each local energy (eV) with the leading inducing
-        points only, which is on the safe side of the exact one. "full" gives the exact
-        `energies_std` and what the GP itself says of every component, `forces_std` (n, 3),
-        `energy_std` (eV) and `stress_std` (6,) (eV/A^3); it costs as much as training rows.
+        points only, which is on the safe side of the exact one. "local" gives `energies_std`
+        alone, exact. "full" gives the exact `energies_std` and what the GP itself says of every
+        component, `forces_std` (n, 3), `energy_std` (eV) and `stress_std` (6,) (eV/A^3); it costs
+        as much as training rows.
     skin : float
         Extra length of the neighbour list (A): larger means fewer searches and more pairs.
     threads : int
@@ -97,12 +98,13 @@ class GAPCalculator(Calculator):
         atoms = self.atoms
         wanted = set(properties)
         full = self.uncertainty == "full" or bool(wanted & {"energy_std", "stress_std"})
-        local = bool(self.uncertainty) or bool(wanted & {"energies_std", "forces_std"})
+        exact = full or self.uncertainty == "local"
+        local = self.uncertainty in (True, "full") or bool(wanted & {"energies_std", "forces_std"})
         self.potential.check_species(atoms.numbers)
         self.potential.check_periodicity(atoms)
         environments = self._environments(atoms)
         out = self.potential.evaluate(
-            atoms, local_std=full, force_std=local, environments=environments,
+            atoms, local_std=exact, force_std=local, environments=environments,
             threads=self.threads,
         )  # fmt: skip
         results = {
@@ -120,8 +122,9 @@ class GAPCalculator(Calculator):
             raise PropertyNotImplementedError(
                 "stress: the structure has no periodic cell with a volume"
             )
-        if local:
+        if local or exact:
             results["energies_std"] = out.energies_std
+        if local:
             results["forces_std"] = np.repeat(out.forces_std[:, None], 3, axis=1)
         if full:
             std = self.potential.predict(atoms, stress=periodic)[1]

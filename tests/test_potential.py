@@ -319,6 +319,11 @@ def test_results_and_properties(potential):
         atoms.get_potential_energy()
         assert set(calc.results) == expected
         assert expected <= set(calc.implemented_properties)
+    local = potential.calculator(uncertainty="local")
+    local.calculate(atoms)
+    assert set(local.results) == keys[False] | {"energies_std"}
+    exact = atoms.calc.results["energies_std"]
+    np.testing.assert_array_equal(local.results["energies_std"], exact)
     r = atoms.calc.results
     shapes = {k: np.shape(v) for k, v in r.items()}
     assert shapes["energies"] == shapes["energies_std"] == (5,)

@@ -18,7 +18,8 @@ def measure(options) -> dict:
     notes = {row: [] for row in "abef"}
     calls = {"gapy": force_call(potential, atoms)}
     if "b" in options.rows:
-        calls["gapy_sigma"] = force_call(potential, atoms, uncertainty=True)
+        calls["gapy_sigma"] = force_call(potential, atoms, uncertainty="local")
+        calls["gapy_force_sigma"] = force_call(potential, atoms, uncertainty=True)
     calls |= _quippy(options, atoms, notes)
     calls |= _floor(options, potential, len(atoms))
     calls |= _snap(options, atoms, notes)
@@ -36,7 +37,7 @@ def measure(options) -> dict:
             "n_features": potential.terms[0].descriptor.n_features,
             "blas": blas(),
         },
-        "b": {"gapy_sigma": us.get("gapy_sigma"), "quippy_sigma": us.get("quippy_sigma")},
+        "b": {k: us.get(k) for k in ("gapy_sigma", "gapy_force_sigma", "quippy_sigma")},
         "e": {"float64": us.get("floor64"), "float32": us.get("floor32")},
         "f": {"snap": us.get("snap"), "quadratic_snap": us.get("quadratic_snap")},
     }

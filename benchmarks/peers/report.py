@@ -79,6 +79,8 @@ TARGETS = (
            lambda r: r["f"]["gapy"] / r["f"]["snap"]),
     Target("b", "local sigma at every call, over the plain call", 1.15, "x",
            lambda r: r["b"]["gapy_sigma"] / r["b"]["gapy"]),
+    Target("b", "calibrated force sigma at every call, over the plain call", 1.25, "x",
+           lambda r: r["b"]["gapy_force_sigma"] / r["b"]["gapy"]),
     Target("b", "local sigma, relative error", 0.01, "", lambda r: r["b"]["sigma_error"]),
     Target("j", "two species over two products", 2, "x",
            lambda r: r["j"]["gapy"] / r["j"]["floor"]),
@@ -120,6 +122,8 @@ COMPARISONS = (
     # row, work, unit, (row's key of gapy), peer, key of the peer
     ("a", "force call", "us/atom", "gapy", "quippy", "quippy"),
     ("b", "force call with local sigma", "us/atom", "gapy_sigma", "quippy", "quippy_sigma"),
+    ("b", "force call with force sigma", "us/atom", "gapy_force_sigma", "plain call",
+     "gapy"),
     ("e", "force call; two products, float64", "us/atom", "gapy", "BLAS", "float64"),
     ("e", "force call; two products, float32", "us/atom", "gapy", "BLAS", "float32"),
     ("f", "force call; MD step", "us/atom", "gapy", "SNAP", "snap"),
