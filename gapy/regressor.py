@@ -28,7 +28,7 @@ from gapy.noise import Noise
 from gapy.potential import Potential
 from gapy.predictions import gather, r_squared
 from gapy.progress import track
-from gapy.settings import check_settings
+from gapy.settings import check_periodicity, check_settings
 from gapy.structures import (
     LabelKeys,
     LabelledStructure,
@@ -151,7 +151,7 @@ class SparseGPRegressor(BaseEstimator):
         noise = self._noise()
         check_structures(structures, species=list(descriptors[0].species))
         for descriptor in descriptors:
-            self._check_periodicity(descriptor, structures)
+            check_periodicity(descriptor, structures)
             warn_if_rough(descriptor)
         rng = np.random.default_rng(self.seed)
         # BLAS with one thread keeps the order of its sums: the same fit for any `threads`.
@@ -180,7 +180,7 @@ class SparseGPRegressor(BaseEstimator):
         structures = self._labelled(X)
         check_structures(structures, species=list(self._terms[0].descriptor.species))
         for term in self._terms:
-            self._check_periodicity(term.descriptor, structures)
+            check_periodicity(term.descriptor, structures)
         for s in structures:
             self.potential_.check_species(s.atoms.numbers)
         noise = self._noise()
@@ -213,17 +213,6 @@ class SparseGPRegressor(BaseEstimator):
             stress=self.sigma_stress,
             overrides=self.noise_overrides or {},
         )
-
-    @staticmethod
-    def _check_periodicity(descriptor, structures) -> None:
-        if descriptor.periodic:
-            return
-        for s in structures:
-            if s.atoms.pbc.any():
-                raise GapyError(
-                    f"descriptor: periodic=False, but {s.source} frame {s.index} has "
-                    f"pbc={s.atoms.pbc.tolist()}; make the descriptor with periodic=True"
-                )
 
     def _term(self, descriptor, structures, rng) -> Term:
         frames = [s.atoms for s in structures]

@@ -23,6 +23,7 @@ from gapy.gp import growth, posterior, pruning, sampled
 from gapy.gp.selection import MIN_RESIDUAL
 from gapy.gp.statistic import SufficientStatistic
 from gapy.gp.terms import blocks, cholesky_factors
+from gapy.settings import check_periodicity
 from gapy.structures import chained_digest, check_structures
 from gapy.threads import blas_threads, ordered_map
 
@@ -201,7 +202,7 @@ def _checked(gp, structures) -> list:
     labelled = gp._labelled(structures)
     check_structures(labelled, species=list(gp._terms[0].descriptor.species))
     for term in gp._terms:
-        gp._check_periodicity(term.descriptor, labelled)
+        check_periodicity(term.descriptor, labelled)
     return labelled
 
 
