@@ -47,6 +47,9 @@ NEAR, NEAR_LEAST = 0.3, 300
 """Shares of the inducing points, the leading ones, that variances and distances behind the force
 sigma take into account, and the least numbers of them: the cost goes with the square."""
 
+TAIL_WEIGHT = 0.57
+"""Of the second of the two factors of the coverage; the result moves little with it."""
+
 FEWEST = 50
 """Atoms from which quantiles of their errors are taken."""
 
@@ -207,8 +210,8 @@ def calibrate_forces(errors, indicators: Indicators, told, sigma_forces) -> Forc
     errors (n, 3): left-out force residuals, eV/A; told (n,): whether the force is free of
     symmetry; only such atoms shape the weights, which maximise the likelihood. The sigmas are then
     scaled, all by one factor, so that errors of all atoms lie within them as often as those of a
-    normal distribution: the geometric mean of the factor that brings 68 % within one sigma and,
-    counted twice, that which brings 95 % within two, since errors have longer tails.
+    normal distribution: the geometric mean of the factor that brings 68 % within one sigma and
+    that which brings 95 % within two (weight TAIL_WEIGHT), since errors have longer tails.
 
     `beyond` is the rms force error expected where an environment is twice as far out as any seen;
     the training set cannot tell, so it is set to `sigma_forces` here and to the rms force label by
@@ -267,4 +270,5 @@ def _coverage_factor(z: np.ndarray) -> float:
     if len(z) < FEWEST:
         return 1.0
     q68, q95 = np.quantile(z, (0.6827, 0.95))
-    return float(np.clip(np.cbrt(q68 * (q95 / 1.95996) ** 2), 0.5, 2.0))
+    factor = q68 ** (1.0 - TAIL_WEIGHT) * (q95 / 1.95996) ** TAIL_WEIGHT
+    return float(np.clip(factor, 0.5, 2.0))
