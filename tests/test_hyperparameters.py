@@ -18,11 +18,19 @@ from gapy.gp.statistic import SufficientStatistic
 from gapy.gp.terms import Term, blocks, cholesky_factors, normalised
 from gapy.left_out import FORCE_SACRIFICE, SCALES, LeftOutErrors, balance_energies
 from gapy.noise import Noise
+from gapy.threads import blas_threads
 
 GROUPS = (
     ("energy", "solid"), ("energy", "liquid"), ("forces", "solid"), ("forces", "liquid"),
     ("stress", "solid"),
 )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """The matrices are small: threads would only wait for one another."""
+    with blas_threads(1):
+        yield
 
 
 class Problem:

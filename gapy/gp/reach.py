@@ -8,7 +8,8 @@ species, and dx = x - mean,
     m^2(x) = sum_r (u_r . dx)^2 / lambda_r + |dx - sum_r u_r (u_r . dx)|^2 / epsilon,
     excess = max(0, m / m_max - 1),
 
-m_max the largest m of the training set; and with r_min the shortest distance of two species in it,
+m_max the largest m of the training set; and with r_min the shortest distance of two species in it
+(see `Reach.contact_ss` for those that never met),
 
     closeness_i = max_j max(0, (r_min / r_ij)^4 - 1).
 
@@ -20,6 +21,7 @@ nearer by the posterior variance is finer.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import scipy.linalg
@@ -62,17 +64,31 @@ class Reach:
     """Reach of one term: SpeciesReach of each slot (None for a species without data).
 
     least_ss (S, S): shortest distance of each pair of species slots, A; 0 for one that no
-    structure holds, which is then never too close.
+    structure holds.
     """
 
     species: tuple[SpeciesReach | None, ...]
     least_ss: np.ndarray
 
+    @cached_property
+    def contact_ss(self) -> np.ndarray:
+        """Distances (S, S), A, below which a pair counts as too close: `least_ss`.
+
+        For a pair never seen, the mean of what each species comes to itself or, if that is unknown
+        too, to any other (Lorentz's rule); without it sigma would saturate as two such atoms meet.
+        0, never too close, for a species without neighbours.
+        """
+        seen = np.where(self.least_ss > 0.0, self.least_ss, np.inf)
+        own = np.where(np.isfinite(np.diag(seen)), np.diag(seen), seen.min(axis=1))
+        mixed = 0.5 * (own[:, None] + own)
+        filled = np.where(np.isfinite(seen), seen, mixed)
+        return np.where(np.isfinite(filled), filled, 0.0)
+
     def closeness(self, around, slots_n: np.ndarray) -> np.ndarray:
         """max_j max(0, (r_min / r_ij)^4 - 1) of every atom, (n,)."""
         ratio = np.empty(len(slots_n))
         closest_ratio(
-            around.atom_i, around.first_i, around.j_p, around.r_pc, slots_n, self.least_ss, ratio
+            around.atom_i, around.first_i, around.j_p, around.r_pc, slots_n, self.contact_ss, ratio
         )
         return ratio**CLOSENESS_POWER - 1.0
 
