@@ -149,6 +149,22 @@ def test_species_never_seen_together_are_far(two_metals, unmixed):
     assert max(sigma(potential, a).max() for a in others) < 10 * pure
 
 
+def test_within_reach_sigma_saturates_near_the_size_of_the_forces():
+    """A large prior variance of the energies is no force error."""
+    own = calibration.ForceCalibration(0.01, 5.0, 5.0, 0.0, beyond=1.0)
+    d = np.array([0.0, 1e-4, 1.0, 1e4, 1e8])
+    none = np.zeros(5)
+    got = own.sigma(calibration.Indicators(d, none, none, none))
+    assert (np.diff(got) > 0).all() and got[-1] == pytest.approx(calibration.LARGEST)
+    assert got[1] == pytest.approx(np.sqrt(0.01**2 + 25 * 1e-4), rel=1e-3)
+    far = own.sigma(calibration.Indicators(d, none, none, np.full(5, 100.0)))
+    assert (far > 10.0).all()
+    unknown = calibration.ForceCalibration(0.01, 5.0, 5.0).sigma(
+        calibration.Indicators(d, none, none, none)
+    )
+    assert unknown[-1] == pytest.approx(5e4)
+
+
 # -- invariance ---------------------------------------------------------------------------------
 
 
@@ -261,7 +277,7 @@ def test_partial_fit_extends_the_reach(two_metals, unmixed):
     gp = gapy.SparseGPRegressor(soap, n_inducing=25).fit(unmixed)
     before = np.mean([sigma(gp.potential_, a).mean() for a in alloys])
     gp.partial_fit(alloys)
-    assert np.mean([sigma(gp.potential_, a).mean() for a in alloys]) < 0.1 * before
+    assert np.mean([sigma(gp.potential_, a).mean() for a in alloys]) < 0.5 * before
 
 
 # -- the coarse posterior -----------------------------------------------------------------------
