@@ -25,10 +25,10 @@ class GAPCalculator(Calculator):
         True adds `forces_std` (n, 3), the force error to expect (eV/A), the same for x, y and z,
         calibrated on leave-one-structure-out residuals of the training set, and `energies_std`
         (n,), the posterior standard deviation of each local energy (eV) with the leading inducing
-        points only, which is on the safe side of the exact one. "local" gives `energies_std`
-        alone, exact. "full" gives the exact `energies_std` and what the GP itself says of every
-        component, `forces_std` (n, 3), `energy_std` (eV) and `stress_std` (6,) (eV/A^3); it costs
-        as much as training rows.
+        points only, mostly larger than the exact one. "local" gives `energies_std` alone, exact.
+        "full" gives the exact `energies_std` and what the GP itself says of every component,
+        `forces_std` (n, 3), `energy_std` (eV) and `stress_std` (6,) (eV/A^3); it costs as much as
+        training rows.
     skin : float
         Extra length of the neighbour list (A): larger means fewer searches and more pairs.
     threads : int

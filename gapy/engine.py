@@ -14,7 +14,7 @@ import numpy as np
 from scipy.linalg.blas import dtrmm
 
 from gapy._jit.covariance import energy_and_weights, kernel, normalise, tangent
-from gapy.gp.reach import SpeciesReach
+from gapy.gp.reach import SpeciesReach, norms
 from gapy.threads import blas_threads, workers
 
 BLOCK = 128
@@ -124,10 +124,11 @@ def _by_descriptor(fitted):
 def _evaluate_block(f: Fitted, begin, end, env, gradients, energies, spread) -> None:
     state, x_id = f.descriptor.forward(env, begin, end)
     atoms = env.atom_i[begin:end]
-    if spread is not None and f.reach is not None:
-        spread.excess[atoms] = np.maximum(spread.excess[atoms], f.reach.excess(x_id))
     inv_norm_i = np.empty(end - begin)
     normalise(x_id, inv_norm_i)
+    if spread is not None and f.reach is not None:
+        excess = f.reach.excess(x_id, norms(inv_norm_i))
+        spread.excess[atoms] = np.maximum(spread.excess[atoms], excess)
     eps_i, g_id = _energy_and_gradient(f, x_id, atoms, spread)
     energies[atoms] += eps_i
     tangent(g_id, x_id, inv_norm_i, f.zeta, eps_i)

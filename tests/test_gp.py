@@ -406,10 +406,10 @@ def test_calibration_recovers_known_coefficients(true):
     indicators = calibration.Indicators(distances, variances, forces, np.zeros(4000))
     known = calibration.ForceCalibration(*true)
     errors = known.sigma(indicators)[:, None] * rng.normal(size=(4000, 3))
-    found = calibration.calibrate_forces(errors, indicators, np.ones(4000, dtype=bool), 0.1)
+    found = calibration.calibrate_forces(errors, indicators, np.ones(4000, dtype=bool), 10.0)
     ratio = found.sigma(indicators) / known.sigma(indicators)
     np.testing.assert_allclose(ratio, 1.0, atol=0.15)
-    assert found.beyond == 0.1
+    assert found.beyond == 10.0
 
 
 def test_calibration_covers_errors_with_long_tails():
@@ -421,7 +421,7 @@ def test_calibration_covers_errors_with_long_tails():
     told = np.ones(n, dtype=bool)
     told[: n // 5] = False  # zero by symmetry: right whatever sigma says
     errors[~told] = 0.0
-    found = calibration.calibrate_forces(errors, indicators, told, 0.1)
+    found = calibration.calibrate_forces(errors, indicators, told, 10.0)
     z = np.abs(errors) / found.sigma(indicators)[:, None]
     assert 0.64 < (z < 1.0).mean() < 0.76
     assert 0.91 < (z < 1.96).mean() < 0.97

@@ -8,7 +8,8 @@ species, and dx = x - mean,
     m^2(x) = sum_r (u_r . dx)^2 / lambda_r + |dx - sum_r u_r (u_r . dx)|^2 / epsilon,
     excess = max(0, m / m_max - 1),
 
-m_max the largest m of the training set; and with r_min the shortest distance of two species in it,
+m_max the largest m of the training set; and with r_min the shortest distance of two species in it
+(see `Reach.contact_ss` for those that never met),
 
     closeness_i = max_j max(0, (r_min / r_ij)^4 - 1).
 
@@ -20,10 +21,12 @@ nearer by the posterior variance is finer.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import scipy.linalg
 
+from gapy._jit.covariance import normalise
 from gapy._jit.pairs import closest_ratio, least_distances
 from gapy.descriptors.base import species_slots
 from gapy.gp.surroundings import surroundings
@@ -45,16 +48,28 @@ class SpeciesReach:
     rest: float
     limit: float
 
-    def distance(self, x_id: np.ndarray) -> np.ndarray:
-        """m (b,) of descriptors x_id (b, D) that are not normalised."""
-        dx = x_id - self.mean_d
-        y = dx @ self.w_dr
-        square = self.rest * np.einsum("id,id->i", dx, dx) - np.einsum("ir,ir->i", y, y)
-        return np.sqrt(np.maximum(square, 0.0))
+    @cached_property
+    def _columns(self) -> tuple[np.ndarray, np.ndarray, float]:
+        """[W mean] (D, r + 1), its product with the mean (r + 1,), and |mean|^2."""
+        columns_dr = np.ascontiguousarray(np.column_stack([self.w_dr, self.mean_d]))
+        offset_r = self.mean_d @ columns_dr
+        return columns_dr, offset_r, float(offset_r[-1])
 
-    def excess(self, x_id: np.ndarray) -> np.ndarray:
+    def distance(self, xh_id: np.ndarray, norm_i: np.ndarray) -> np.ndarray:
+        """m (b,) of descriptors x = norm xh, given normalised, xh_id (b, D), with their norms (b,).
+
+        One matrix product with r + 1 columns; the engine has xh and the norms at hand.
+        """
+        columns_dr, offset_r, mean_square = self._columns
+        y_ir = (xh_id @ columns_dr) * norm_i[:, None]
+        dx_square = norm_i**2 - 2.0 * y_ir[:, -1] + mean_square
+        y_ir -= offset_r
+        along = np.einsum("ir,ir->i", y_ir[:, :-1], y_ir[:, :-1])
+        return np.sqrt(np.maximum(self.rest * dx_square - along, 0.0))
+
+    def excess(self, xh_id: np.ndarray, norm_i: np.ndarray) -> np.ndarray:
         """max(0, m / m_max - 1), (b,)."""
-        return np.maximum(self.distance(x_id) / self.limit - 1.0, 0.0)
+        return np.maximum(self.distance(xh_id, norm_i) / self.limit - 1.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -62,19 +77,38 @@ class Reach:
     """Reach of one term: SpeciesReach of each slot (None for a species without data).
 
     least_ss (S, S): shortest distance of each pair of species slots, A; 0 for one that no
-    structure holds, which is then never too close.
+    structure holds.
     """
 
     species: tuple[SpeciesReach | None, ...]
     least_ss: np.ndarray
 
+    @cached_property
+    def contact_ss(self) -> np.ndarray:
+        """Distances (S, S), A, below which a pair counts as too close: `least_ss`.
+
+        For a pair never seen, the mean of what each species comes to itself or, if that is unknown
+        too, to any other (Lorentz's rule); without it sigma would saturate as two such atoms meet.
+        0, never too close, for a species without neighbours.
+        """
+        seen = np.where(self.least_ss > 0.0, self.least_ss, np.inf)
+        own = np.where(np.isfinite(np.diag(seen)), np.diag(seen), seen.min(axis=1))
+        mixed = 0.5 * (own[:, None] + own)
+        filled = np.where(np.isfinite(seen), seen, mixed)
+        return np.where(np.isfinite(filled), filled, 0.0)
+
     def closeness(self, around, slots_n: np.ndarray) -> np.ndarray:
         """max_j max(0, (r_min / r_ij)^4 - 1) of every atom, (n,)."""
         ratio = np.empty(len(slots_n))
         closest_ratio(
-            around.atom_i, around.first_i, around.j_p, around.r_pc, slots_n, self.least_ss, ratio
+            around.atom_i, around.first_i, around.j_p, around.r_pc, slots_n, self.contact_ss, ratio
         )
         return ratio**CLOSENESS_POWER - 1.0
+
+
+def norms(inv_norm_i: np.ndarray) -> np.ndarray:
+    """|x| of descriptors that `normalise` divided by it; 0 where it found none."""
+    return np.divide(1.0, inv_norm_i, out=np.zeros_like(inv_norm_i), where=inv_norm_i > 0.0)
 
 
 def learn_reach(descriptor, frames, threads: int = 1, known: Reach | None = None) -> Reach:
@@ -99,7 +133,10 @@ def learn_reach(descriptor, frames, threads: int = 1, known: Reach | None = None
     # An environment at the mean alone would have no extent: one standard deviation is the least.
     limits = [1.0 if s is None else max(s.limit, 1.0) for s in species]
     for slot, x_id in _descriptors(descriptor, frames, threads):
-        limits[slot] = max(limits[slot], float(species[slot].distance(x_id).max()))
+        inv_norm_i = np.empty(len(x_id))
+        normalise(x_id, inv_norm_i)
+        distance = species[slot].distance(x_id, norms(inv_norm_i))
+        limits[slot] = max(limits[slot], float(distance.max()))
     least = np.full((n_slots, n_slots), np.inf)
     if known:
         least = np.where(known.least_ss > 0.0, known.least_ss, np.inf)
