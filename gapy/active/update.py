@@ -61,6 +61,8 @@ class GPModel:
     r_cut, sigma : A; n_max, l_max : size of the SOAP; compression : as in `gapy fit`
     zeta, n_inducing, delta, sigma_energy, sigma_forces, sigma_stress, e0, stress : as in
         SparseGPRegressor
+    optimize : learn delta and every noise from the labels at each full fit, starting from those
+        given; the updates between keep what was learnt
     refit : growth of the number of structures from one full fit to the next; 1 fits at each update
     threshold, max_points, columns, sample_rows, prune, calibrate_every : of the updates between,
         see UpdateSettings; a smaller sample than there, since full fits mend it
@@ -85,6 +87,7 @@ class GPModel:
     sigma_stress: float = 0.001
     e0: str | dict = "auto"
     stress: bool = True
+    optimize: bool = True
     refit: float = 1.5
     threshold: float = 1e-6
     max_points: int = 50
@@ -111,6 +114,9 @@ class GPModel:
             real(name, getattr(self, name), unit, above=0.0)
         if not self.species:
             raise GapyError("species: expected chemical symbols, got none; name them")
+        for name in ("stress", "optimize"):
+            if not isinstance(getattr(self, name), bool):
+                raise GapyError(f"{name}: expected true or false, got {getattr(self, name)!r}")
         self.refit = real("refit", self.refit, "structures per structure", least=1.0)
         if self.columns == "exact":
             raise GapyError(
@@ -164,7 +170,7 @@ class GPModel:
         names = (
             "species", "r_cut", "n_max", "l_max", "sigma", "compression", "zeta", "n_inducing",
             "delta", "sigma_energy", "sigma_forces", "sigma_stress", "e0", "stress",
-            "refit", "threshold", "max_points", "columns", "sample_rows", "prune",
+            "optimize", "refit", "threshold", "max_points", "columns", "sample_rows", "prune",
             "calibrate_every", "seed",
         )  # fmt: skip
         return {name: getattr(self, name) for name in names} | {"species": list(self.species)}
@@ -200,6 +206,7 @@ class GPModel:
             sigma_stress=self.sigma_stress,
             e0=self.e0,
             fit_stress=self.stress,
+            optimize=self.optimize,
             seed=self.seed,
             threads=self.threads,
         )
