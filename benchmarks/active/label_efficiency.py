@@ -70,12 +70,13 @@ def one_seed(system, seed, args, test):
         directory = Path(scratch) / "loop"
         result = learn(
             directory, system.walkers(args.ps), system.oracle(),
-            system.policy(args.threshold, args.patience, batch=1),
+            system.policy(args.threshold, args.patience, batch=args.batch),
             model=system.model(seed), training=begin, seed=seed,
             budget=Budget(labels=args.labels), on_frame=watch,
         )  # fmt: skip
         store = Store(directory / "labels.db", "loop")
-        frames = begin + [store.structure(row.label_key) for row in store.rows()]
+        rows = store.rows()
+        frames = begin + [store.structure(row.label_key) for row in rows]
     rng = np.random.default_rng(seed)
     most = min(len(trajectory), args.factor * len(frames) - len(begin))
     chosen = rng.permutation(len(trajectory))[:most]
@@ -85,7 +86,7 @@ def one_seed(system, seed, args, test):
     def sizes(n):
         return sorted({int(v) for v in np.geomspace(1.5 * len(begin), n, args.points)})
 
-    walkers = [row.walker for row in store.rows()]
+    walkers = [row.walker for row in rows]
     return {
         "seed": seed,
         "labels": len(frames),
@@ -103,17 +104,22 @@ def main():
     parser.add_argument("system", choices=("phases", "cuau", "ethanol"))
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--first", type=int, default=0, help="first seed")
+    parser.add_argument(
+        "--rare", type=float, default=1.0,
+        help="of phases: vacancy, surface and liquid run for this share of --ps",
+    )  # fmt: skip
     parser.add_argument("--test", type=int, default=12, help="test frames of every start")
     parser.add_argument("--labels", type=int, default=60)
     parser.add_argument("--ps", type=float, default=2.0)
     parser.add_argument("--threshold", type=float)
-    parser.add_argument("--patience", type=int, default=50)
+    parser.add_argument("--patience", type=int, default=10)
+    parser.add_argument("--batch", type=int, default=2)
     parser.add_argument("--stride", type=int, default=5)
     parser.add_argument("--factor", type=int, default=3, help="random frames per active label")
     parser.add_argument("--points", type=int, default=7, help="fits per curve")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    system = System(args.system)
+    system = System(args.system, rare=args.rare)
     test = system.dynamics(args.ps, args.test, seed=12345)
     runs = []
     for seed in range(args.first, args.first + args.seeds):

@@ -1,7 +1,9 @@
 """The systems of the active-learning benchmarks: walkers, oracle, model, and reference dynamics."""
 
+import functools
+
 import numpy as np
-from ase import units
+from ase import Atoms, units
 from ase.build import bulk, fcc111, molecule
 from ase.calculators.emt import EMT
 from ase.md.langevin import Langevin
@@ -13,7 +15,9 @@ from gapy.active.store import labelled
 
 NAMES = ("cuau", "phases", "ethanol")
 SOLID = {"temperature": 300, "temperature_end": 1000, "timestep": 2.0}
+COOLED = {"temperature": 1000, "temperature_end": 300, "timestep": 2.0}
 LIQUID = {"temperature": 2500, "temperature_end": 2000, "timestep": 2.0}
+RARE = ("vacancy", "surface", "liquid")
 
 
 class System:
@@ -24,10 +28,11 @@ class System:
     ethanol : one molecule, two walkers, 300 to 600 K, GFN2-xTB
     """
 
-    def __init__(self, name):
+    def __init__(self, name, rare=1.0):
         if name not in NAMES:
             raise SystemExit(f"system: expected one of {', '.join(NAMES)}, got {name}")
         self.name = name
+        self.rare = rare
 
     def starts(self):
         """{group: (start structure, schedule)}."""
@@ -41,10 +46,14 @@ class System:
     def walkers(self, ps):
         each = 1 if self.name == "phases" else 2
         return [
-            MD(atoms, ps=ps, **schedule)
-            for atoms, schedule in self.starts().values()
+            MD(atoms, ps=ps * self.share(group), **schedule)
+            for group, (atoms, schedule) in self.starts().items()
             for _ in range(each)
         ]
+
+    def share(self, group):
+        """Of the simulated time: `rare` for the phases in which MD spends little."""
+        return self.rare if group in RARE else 1.0
 
     def calculator(self):
         if self.name == "ethanol":
@@ -105,7 +114,7 @@ class System:
             rng = np.random.default_rng([seed, k])
             begin, end = schedule["temperature"], schedule["temperature_end"]
             thermalize_momenta(atoms, temperature_K=begin, rng=rng)
-            steps = int(1000 * ps / schedule["timestep"])
+            steps = int(1000 * ps * self.share(group) / schedule["timestep"])
             md = Langevin(
                 atoms, schedule["timestep"] * units.fs, temperature_K=begin,
                 friction=0.01 / units.fs, fixcm=False, rng=rng,
@@ -125,6 +134,19 @@ def alloy(seed, *, a=3.9):
     return atoms
 
 
+def melt():
+    """CuAu, molten: 1 ps at 3000 K from the lattice."""
+    atoms = alloy(0, a=4.06)
+    atoms.calc = EMT()
+    rng = np.random.default_rng(3)
+    thermalize_momenta(atoms, temperature_K=3000, rng=rng)
+    Langevin(
+        atoms, 2.0 * units.fs, temperature_K=3000, friction=0.01 / units.fs, fixcm=False, rng=rng
+    ).run(500)  # fmt: skip
+    return Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=True)
+
+
+@functools.cache
 def phases():
     """{group: (start, schedule)}: what there is to know of an alloy, 15 or 16 atoms each."""
     copper = bulk("Cu", a=3.61, cubic=True).repeat((2, 2, 1))
@@ -138,14 +160,14 @@ def phases():
     surface = fcc111("Cu", (2, 2, 4), a=3.9, vacuum=5.0, periodic=True)
     surface.symbols[np.random.default_rng(1).permutation(16)[:8]] = "Au"
     return {
-        "Cu": (copper, SOLID),
-        "Au": (gold, SOLID),
-        "L1_0 CuAu": (layered.repeat((2, 2, 1)), SOLID),
-        "L1_2 Cu3Au": (ordered.repeat((2, 2, 1)), SOLID),
-        "random CuAu": (alloy(0), SOLID),
-        "vacancy": (vacancy, SOLID),
-        "surface": (surface, SOLID),
-        "liquid": (alloy(0, a=4.06), LIQUID),
+        "Cu": (copper, COOLED),
+        "Au": (gold, COOLED),
+        "L1_0 CuAu": (layered.repeat((2, 2, 1)), COOLED),
+        "L1_2 Cu3Au": (ordered.repeat((2, 2, 1)), COOLED),
+        "random CuAu": (alloy(0), COOLED),
+        "vacancy": (vacancy, COOLED),
+        "surface": (surface, COOLED),
+        "liquid": (melt(), LIQUID),
     }
 
 
