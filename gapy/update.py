@@ -114,6 +114,7 @@ def update(
     *,
     settings: UpdateSettings | None = None,
     old=None,
+    candidates=(),
     optimise: Callable[[object], object] | None = None,
 ) -> UpdateReport:
     """Add labelled structures to a fitted regressor, and inducing points where they are needed.
@@ -128,6 +129,8 @@ def update(
     structures : new ones with labels, ASE Atoms or LabelledStructures
     settings : UpdateSettings; None for the defaults
     old : all structures that the regressor has seen, in their order; needed for exact columns
+    candidates : structures seen before whose environments may also become inducing points, such
+        as those of updates whose threshold was higher
     optimise : called with the regressor when `settings.optimise_every` says so, after the new
         rows are in; it must leave the regressor solved. None: `optimize_hyperparameters`
 
@@ -142,7 +145,7 @@ def update(
     check_is_fitted(regressor, "potential_")
     new = _checked(regressor, structures)
     with _restored_on_error(regressor), blas_threads(1):
-        return _update(regressor, new, settings, old, optimise)
+        return _update(regressor, new, settings, old, candidates, optimise)
 
 
 def rebuild(regressor, structures) -> None:
@@ -161,12 +164,13 @@ def rebuild(regressor, structures) -> None:
         regressor._solve()
 
 
-def _update(gp, new, settings, old, optimise) -> UpdateReport:
+def _update(gp, new, settings, old, candidates, optimise) -> UpdateReport:
     noise = gp._noise()
     rng = np.random.default_rng([gp.seed, gp.n_structures_])
     gp.e0_ = isolated_atom_energies(new, _mode(gp, new), known=gp.e0_) | gp.e0_
+    frames = [s.atoms for s in new] + [getattr(s, "atoms", s) for s in candidates]
     grown = growth.choose(
-        gp._terms, gp._cholesky, [s.atoms for s in new], threshold=settings.threshold,
+        gp._terms, gp._cholesky, frames, threshold=settings.threshold,
         max_points=settings.max_points, threads=int(gp.threads),
     )  # fmt: skip
     before = _points(gp._terms)

@@ -526,3 +526,18 @@ def test_bad_arguments_are_named(fitted):
     gp.noise_overrides = {"a": {"forces": object()}}
     with pytest.raises(GapyError, match="noise_overrides: expected a number"):
         save_state(gp, "never")
+
+
+def test_candidates_seen_before_become_points(fitted):
+    """An environment that did not pass a high threshold becomes a point when searched again."""
+    gp = copied(fitted)
+    report = update(gp, NEW[:1], settings=settings(max_points=0))
+    assert not report.added
+    again = copied(gp)
+    without = update(gp, OLD[:1], settings=settings())
+    report = update(again, OLD[:1], settings=settings(), candidates=NEW[:1])
+    assert sum(report.added.values()) > sum(without.added.values())
+    term = again._terms[0]
+    x_nd = normalised(term.descriptor.create(NEW[0]))
+    known = np.concatenate(term.inducing)
+    assert (known @ x_nd.T).max() == pytest.approx(1.0, abs=1e-12)

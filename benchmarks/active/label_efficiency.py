@@ -1,17 +1,21 @@
 """Labels that active learning needs for a force error, against random frames of its trajectories.
 
-    python benchmarks/active/label_efficiency.py cuau [--seeds 5] [--labels 80] [--ps 10]
+    python benchmarks/active/label_efficiency.py phases [--seeds 5] [--labels 60] [--ps 2]
     python benchmarks/active/label_efficiency.py ethanol
 
-For each seed: a loop with a budget of labels; a fit to the first n of its labels, for several n;
-and fits to n random frames of the very trajectories that the loop's walkers ran, labelled by the
-same oracle. Errors on frames of the oracle's own dynamics over the same temperatures. For several
-target errors, n of both, and the ratio; medians over the seeds.
+For each seed: a loop that begins with one rattled copy of each start structure; a fit to the first
+n of its labels, for several n; and fits to the same first structures and random frames, drawn
+uniformly from the very trajectories that the loop's walkers ran, labelled by the same oracle. All
+fits have the same settings. Errors on frames of the oracle's own dynamics over the same ramps, the
+same number from every start: RMSE of a component over all of them, that of the worst start, and the
+99th percentile of the component errors. For several targets, n of both and the ratio; medians over
+the seeds.
 """
 
 import argparse
 import json
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -19,16 +23,25 @@ from systems import System, force_errors
 
 from gapy.active import Budget, Store, learn
 
+MEASURES = ("RMSE", "RMSE of the worst start", "99th percentile")
+
 
 def fitted(system, seed, frames):
-    model = system.model(seed)
+    model = system.model(seed, optimize=False)
     model.update(frames, len(frames))
     return model.potential
 
 
+def errors(potential, test):
+    """The three measures, eV/A, and the RMSE of every group."""
+    groups = {name: force_errors(potential, frames)[0] for name, frames in test.items()}
+    rmse, quantile = force_errors(potential, [f for frames in test.values() for f in frames])
+    return [rmse, max(groups.values()), quantile, groups]
+
+
 def curve(system, seed, frames, sizes, test):
-    """RMSE after the first n frames, for n in sizes."""
-    return {n: force_errors(fitted(system, seed, frames[:n]), test) for n in sizes}
+    """Errors after the first n frames, for n in sizes."""
+    return {n: errors(fitted(system, seed, frames[:n]), test) for n in sizes}
 
 
 def needed(errors, target, which):
@@ -52,30 +65,33 @@ def one_seed(system, seed, args, test):
         if frame.broken is None and frame.step % args.stride == 0:
             trajectory.append(frame.atoms.copy())
 
+    begin = system.beginning(seed)
     with tempfile.TemporaryDirectory() as scratch:
         directory = Path(scratch) / "loop"
         result = learn(
             directory, system.walkers(args.ps), system.oracle(),
-            system.policy(args.threshold, args.patience),
-            model=system.model(seed), initial=system.initial(), seed=seed,
+            system.policy(args.threshold, args.patience, batch=args.batch),
+            model=system.model(seed), training=begin, seed=seed,
             budget=Budget(labels=args.labels), on_frame=watch,
         )  # fmt: skip
         store = Store(directory / "labels.db", "loop")
-        frames = [store.structure(row.label_key) for row in store.rows()]
+        rows = store.rows()
+        frames = begin + [store.structure(row.label_key) for row in rows]
     rng = np.random.default_rng(seed)
-    most = min(len(trajectory), args.factor * len(frames))
+    most = min(len(trajectory), args.factor * len(frames) - len(begin))
     chosen = rng.permutation(len(trajectory))[:most]
-    n_initial = sum(1 for _ in system.initial().requests([("w", system.start())], seed))
     # Both begin with the same few structures: what is compared is the choice of the others.
-    begin = frames[:n_initial]
     random = begin + [system.label(trajectory[k]) for k in chosen]
 
     def sizes(n):
-        return sorted({int(v) for v in np.geomspace(max(n_initial, 5), n, args.points)})
+        return sorted({int(v) for v in np.geomspace(1.5 * len(begin), n, args.points)})
 
+    walkers = [row.walker for row in rows]
     return {
         "seed": seed,
         "labels": len(frames),
+        "labels_by_walker": {name: walkers.count(name) for name in sorted(set(walkers))},
+        "status": f"{result.status}: {result.reason}",
         "ps": result.ps,
         "frames_to_choose_from": len(trajectory),
         "active": curve(system, seed, frames, sizes(len(frames)), test),
@@ -85,31 +101,45 @@ def one_seed(system, seed, args, test):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("system", choices=("cuau", "ethanol"))
+    parser.add_argument("system", choices=("phases", "cuau", "ethanol"))
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--labels", type=int, default=80)
-    parser.add_argument("--ps", type=float, default=10.0)
+    parser.add_argument("--first", type=int, default=0, help="first seed")
+    parser.add_argument(
+        "--rare", type=float, default=1.0,
+        help="of phases: vacancy, surface and liquid run for this share of --ps",
+    )  # fmt: skip
+    parser.add_argument("--test", type=int, default=12, help="test frames of every start")
+    parser.add_argument("--labels", type=int, default=60)
+    parser.add_argument("--ps", type=float, default=2.0)
     parser.add_argument("--threshold", type=float)
-    parser.add_argument("--patience", type=int, default=0)
+    parser.add_argument("--patience", type=int, default=10)
+    parser.add_argument("--batch", type=int, default=2)
     parser.add_argument("--stride", type=int, default=5)
-    parser.add_argument("--factor", type=int, default=4, help="random frames per active label")
-    parser.add_argument("--points", type=int, default=9, help="fits per curve")
+    parser.add_argument("--factor", type=int, default=3, help="random frames per active label")
+    parser.add_argument("--points", type=int, default=7, help="fits per curve")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    system = System(args.system)
-    test = system.dynamics(args.ps, 100, seed=12345)
+    system = System(args.system, rare=args.rare)
+    test = system.dynamics(args.ps, args.test, seed=12345)
     runs = []
-    for seed in range(args.seeds):
+    for seed in range(args.first, args.first + args.seeds):
+        began = time.perf_counter()
         run = one_seed(system, seed, args, test)
         runs.append(run)
-        last = max(run["active"])
-        print(
-            f"seed {seed}: {run['labels']} labels in {run['ps']:.2f} ps, RMSE "
-            f"{run['active'][last][0]:.4f} eV/A; {max(run['random'])} random ones: "
-            f"{run['random'][max(run['random'])][0]:.4f} eV/A",
-            flush=True,
-        )
-    for which, name in ((0, "RMSE"), (1, "99th percentile")):
+        seconds = time.perf_counter() - began
+        print(f"seed {seed}: {run['labels']} labels in {run['ps']:.2f} ps, {seconds:.0f} s")
+        print(f"   {run['status']}; {run['labels_by_walker']}")
+        for how in ("active", "random"):
+            parts = (f"{n}: {e[0]:.4f}/{e[1]:.4f}/{e[2]:.4f}" for n, e in run[how].items())
+            print(f"   {how}: {', '.join(parts)}", flush=True)
+        if args.json:
+            args.json.write_text(json.dumps(runs, indent=1))
+    compare(runs)
+
+
+def compare(runs):
+    """Print labels needed for targets between the errors of early and of all active labels."""
+    for which, name in enumerate(MEASURES):
         finals = [run["active"][max(run["active"])][which] for run in runs]
         for looser in (1.0, 1.25, 1.5, 2.0):
             target = looser * float(np.median(finals))
@@ -121,8 +151,6 @@ def main():
                 f"{np.median(random):.0f} labels (medians; inf: not reached), ratio "
                 f"{np.median(ratios):.2f}"
             )
-    if args.json:
-        args.json.write_text(json.dumps(runs, indent=1))
 
 
 if __name__ == "__main__":

@@ -1,39 +1,59 @@
 """The systems of the active-learning benchmarks: walkers, oracle, model, and reference dynamics."""
 
+import functools
+
 import numpy as np
-from ase import units
-from ase.build import bulk, molecule
+from ase import Atoms, units
+from ase.build import bulk, fcc111, molecule
 from ase.calculators.emt import EMT
 from ase.md.langevin import Langevin
-from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
+from ase.md.velocitydistribution import thermalize_momenta
 
 from gapy.active import MD, GPModel, Initial, Oracle, Policy
 from gapy.active.labels import Label
 from gapy.active.store import labelled
 
+NAMES = ("cuau", "phases", "ethanol")
+SOLID = {"temperature": 300, "temperature_end": 1000, "timestep": 2.0}
+COOLED = {"temperature": 1000, "temperature_end": 300, "timestep": 2.0}
+LIQUID = {"temperature": 2500, "temperature_end": 2000, "timestep": 2.0}
+RARE = ("vacancy", "surface", "liquid")
+
 
 class System:
-    """One system: `walkers()`, `oracle()`, `model(seed)`, `policy()`, `calculator()`."""
+    """One system: `walkers()`, `oracle()`, `model(seed)`, `policy()`, `calculator()`.
 
-    def __init__(self, name):
-        if name not in ("cuau", "ethanol"):
-            raise SystemExit(f"system: expected cuau or ethanol, got {name}")
+    cuau : one random CuAu crystal of 16 atoms, two walkers, 300 to 1000 K
+    phases : Cu and Au in eight guises, one walker each; see `phases`
+    ethanol : one molecule, two walkers, 300 to 600 K, GFN2-xTB
+    """
+
+    def __init__(self, name, rare=1.0):
+        if name not in NAMES:
+            raise SystemExit(f"system: expected one of {', '.join(NAMES)}, got {name}")
         self.name = name
+        self.rare = rare
 
-    def start(self):
+    def starts(self):
+        """{group: (start structure, schedule)}."""
+        if self.name == "phases":
+            return phases()
         if self.name == "ethanol":
-            return molecule("CH3CH2OH")
-        atoms = bulk("Cu", a=3.9, cubic=True).repeat((2, 2, 1))
-        atoms.symbols[np.random.default_rng(0).permutation(16)[:8]] = "Au"
-        return atoms
+            schedule = {"temperature": 300, "temperature_end": 600, "timestep": 0.5}
+            return {"ethanol": (molecule("CH3CH2OH"), schedule)}
+        return {"alloy": (alloy(0), SOLID)}
 
-    def schedule(self):
-        if self.name == "ethanol":
-            return {"temperature": 300, "temperature_end": 600, "timestep": 0.5}
-        return {"temperature": 300, "temperature_end": 1000, "timestep": 2.0}
+    def walkers(self, ps):
+        each = 1 if self.name == "phases" else 2
+        return [
+            MD(atoms, ps=ps * self.share(group), **schedule)
+            for group, (atoms, schedule) in self.starts().items()
+            for _ in range(each)
+        ]
 
-    def walkers(self, ps, n=2):
-        return [MD(self.start(), ps=ps, **self.schedule()) for _ in range(n)]
+    def share(self, group):
+        """Of the simulated time: `rare` for the phases in which MD spends little."""
+        return self.rare if group in RARE else 1.0
 
     def calculator(self):
         if self.name == "ethanol":
@@ -47,22 +67,35 @@ class System:
             return Oracle("tblite.ase.TBLite", {"method": "GFN2-xTB", "verbosity": 0})
         return Oracle("ase.calculators.emt.EMT")
 
-    def model(self, seed):
+    def model(self, seed, **settings):
         if self.name == "ethanol":
             return GPModel(
                 ["C", "H", "O"], r_cut=4.0, n_max=5, l_max=4, sigma_forces=0.02,
                 n_inducing={"H": 300, "C": 150, "O": 100}, seed=seed,
+                **settings,
             )  # fmt: skip
         return GPModel(
-            ["Au", "Cu"], r_cut=5.0, n_max=5, l_max=4, sigma_forces=0.02, n_inducing=300, seed=seed
-        )
+            ["Au", "Cu"], r_cut=5.0, n_max=5, l_max=4, sigma_forces=0.02, seed=seed,
+            n_inducing=600 if self.name == "phases" else 300, **settings,
+        )  # fmt: skip
 
-    def policy(self, threshold=None, patience=0):
+    def policy(self, threshold=None, patience=0, batch=2):
         default = 0.25 if self.name == "ethanol" else 0.06
-        return Policy(max_force_std=threshold or default, batch=2, patience=patience)
+        return Policy(max_force_std=threshold or default, batch=batch, patience=patience)
 
     def initial(self):
         return Initial(rattles=6)
+
+    def beginning(self, seed):
+        """Labelled structures to begin with: one rattled copy of every start, at least four."""
+        starts = [atoms for atoms, _ in self.starts().values()]
+        rng = np.random.default_rng([seed, 7])
+        out = []
+        for k in range(max(len(starts), 4)):
+            atoms = starts[k % len(starts)].copy()
+            atoms.positions += rng.normal(scale=0.1, size=atoms.positions.shape)
+            out.append(self.label(atoms))
+        return out
 
     def label(self, atoms):
         """A copy with the labels of the oracle, computed here."""
@@ -73,27 +106,69 @@ class System:
         return labelled(work, Label(float(work.get_potential_energy()), forces, stress, 0.0))
 
     def dynamics(self, ps, n_frames, seed):
-        """Labelled frames of the oracle's own dynamics over the same ramp, equally spaced."""
-        schedule = self.schedule()
-        atoms = self.start()
-        atoms.calc = self.calculator()
-        rng = np.random.default_rng(seed)
-        MaxwellBoltzmannDistribution(atoms, temperature_K=schedule["temperature"], rng=rng)
-        steps = int(1000 * ps / schedule["timestep"])
-        md = Langevin(
-            atoms, schedule["timestep"] * units.fs, temperature_K=schedule["temperature"],
-            friction=0.01 / units.fs, fixcm=False, rng=rng,
-        )  # fmt: skip
-        frames = []
-        for k in range(1, n_frames + 1):
-            share = k / n_frames
-            rise = schedule["temperature_end"] - schedule["temperature"]
-            md.set_temperature(temperature_K=schedule["temperature"] + share * rise)
-            md.run(steps // n_frames)
-            stress = atoms.get_stress() if atoms.pbc.all() else None
-            label = Label(float(atoms.get_potential_energy()), atoms.get_forces(), stress, 0.0)
-            frames.append(labelled(atoms, label))
-        return frames
+        """{group: labelled frames} of the oracle's own dynamics over the same ramps."""
+        out = {}
+        for k, (group, (start, schedule)) in enumerate(self.starts().items()):
+            atoms = start.copy()
+            atoms.calc = self.calculator()
+            rng = np.random.default_rng([seed, k])
+            begin, end = schedule["temperature"], schedule["temperature_end"]
+            thermalize_momenta(atoms, temperature_K=begin, rng=rng)
+            steps = int(1000 * ps * self.share(group) / schedule["timestep"])
+            md = Langevin(
+                atoms, schedule["timestep"] * units.fs, temperature_K=begin,
+                friction=0.01 / units.fs, fixcm=False, rng=rng,
+            )  # fmt: skip
+            out[group] = []
+            for frame in range(1, n_frames + 1):
+                md.set_temperature(temperature_K=begin + frame / n_frames * (end - begin))
+                md.run(steps // n_frames)
+                out[group].append(self.label(atoms))
+        return out
+
+
+def alloy(seed, *, a=3.9):
+    """CuAu, 16 atoms on an fcc lattice in random order."""
+    atoms = bulk("Cu", a=a, cubic=True).repeat((2, 2, 1))
+    atoms.symbols[np.random.default_rng(seed).permutation(16)[:8]] = "Au"
+    return atoms
+
+
+def melt():
+    """CuAu, molten: 1 ps at 3000 K from the lattice."""
+    atoms = alloy(0, a=4.06)
+    atoms.calc = EMT()
+    rng = np.random.default_rng(3)
+    thermalize_momenta(atoms, temperature_K=3000, rng=rng)
+    Langevin(
+        atoms, 2.0 * units.fs, temperature_K=3000, friction=0.01 / units.fs, fixcm=False, rng=rng
+    ).run(500)  # fmt: skip
+    return Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=True)
+
+
+@functools.cache
+def phases():
+    """{group: (start, schedule)}: what there is to know of an alloy, 15 or 16 atoms each."""
+    copper = bulk("Cu", a=3.61, cubic=True).repeat((2, 2, 1))
+    gold = bulk("Au", a=4.08, cubic=True).repeat((2, 2, 1))
+    layered = bulk("Cu", a=3.87, cubic=True)
+    layered.symbols[np.abs(layered.positions[:, 2]) < 0.1] = "Au"
+    ordered = bulk("Cu", a=3.75, cubic=True)
+    ordered.symbols[0] = "Au"
+    vacancy = alloy(0)
+    del vacancy[5]
+    surface = fcc111("Cu", (2, 2, 4), a=3.9, vacuum=5.0, periodic=True)
+    surface.symbols[np.random.default_rng(1).permutation(16)[:8]] = "Au"
+    return {
+        "Cu": (copper, COOLED),
+        "Au": (gold, COOLED),
+        "L1_0 CuAu": (layered.repeat((2, 2, 1)), COOLED),
+        "L1_2 Cu3Au": (ordered.repeat((2, 2, 1)), COOLED),
+        "random CuAu": (alloy(0), COOLED),
+        "vacancy": (vacancy, COOLED),
+        "surface": (surface, COOLED),
+        "liquid": (melt(), LIQUID),
+    }
 
 
 def force_errors(potential, frames):

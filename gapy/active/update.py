@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from gapy.baselines import parse_e0
@@ -16,7 +16,12 @@ from gapy.state import load_state, save_state
 from gapy.structures import StructureWarning
 from gapy.update import UpdateSettings, update
 
-FIT, UPDATE = "fit", "update"
+FIT, UPDATE, GROW = "fit", "update", "grow"
+
+GROWTH = 1.05
+"""Structures per structure from one search for inducing points by `threshold` to the next."""
+COARSE = 1e-3
+"""Unexplained share of the prior variance that gets a point at once."""
 
 
 class Model(Protocol):
@@ -51,7 +56,9 @@ class GPModel:
     """A sparse GP on one smooth SOAP that grows with the labels.
 
     New labels are merged in by `gapy.update`, at a cost that does not depend on how many there
-    are; each time the labels have grown by the factor `refit`, and at the end, everything is
+    are. Environments far from all inducing points become points at once; those a little off wait
+    until there are 5 % more structures, since new columns for old data are what an update spends
+    most on. Each time the labels have grown by the factor `refit`, and at the end, everything is
     fitted again, inducing points, e0 and calibration included. So the work of all fits together
     is that of the last one times refit / (refit - 1).
 
@@ -61,6 +68,8 @@ class GPModel:
     r_cut, sigma : A; n_max, l_max : size of the SOAP; compression : as in `gapy fit`
     zeta, n_inducing, delta, sigma_energy, sigma_forces, sigma_stress, e0, stress : as in
         SparseGPRegressor
+    optimize : learn delta and every noise from the labels at each full fit, starting from those
+        given; the updates between keep what was learnt
     refit : growth of the number of structures from one full fit to the next; 1 fits at each update
     threshold, max_points, columns, sample_rows, prune, calibrate_every : of the updates between,
         see UpdateSettings; a smaller sample than there, since full fits mend it
@@ -85,13 +94,14 @@ class GPModel:
     sigma_stress: float = 0.001
     e0: str | dict = "auto"
     stress: bool = True
+    optimize: bool = True
     refit: float = 1.5
-    threshold: float = 1e-6
+    threshold: float = 1e-5
     max_points: int = 50
     columns: str = "sampled"
     sample_rows: float = 3.0
     prune: float = 0.0
-    calibrate_every: int = 5
+    calibrate_every: int = 20
     seed: int = 0
     threads: int = 1
     potential: object | None = field(default=None, init=False, repr=False)
@@ -111,6 +121,9 @@ class GPModel:
             real(name, getattr(self, name), unit, above=0.0)
         if not self.species:
             raise GapyError("species: expected chemical symbols, got none; name them")
+        for name in ("stress", "optimize"):
+            if not isinstance(getattr(self, name), bool):
+                raise GapyError(f"{name}: expected true or false, got {getattr(self, name)!r}")
         self.refit = real("refit", self.refit, "structures per structure", least=1.0)
         if self.columns == "exact":
             raise GapyError(
@@ -135,9 +148,15 @@ class GPModel:
         if self._gp is None or n >= self.refit * fitted:
             self._fit(structures)
         else:
+            searched = max(size for what, size in self.history if what != UPDATE)
+            due = n >= GROWTH * searched
+            settings = self._updates
+            if not due:
+                settings = replace(settings, threshold=max(settings.threshold, COARSE))
+            waiting = structures[searched:-n_new] if due else ()
             with _quiet():
-                update(self._gp, structures[-n_new:], settings=self._updates)
-            self.history.append([UPDATE, n])
+                update(self._gp, structures[-n_new:], settings=settings, candidates=waiting)
+            self.history.append([GROW if due else UPDATE, n])
             self.potential = self._gp.potential_
 
     def finish(self, structures: Sequence) -> bool:
@@ -164,7 +183,7 @@ class GPModel:
         names = (
             "species", "r_cut", "n_max", "l_max", "sigma", "compression", "zeta", "n_inducing",
             "delta", "sigma_energy", "sigma_forces", "sigma_stress", "e0", "stress",
-            "refit", "threshold", "max_points", "columns", "sample_rows", "prune",
+            "optimize", "refit", "threshold", "max_points", "columns", "sample_rows", "prune",
             "calibrate_every", "seed",
         )  # fmt: skip
         return {name: getattr(self, name) for name in names} | {"species": list(self.species)}
@@ -200,6 +219,7 @@ class GPModel:
             sigma_stress=self.sigma_stress,
             e0=self.e0,
             fit_stress=self.stress,
+            optimize=self.optimize,
             seed=self.seed,
             threads=self.threads,
         )
