@@ -14,6 +14,7 @@ import numpy as np
 from scipy.linalg.blas import dtrmm
 
 from gapy._jit.covariance import energy_and_weights, kernel, normalise, tangent
+from gapy.gp.explained import Explained
 from gapy.gp.reach import SpeciesReach, norms
 from gapy.threads import blas_threads, workers
 
@@ -31,7 +32,8 @@ class Fitted:
     species; None: no variances. With one term it is upper triangular; with several, `n_terms` > 1,
     the terms' errors are correlated and R counts the inducing points of all of them. For the
     distance from the inducing points, lower triangular `whiten_ms` = delta L^-1. Both may cover
-    fewer inducing points than the energy, the leading ones. `reach`: of the species, if known.
+    fewer inducing points than the energy, the leading ones. `reach`: of the species, if known;
+    `explained`: both factors in mixed precision, good for calibrated sigmas.
 
     Two ways to less work: `quadratic_dd` = sum_s alpha_s x_s x_s^T, with which zeta = 2 is a
     quadratic form, exact and independent of M; or `basis_dr` (D, r), orthonormal columns onto
@@ -49,6 +51,7 @@ class Fitted:
     n_terms: int = 1
     whiten_ms: np.ndarray | None = None
     reach: SpeciesReach | None = None
+    explained: Explained | None = None
     quadratic_dd: np.ndarray | None = None
     basis_dr: np.ndarray | None = None
     x_sr: np.ndarray | None = None
@@ -180,6 +183,10 @@ class _Spread:
         k_is = np.empty((len(t_is), _points(f)))
         kernel(t_is, f.zeta, k_is)
         self._prior[atoms] += f.delta**2
+        if f.explained is not None and self._variance and self._distance:
+            self._explained[atoms], near = f.explained.of(k_is)
+            self._near[atoms] += near
+            return
         if self._distance:
             # Triangular factors halve the products; k_is.T is Fortran-ordered.
             near_mi = k_is.T[: len(f.whiten_ms)]

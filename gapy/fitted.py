@@ -8,6 +8,7 @@ import numpy as np
 import scipy.linalg
 
 from gapy import engine
+from gapy.gp.explained import explained
 from gapy.gp.posterior import Posterior, Precision
 from gapy.gp.quadratic import quadratic_form
 
@@ -33,8 +34,10 @@ def with_variance(
 ) -> tuple[engine.Fitted, ...]:
     """The blocks with the factors of the variances that `precision` gives.
 
-    Distances are those from the inducing points of `near`, if given.
+    Distances are those from the inducing points of `near`, if given; both are then computed in
+    mixed precision (`gapy.gp.explained`).
     """
+    mixed = near is not None
     near = precision if near is None else near
     by_species: dict[int, list[int]] = {}
     for i, b in enumerate(precision.blocks):
@@ -51,6 +54,9 @@ def with_variance(
                 n_terms=len(chosen),
                 whiten_ms=_whitening(near.cholesky[i], out[i].delta),
             )
+            if mixed and len(chosen) == 1:
+                both = out[i].spread_rs, out[i].whiten_ms
+                out[i] = replace(out[i], explained=explained(*both, precision.cholesky[i]))
             start = stop
     return tuple(out)
 

@@ -1,0 +1,74 @@
+"""Explained variances k^T A k in mixed precision, for the indicators behind the force sigma.
+
+k^T A k is close to the prior, and what is wanted is the small difference, so that single precision
+fails. Let k_r be the kernel values of the leading r inducing points, P = K_rest,r K_rr^-1 the
+interpolation from them and E = [1; P]. Then k = E k_r + [0; rem], rem small, and with A = T^T T
+
+    k^T A k = k_r^T B k_r + 2 k_r^T W rem + |T_2 rem|^2,
+    B = (T E)^T T E,    W = (T E)^T T[:, r:],    T_2 = QR of T[:, r:],
+
+where only the last term, nearly all of the work, is in single precision. For the distance from the
+inducing points T = delta L^-1, T E = [delta L_rr^-1; 0], so that W = 0 and T_2 is a block of T.
+
+Measured on silicon, crystal, liquid and surfaces, 16 points keep the local sigma within 1 % of the
+exact one. It is less accurate where sigma vanishes, at the inducing points themselves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import solve_triangular
+from scipy.linalg.blas import strmm
+
+LEADING = 16
+FEWEST = 64
+"""Inducing points from which single precision pays."""
+
+
+@dataclass(frozen=True)
+class Explained:
+    """p_rt (r, M - r); b_rr and w_rt of the variance, near_rr of the distance; triangles T_2."""
+
+    p_rt: np.ndarray
+    b_rr: np.ndarray
+    w_tr: np.ndarray
+    upper_tt: np.ndarray
+    near_rr: np.ndarray
+    near_tt: np.ndarray
+
+    def of(self, k_is: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """k^T A k of kernel values k_is (b, M): of the variance and of the distance, (b,)."""
+        r, n_near = len(self.b_rr), len(self.near_tt)
+        k_ir = np.ascontiguousarray(k_is[:, :r])
+        rem_it = k_is[:, r:] - k_ir @ self.p_rt
+        variance = np.einsum("ir,ir->i", k_ir @ self.b_rr + 2.0 * (rem_it @ self.w_tr), k_ir)
+        distance = np.einsum("ir,ir->i", k_ir @ self.near_rr, k_ir)
+        single_it = rem_it.astype(np.float32)
+        near_ti = strmm(1.0, self.near_tt, single_it.T[:n_near], lower=1)
+        distance += np.einsum("ti,ti->i", near_ti, near_ti)
+        tail_ti = strmm(1.0, self.upper_tt, single_it.T, overwrite_b=1)
+        variance += np.einsum("ti,ti->i", tail_ti, tail_ti)
+        return variance, distance
+
+
+def explained(spread_rs: np.ndarray, whiten_ms: np.ndarray, lower: np.ndarray) -> Explained | None:
+    """From T of the variance, T of the distance (fewer points) and L of K_MM at delta = 1.
+
+    None where there are too few points to gain anything.
+    """
+    r = LEADING
+    if len(whiten_ms) < FEWEST:
+        return None
+    p_tr = solve_triangular(lower[:r, :r], lower[r:, :r].T, lower=True, trans="T").T
+    te = spread_rs[:, :r] + spread_rs[:, r:] @ p_tr
+    near = whiten_ms[:r, :r]
+    return Explained(
+        p_rt=np.ascontiguousarray(p_tr.T),
+        b_rr=te.T @ te,
+        w_tr=np.ascontiguousarray((te.T @ spread_rs[:, r:]).T),
+        upper_tt=np.asfortranarray(np.linalg.qr(spread_rs[:, r:], mode="r"), dtype=np.float32),
+        near_rr=near.T @ near,
+        near_tt=np.asfortranarray(whiten_ms[r:, r:], dtype=np.float32),
+    )
