@@ -102,7 +102,7 @@ def balance_energies(noise: Noise, errors) -> Noise:
 def calibrate(pairs, noise: Noise, surroundings_of) -> ForceCalibration:
     """Force calibration from (structure, LeftOut) pairs; `noise` where there are no forces.
 
-    surroundings_of(atoms) gives the pairs over which indicators are averaged.
+    surroundings_of(atoms) gives the pairs over which indicators are gathered.
     """
     errors, told, means = [np.empty((0, 3))], [np.empty(0, dtype=bool)], [np.empty((0, 3))]
     labels = [np.empty((0, 3))]

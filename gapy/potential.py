@@ -249,7 +249,7 @@ class Potential:
         )
 
     def _indicators(self, atoms, envs, out: engine.Sums) -> Indicators:
-        """What the force sigma follows, averaged over neighbours, from the sums of the engine."""
+        """What the force sigma follows, over the surroundings, from the sums of the engine."""
         first = self.terms[0].descriptor
         around = surroundings(first, atoms, envs[id(first)])
         own = np.zeros((len(atoms), 4))

@@ -108,26 +108,23 @@ def forces_from_pairs(begin, end, atom_i, first_i, j_p, r_pc, g_pc, forces, viri
 
 
 @njit(cache=True, nogil=True)
-def neighbour_means(atom_i, first_i, j_p, r_pc, cutoff, v_nk, out_nk):
-    """Weighted means of every column of v_nk over each atom, weight 1, and its neighbours.
+def surrounding_values(atom_i, first_i, j_p, r_pc, cutoff, v_nk, out_nk):
+    """Half of every column of v_nk >= 0 of each atom, and half of the largest around it.
 
-    The weight of a neighbour is (1 - r_ij^2 / cutoff^2)^2.
+    out_i = v_i / 2 + max(v_i, max_j (1 - r_ij^2 / cutoff^2) v_j) / 2
     """
     inverse = 1.0 / cutoff**2
     for c in range(first_i.shape[0] - 1):
         i = atom_i[c]
-        total = 1.0
         for k in range(v_nk.shape[1]):
             out_nk[i, k] = v_nk[i, k]
         for p in range(first_i[c], first_i[c + 1]):
             d2 = r_pc[p, 0] ** 2 + r_pc[p, 1] ** 2 + r_pc[p, 2] ** 2
             falling = max(1.0 - d2 * inverse, 0.0)
-            weight = falling * falling
-            total += weight
             for k in range(v_nk.shape[1]):
-                out_nk[i, k] += weight * v_nk[j_p[p], k]
+                out_nk[i, k] = max(out_nk[i, k], falling * v_nk[j_p[p], k])
         for k in range(v_nk.shape[1]):
-            out_nk[i, k] /= total
+            out_nk[i, k] = 0.5 * (v_nk[i, k] + out_nk[i, k])
 
 
 @njit(cache=True, nogil=True)

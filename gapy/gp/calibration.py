@@ -60,7 +60,7 @@ FEWEST = 50
 
 
 class Indicators(NamedTuple):
-    """What a force error of each atom may follow, each averaged over the atom and its neighbours.
+    """What a force error of each atom may follow, over its surroundings (`gapy.gp.surroundings`).
 
     distances, variances (n,) eV^2: unexplained prior and posterior variance of the local energies
     (of the coarse posterior); forces (n,) (eV/A)^2: squared predicted forces; beyond (n,): squared

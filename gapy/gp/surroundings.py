@@ -1,7 +1,8 @@
-"""Means over the surroundings of every atom, for indicators that a force error depends on.
+"""Values over the surroundings of every atom, for indicators that a force error depends on.
 
 The force on an atom is a sum of derivatives of the local energies around it, so that its error
-follows their variances, not that of its own local energy alone.
+follows their variances, not that of its own local energy alone. The worst of them counts: in a mean
+an odd atom next to a vacancy would drown among its usual neighbours.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gapy._jit.pairs import neighbour_means
+from gapy._jit.pairs import surrounding_values
 from gapy.neighbours import neighbour_list
 
 DEFAULT_CUTOFF = 5.0
@@ -27,9 +28,9 @@ class Surroundings(NamedTuple):
     cutoff: float
 
     def means(self, v_nk: np.ndarray) -> np.ndarray:
-        """Means over each atom and its neighbours of every column, (n, k); see `_jit.pairs`."""
+        """Every column (n, k), half own and half the largest around; see `_jit.pairs`."""
         out = np.empty_like(v_nk)
-        neighbour_means(
+        surrounding_values(
             self.atom_i, self.first_i, self.j_p, self.r_pc, self.cutoff, v_nk, out
         )  # fmt: skip
         return out
