@@ -355,11 +355,8 @@ def _beyond(potential, atoms):
                 far = np.sqrt(np.maximum(m2, 0.0)) / one.limit - 1.0
                 excess[of] = np.maximum(excess[of], np.maximum(far, 0.0))
     out = np.log1p(excess) ** 2
-    weight = (1.0 - (r / first.cutoff) ** 2) ** 2
-    total = np.ones(len(atoms))
-    np.add.at(total, i, weight)
-    np.add.at(out, i, weight * np.log1p(excess[j]) ** 2)
-    out /= total
+    np.maximum.at(out, i, (1.0 - (r / first.cutoff) ** 2) * np.log1p(excess[j]) ** 2)
+    out = 0.5 * (np.log1p(excess) ** 2 + out)
     slots = np.searchsorted(first.species, atoms.numbers)
     ratio = np.ones(len(atoms))
     np.maximum.at(ratio, i, potential.reach[0].least_ss[slots[i], slots[j]] / r)
@@ -376,12 +373,10 @@ def test_cheap_sigma_is_the_calibrated_one(potential):
     forces = (calc.results["forces"] ** 2).sum(axis=1)
     own = np.stack([distances, distances + posterior, forces], axis=1)
     i, j, r = neighbor_list("ijd", atoms, potential.terms[0].descriptor.cutoff)
-    weight = (1.0 - (r / potential.terms[0].descriptor.cutoff) ** 2) ** 2
-    total = np.ones(len(atoms))
-    np.add.at(total, i, weight)
+    weight = 1.0 - (r / potential.terms[0].descriptor.cutoff) ** 2
     around = own.copy()
-    np.add.at(around, i, weight[:, None] * own[j])
-    around /= total[:, None]
+    np.maximum.at(around, i, weight[:, None] * own[j])
+    around = 0.5 * (own + around)
     c = potential.calibration
     variance = c.floor**2 + around @ (c.distance**2, c.local**2, c.relative**2)
     variance /= 1.0 + variance / (LARGEST * c.beyond) ** 2
