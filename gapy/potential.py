@@ -258,7 +258,7 @@ class Potential:
         own[:, 1] = out.variances
         own[:, 2] = np.einsum("nc,nc->n", out.forces, out.forces)
         own[:, 3] = np.log1p(out.excess) ** 2
-        distances, variances, forces, beyond = np.ascontiguousarray(around.means(own).T)
+        distances, variances, forces, beyond = np.ascontiguousarray(around.values(own).T)
         if self.reach and self.reach[0]:
             slots = species_slots(first.species, atoms.numbers)
             beyond += self.reach[0].closeness(around, slots) ** 2

@@ -228,7 +228,7 @@ def test_values_over_the_surroundings():
     largest = v.copy()
     for i, j, r in images_within(atoms, 4.0):
         largest[i] = np.maximum(largest[i], (1.0 - r @ r / 16.0) * v[j])
-    np.testing.assert_allclose(around.means(v), 0.5 * (v + largest), rtol=1e-9)
+    np.testing.assert_allclose(around.values(v), 0.5 * (v + largest), rtol=1e-9)
     assert (largest > v).any() and (largest == v).any()
 
 

@@ -27,7 +27,7 @@ class Surroundings(NamedTuple):
     r_pc: np.ndarray
     cutoff: float
 
-    def means(self, v_nk: np.ndarray) -> np.ndarray:
+    def values(self, v_nk: np.ndarray) -> np.ndarray:
         """Every column (n, k), half own and half the largest around; see `_jit.pairs`."""
         out = np.empty_like(v_nk)
         surrounding_values(
