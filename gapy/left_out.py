@@ -104,7 +104,7 @@ def calibrate(pairs, noise: Noise, surroundings_of) -> ForceCalibration:
 
     surroundings_of(atoms) gives the pairs over which indicators are gathered.
     """
-    errors, told, sums = [np.empty((0, 3))], [np.empty(0, dtype=bool)], [np.empty((0, 3))]
+    errors, told, gathered = [np.empty((0, 3))], [np.empty(0, dtype=bool)], [np.empty((0, 3))]
     labels = [np.empty((0, 3))]
     for s, out in pairs:
         if s.forces is None:
@@ -116,10 +116,10 @@ def calibrate(pairs, noise: Noise, surroundings_of) -> ForceCalibration:
         own = np.stack(
             [out.distances, out.local_std**2, np.einsum("nc,nc->n", predicted, predicted)], axis=1
         )
-        means.append(surroundings_of(s.atoms).values(own))
+        gathered.append(surroundings_of(s.atoms).values(own))
         errors.append(residual)
         labels.append(s.forces)
-    d, v, f = np.concatenate(means).T
+    d, v, f = np.concatenate(gathered).T
     found = calibrate_forces(
         np.concatenate(errors),
         Indicators(d, v, f, np.zeros_like(d)),
