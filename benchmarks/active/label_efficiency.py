@@ -1,7 +1,7 @@
 """Labels that active learning needs for a force error, against random frames of its trajectories.
 
-    python benchmarks/active/label_efficiency.py phases --ps 5 --rare 0.1 --labels 70 --threshold 0.04 \\
-        --factor 3 --points 5 --test 8
+    python benchmarks/active/label_efficiency.py phases --ps 5 --rare 0.1 --labels 70 \\
+        --threshold 0.04 --factor 3 --points 5 --test 8
     python benchmarks/active/label_efficiency.py ethanol
 
 For each seed: a loop that begins with one rattled copy of each start structure; a fit to the first
