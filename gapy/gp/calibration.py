@@ -47,7 +47,7 @@ LARGEST = 3.0
 labels say nothing. Without it the prior variance alone, delta^2 with delta learnt from energies,
 gave alloys of two metals trained apart a sigma of 680 eV/A."""
 
-COARSE, COARSE_LEAST = 0.6, 500
+COARSE, COARSE_LEAST = 0.55, 500
 NEAR, NEAR_LEAST = 0.3, 300
 """Shares of the inducing points, the leading ones, that variances and distances behind the force
 sigma take into account, and the least numbers of them: the cost goes with the square."""

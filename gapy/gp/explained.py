@@ -29,12 +29,17 @@ FEWEST = 64
 
 @dataclass(frozen=True)
 class Explained:
-    """p_rt (r, M - r); b_rr and w_rt of the variance, near_rr of the distance; triangles T_2."""
+    """p_rt (r, M - r); b_rr and w_tr of the variance, near_rr of the distance; the T_2 of both.
+
+    That of the variance in blocks, [first_tt, square_tt^T; 0, last_tt].
+    """
 
     p_rt: np.ndarray
     b_rr: np.ndarray
     w_tr: np.ndarray
-    upper_tt: np.ndarray
+    first_tt: np.ndarray
+    square_tt: np.ndarray
+    last_tt: np.ndarray
     near_rr: np.ndarray
     near_tt: np.ndarray
 
@@ -48,8 +53,13 @@ class Explained:
         single_it = rem_it.astype(np.float32)
         near_ti = strmm(1.0, self.near_tt, single_it.T[:n_near], lower=1)
         distance += np.einsum("ti,ti->i", near_ti, near_ti)
-        tail_ti = strmm(1.0, self.upper_tt, single_it.T, overwrite_b=1)
-        variance += np.einsum("ti,ti->i", tail_ti, tail_ti)
+        # Half of the triangle is a square, for which BLAS is faster.
+        half = len(self.first_tt)
+        top_it = strmm(1.0, self.first_tt, single_it.T[:half]).T
+        top_it += single_it[:, half:] @ self.square_tt
+        bottom_it = strmm(1.0, self.last_tt, single_it.T[half:]).T
+        variance += np.einsum("it,it->i", top_it, top_it)
+        variance += np.einsum("it,it->i", bottom_it, bottom_it)
         return variance, distance
 
 
@@ -64,11 +74,15 @@ def explained(spread_rs: np.ndarray, whiten_ms: np.ndarray, lower: np.ndarray) -
     p_tr = solve_triangular(lower[:r, :r], lower[r:, :r].T, lower=True, trans="T").T
     te = spread_rs[:, :r] + spread_rs[:, r:] @ p_tr
     near = whiten_ms[:r, :r]
+    triangle = np.linalg.qr(spread_rs[:, r:], mode="r").astype(np.float32)
+    half = len(triangle) // 2
     return Explained(
         p_rt=np.ascontiguousarray(p_tr.T),
         b_rr=te.T @ te,
         w_tr=np.ascontiguousarray((te.T @ spread_rs[:, r:]).T),
-        upper_tt=np.asfortranarray(np.linalg.qr(spread_rs[:, r:], mode="r"), dtype=np.float32),
+        first_tt=np.asfortranarray(triangle[:half, :half]),
+        square_tt=np.ascontiguousarray(triangle[:half, half:].T),
+        last_tt=np.asfortranarray(triangle[half:, half:]),
         near_rr=near.T @ near,
         near_tt=np.asfortranarray(whiten_ms[r:, r:], dtype=np.float32),
     )
