@@ -311,7 +311,7 @@ class SparseGPRegressor(BaseEstimator):
 
         def errors(noise):
             fitted = posterior.solve(self._terms, self._cholesky, self.statistic_, noise.sigma)
-            return left_out_errors(self._left_out(fitted, noise, N_BALANCE))
+            return left_out_errors(self._left_out(fitted, noise, N_BALANCE, sigmas=False))
 
         self._fitted_noise = balance_energies(best.noise, errors)
 
@@ -337,7 +337,7 @@ class SparseGPRegressor(BaseEstimator):
             potential = potential.reduced(float(self.force_tolerance), sample)
         self.potential_ = potential.with_references(references)
 
-    def _left_out(self, fitted, noise, most=N_CALIBRATION):
+    def _left_out(self, fitted, noise, most=N_CALIBRATION, sigmas=True):
         """(structure, LeftOut) of sampled structures that have labels."""
         return left_out(
             fitted,
@@ -347,6 +347,7 @@ class SparseGPRegressor(BaseEstimator):
             lambda s, rows: self._labels(s, rows, self._noise()),
             self._terms,
             approximate=self._approximate,
+            sigmas=sigmas,
         )
 
     # -- using ----------------------------------------------------------------------------------

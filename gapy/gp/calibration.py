@@ -47,12 +47,12 @@ LARGEST = 3.0
 labels say nothing. Without it the prior variance alone, delta^2 with delta learnt from energies,
 gave alloys of two metals trained apart a sigma of 680 eV/A."""
 
-COARSE, COARSE_LEAST = 0.55, 500
+COARSE, COARSE_LEAST = 0.6, 500
 NEAR, NEAR_LEAST = 0.3, 300
 """Shares of the inducing points, the leading ones, that variances and distances behind the force
 sigma take into account, and the least numbers of them: the cost goes with the square."""
 
-TAIL_WEIGHT = 0.57
+TAIL_WEIGHT = 0.6
 """Of the second of the two factors of the coverage; the result moves little with it."""
 
 FEWEST = 50
@@ -112,12 +112,12 @@ class LeftOut:
     """What the model would say of a structure without having seen its labels.
 
     residual: of every label, in label units; local_std (n,) eV; distances (n,) eV^2 from the
-    inducing points of other structures.
+    inducing points of other structures. The last two may be None where only errors are asked for.
     """
 
     residual: np.ndarray
-    local_std: np.ndarray
-    distances: np.ndarray
+    local_std: np.ndarray | None
+    distances: np.ndarray | None
 
 
 def leave_one_out(
@@ -140,9 +140,7 @@ def leave_one_out(
     knows these rows only approximately (see `gapy.gp.sampled`), `data_share` of it and of
     `coarse`; then no more is left out than all labels together gave.
     """
-    lower, _ = _remainder(posterior, rows, sigma, data_shares[0])
-    residual = (y - rows @ posterior.alpha) / sigma
-    left_out = scipy.linalg.cho_solve((lower, True), residual) * sigma
+    left_out = left_out_residual(posterior, rows, y, sigma, data_shares[0])
     precision, local = posterior, local_rows
     if coarse is not None:
         precision, rows, local = coarse, rows[:, coarse.columns], local_rows[:, coarse.columns]
@@ -161,6 +159,13 @@ def leave_one_out(
         local_std=np.sqrt(variance),
         distances=distances + _explained_by_own_points(precision, local, l_mn),
     )
+
+
+def left_out_residual(posterior: Posterior, rows, y, sigma, data_share=None) -> np.ndarray:
+    """Only the residuals of `leave_one_out`, (n_labels,)."""
+    lower, _ = _remainder(posterior, rows, sigma, data_share)
+    residual = (y - rows @ posterior.alpha) / sigma
+    return scipy.linalg.cho_solve((lower, True), residual) * sigma
 
 
 def _remainder(precision: Precision, rows, sigma, share) -> tuple[np.ndarray, np.ndarray]:
