@@ -31,9 +31,10 @@ class Fitted:
     with var_i = sum delta^2 - |sum spread k_i|^2, the sums over the terms that describe the
     species; None: no variances. With one term it is upper triangular; with several, `n_terms` > 1,
     the terms' errors are correlated and R counts the inducing points of all of them. For the
-    distance from the inducing points, lower triangular `whiten_ms` = delta L^-1. Both may cover
-    fewer inducing points than the energy, the leading ones. `reach`: of the species, if known;
-    `explained`: both factors in mixed precision, good for calibrated sigmas.
+    distance from the inducing points, lower triangular `whiten_ms` = delta L^-1, whose first
+    `n_first` rows give the distance from so many of them. Both factors may cover fewer inducing
+    points than the energy, the leading ones. `reach`: of the species, if known; `explained`: both
+    factors in mixed precision, good for calibrated sigmas.
 
     Two ways to less work: `quadratic_dd` = sum_s alpha_s x_s x_s^T, with which zeta = 2 is a
     quadratic form, exact and independent of M; or `basis_dr` (D, r), orthonormal columns onto
@@ -50,6 +51,7 @@ class Fitted:
     spread_rs: np.ndarray | None = None
     n_terms: int = 1
     whiten_ms: np.ndarray | None = None
+    n_first: int = 0
     reach: SpeciesReach | None = None
     explained: Explained | None = None
     quadratic_dd: np.ndarray | None = None
@@ -61,8 +63,9 @@ class Sums(NamedTuple):
     """Energies (n,) eV, forces (n, 3) eV/A, virial (3, 3) = dE/d(strain) eV.
 
     variances (n,) eV^2: posterior, of the local energies; distances (n,) eV^2: prior variance
-    that the inducing points do not explain; excess (n,): how far each environment lies beyond the
-    reach of the training set. None unless asked for.
+    that the inducing points do not explain, and first (n,) eV^2 that only the first ones do not;
+    excess (n,): how far each environment lies beyond the reach of the training set. None unless
+    asked for.
     """
 
     energies: np.ndarray
@@ -70,6 +73,7 @@ class Sums(NamedTuple):
     virial: np.ndarray
     variances: np.ndarray | None = None
     distances: np.ndarray | None = None
+    first: np.ndarray | None = None
     excess: np.ndarray | None = None
 
 
@@ -109,6 +113,7 @@ def evaluate(fitted, envs, n_atoms: int, *, variance: bool, distance=False, thre
         virial,
         spread.variances() if variance else None,
         spread.distances() if distance else None,
+        spread.first() if distance else None,
         spread.excess if spread is not None else None,
     )
 
@@ -173,6 +178,7 @@ class _Spread:
         self._prior = np.zeros(n_atoms)
         self._explained = np.zeros(n_atoms)
         self._near = np.zeros(n_atoms)
+        self._first = np.zeros(n_atoms)
         self.excess = np.zeros(n_atoms)
         shared = [len(f.spread_rs) for f in fitted if variance and f.n_terms > 1]
         width = max(shared, default=0)
@@ -184,14 +190,18 @@ class _Spread:
         kernel(t_is, f.zeta, k_is)
         self._prior[atoms] += f.delta**2
         if f.explained is not None and self._variance and self._distance:
-            self._explained[atoms], near = f.explained.of(k_is)
+            self._explained[atoms], near, first = f.explained.of(k_is)
             self._near[atoms] += near
+            self._first[atoms] += first
             return
         if self._distance:
             # Triangular factors halve the products; k_is.T is Fortran-ordered.
             near_mi = k_is.T[: len(f.whiten_ms)]
             l_mi = dtrmm(1.0, f.whiten_ms, near_mi, lower=1, overwrite_b=not self._variance)
-            self._near[atoms] += np.einsum("mi,mi->i", l_mi, l_mi)
+            first = np.einsum("mi,mi->i", l_mi[: f.n_first], l_mi[: f.n_first])
+            rest = np.einsum("mi,mi->i", l_mi[f.n_first :], l_mi[f.n_first :])
+            self._near[atoms] += first + rest
+            self._first[atoms] += first
         if self._variance and f.n_terms > 1:
             shared_is = k_is[:, : f.spread_rs.shape[1]]
             self._shared_ir[atoms, : len(f.spread_rs)] += shared_is @ f.spread_rs.T
@@ -209,6 +219,10 @@ class _Spread:
     def distances(self) -> np.ndarray:
         """Prior variance of every local energy that the inducing points leave, eV^2."""
         return nonnegative(self._prior - self._near, self._prior)
+
+    def first(self) -> np.ndarray:
+        """Prior variance of every local energy that the first inducing points leave, eV^2."""
+        return nonnegative(self._prior - self._first, self._prior)
 
 
 def nonnegative(variance: np.ndarray, scale) -> np.ndarray:

@@ -30,12 +30,12 @@ def fitted_blocks(terms, posterior: Posterior, rank_tolerance: float) -> tuple[e
 
 
 def with_variance(
-    fitted, terms, precision: Precision, near: Precision | None = None
+    fitted, terms, precision: Precision, near: Precision | None = None, n_first: int = 0
 ) -> tuple[engine.Fitted, ...]:
     """The blocks with the factors of the variances that `precision` gives.
 
-    Distances are those from the inducing points of `near`, if given; both are then computed in
-    mixed precision (`gapy.gp.explained`).
+    Distances are those from the inducing points of `near`, if given, and from the first `n_first`
+    of them; all are then computed in mixed precision (`gapy.gp.explained`).
     """
     mixed = near is not None
     near = precision if near is None else near
@@ -53,10 +53,11 @@ def with_variance(
                 spread_rs=np.asfortranarray(factor[:stop, start:stop]),
                 n_terms=len(chosen),
                 whiten_ms=_whitening(near.cholesky[i], out[i].delta),
+                n_first=n_first,
             )
             if mixed and len(chosen) == 1:
                 both = out[i].spread_rs, out[i].whiten_ms
-                out[i] = replace(out[i], explained=explained(*both, precision.cholesky[i]))
+                out[i] = replace(out[i], explained=explained(*both, precision.cholesky[i], n_first))
             start = stop
     return tuple(out)
 

@@ -9,6 +9,7 @@ import numpy as np
 from gapy.gp.calibration import (
     COARSE,
     COARSE_LEAST,
+    FIRST,
     NEAR,
     NEAR_LEAST,
     ForceCalibration,
@@ -56,6 +57,7 @@ def left_out(
     """
     coarse = posterior.coarse(COARSE, COARSE_LEAST)
     near = posterior.coarse(NEAR, NEAR_LEAST)
+    first = posterior.coarse(0.0, FIRST)
     shares = (data_share(posterior), data_share(coarse)) if approximate else (None, None)
     for s in structures:
         rows = rows_of(s)
@@ -69,7 +71,7 @@ def left_out(
             np.concatenate(sigma),
         )
         if not sigmas:
-            yield s, LeftOut(left_out_residual(posterior, *labels, shares[0]), None, None)
+            yield s, LeftOut(left_out_residual(posterior, *labels, shares[0]))
             continue
         out = leave_one_out(
             posterior,
@@ -78,6 +80,7 @@ def left_out(
             local_prior(terms, s.atoms.numbers),
             coarse,
             near,
+            first,
             data_shares=shares,
         )
         yield s, out
@@ -132,21 +135,18 @@ def calibrate(pairs, noise: Noise, surroundings_of) -> ForceCalibration:
         residual = _force_residual(s, out)
         # Forces that vanish by symmetry say nothing about errors.
         told.append(np.abs(s.forces).max(axis=1) > SYMMETRY_FORCE)
-        predicted = s.forces - residual
-        own = np.stack(
-            [out.distances, out.local_std**2, np.einsum("nc,nc->n", predicted, predicted)], axis=1
-        )
+        own = np.stack([out.first, out.distances, out.local_std**2], axis=1)
         gathered.append(surroundings_of(s.atoms).values(own))
         errors.append(residual)
         labels.append(s.forces)
-    d, v, f = np.concatenate(gathered).T
+    indicators = np.concatenate(gathered).T
     found = calibrate_forces(
         np.concatenate(errors),
-        Indicators(d, v, f, np.zeros_like(d)),
+        Indicators(*indicators, np.zeros(indicators.shape[1])),
         np.concatenate(told),
         noise.forces,
     )
-    typical = np.sqrt((np.concatenate(labels) ** 2).mean()) if len(d) else 0.0
+    typical = np.sqrt((np.concatenate(labels) ** 2).mean()) if indicators.size else 0.0
     return replace(found, beyond=max(float(typical), noise.forces))
 
 

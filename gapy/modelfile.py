@@ -22,7 +22,7 @@ from gapy.errors import ModelFileError
 from gapy.files import write_whole
 
 FORMAT = "gapy potential"
-VERSION = 1
+VERSION = 2
 UNITS = {"energy": "eV", "length": "A", "stress": "eV/A^3", "delta": "eV"}
 HEADER, HEADER_HASH = "header.json", "header.sha256"
 ZIP_START = b"PK\x03\x04"
@@ -140,10 +140,11 @@ def _checked_header(text: bytes, path: Path) -> dict:
             f"{path}: format expected {FORMAT!r}, got {found!r}; name a file written by "
             "Potential.save or gapy fit"
         )
-    if not isinstance(version, int) or not 1 <= version <= VERSION:
+    if version != VERSION:
+        older = isinstance(version, int) and version < VERSION
         raise ModelFileError(
-            f"{path}: format version expected 1 to {VERSION}, got {version!r}; update gapy to read "
-            "it, or save the model again with this version"
+            f"{path}: format version expected {VERSION}, got {version!r}; "
+            + ("fit again with this version of gapy" if older else "update gapy to read it")
         )
     return header
 

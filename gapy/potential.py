@@ -20,7 +20,15 @@ from gapy.committee import Committee, sample
 from gapy.descriptors.base import species_slots
 from gapy.errors import GapyError, ModelFileError, SpeciesError, StructureError
 from gapy.fitted import fitted_blocks, with_variance
-from gapy.gp.calibration import COARSE, COARSE_LEAST, NEAR, NEAR_LEAST, ForceCalibration, Indicators
+from gapy.gp.calibration import (
+    COARSE,
+    COARSE_LEAST,
+    FIRST,
+    NEAR,
+    NEAR_LEAST,
+    ForceCalibration,
+    Indicators,
+)
 from gapy.gp.posterior import Coarse, Posterior
 from gapy.gp.prior import prior_variances
 from gapy.gp.reach import Reach
@@ -167,7 +175,7 @@ class Potential:
             if self.reach and self.reach[b.term]
             else f
             for f, b in zip(
-                with_variance(self._fitted, self.terms, self.coarse, self.near),
+                with_variance(self._fitted, self.terms, self.coarse, self.near, FIRST),
                 self.posterior.blocks,
             )
         )
@@ -231,7 +239,7 @@ class Potential:
             envs,
             len(atoms),
             variance=local_std or force_std,
-            distance=force_std and self.calibration.distance > 0.0,
+            distance=force_std,
             threads=threads,
         )
         energies = out.energies + free_atoms
@@ -250,19 +258,14 @@ class Potential:
 
     def _indicators(self, atoms, envs, out: engine.Sums) -> Indicators:
         """What the force sigma follows, over the surroundings, from the sums of the engine."""
-        first = self.terms[0].descriptor
-        around = surroundings(first, atoms, envs[id(first)])
-        own = np.zeros((len(atoms), 4))
-        if out.distances is not None:
-            own[:, 0] = out.distances
-        own[:, 1] = out.variances
-        own[:, 2] = np.einsum("nc,nc->n", out.forces, out.forces)
-        own[:, 3] = np.log1p(out.excess) ** 2
-        distances, variances, forces, beyond = np.ascontiguousarray(around.values(own).T)
+        descriptor = self.terms[0].descriptor
+        around = surroundings(descriptor, atoms, envs[id(descriptor)])
+        own = np.stack([out.first, out.distances, out.variances, np.log1p(out.excess) ** 2], axis=1)
+        first, distances, variances, beyond = np.ascontiguousarray(around.values(own).T)
         if self.reach and self.reach[0]:
-            slots = species_slots(first.species, atoms.numbers)
+            slots = species_slots(descriptor.species, atoms.numbers)
             beyond += self.reach[0].closeness(around, slots) ** 2
-        return Indicators(distances, variances, forces, beyond)
+        return Indicators(first, distances, variances, beyond)
 
     def predict(self, atoms, *, forces=True, stress=None) -> tuple[Prediction, Prediction]:
         """Posterior means and standard deviations of one structure from the full formula.

@@ -77,7 +77,7 @@ def unpack(model: dict, arrays: dict[str, np.ndarray]) -> dict:
         "posterior": posterior,
         "e0": {ase.data.atomic_numbers[symbol]: e for symbol, e in model["e0"].items()},
         "noise": Noise.from_dict(model["noise"]),
-        "calibration": ForceCalibration(**model["calibration"]),
+        "calibration": ForceCalibration.from_dict(model["calibration"]),
         "rank_tolerance": model.get("rank_tolerance", 0.0),
         "metadata": model["metadata"],
         "reach": tuple(

@@ -29,18 +29,18 @@ def test_mixed_precision_equals_the_plain_formula(model):
     pool, points, lower, delta, spread, inverse = model
     near = np.asfortranarray(inverse[:90, :90])
     k_is = (pool @ points.T) ** 4
-    variance, distance = explained(spread, near, lower).of(k_is)
+    variance, distance, first = explained(spread, near, lower, 30).of(k_is)
     exact_variance = delta**2 - ((spread @ k_is.T) ** 2).sum(axis=0)
     exact_distance = delta**2 - ((near @ k_is[:, :90].T) ** 2).sum(axis=0)
     np.testing.assert_allclose(np.sqrt(delta**2 - variance), np.sqrt(exact_variance), rtol=1e-2)
-    far = exact_distance > 1e-6 * delta**2
-    assert far.sum() > 100
-    np.testing.assert_allclose(
-        np.sqrt(delta**2 - distance[far]), np.sqrt(exact_distance[far]), rtol=1e-2
-    )
+    exact_first = delta**2 - ((near[:30, :30] @ k_is[:, :30].T) ** 2).sum(axis=0)
+    for got, exact in ((distance, exact_distance), (first, exact_first)):
+        far = exact > 1e-6 * delta**2
+        assert far.sum() > 100
+        np.testing.assert_allclose(np.sqrt(delta**2 - got[far]), np.sqrt(exact[far]), rtol=1e-2)
 
 
 def test_few_points_stay_in_double_precision(model):
     *_, lower, _, spread, inverse = model
     few = np.asfortranarray(inverse[: FEWEST - 1, : FEWEST - 1])
-    assert explained(spread, few, lower) is None
+    assert explained(spread, few, lower, 30) is None

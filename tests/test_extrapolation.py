@@ -157,17 +157,16 @@ def test_species_never_seen_together_are_far(two_metals, unmixed):
 
 def test_within_reach_sigma_saturates_near_the_size_of_the_forces():
     """A large prior variance of the energies is no force error."""
-    own = calibration.ForceCalibration(0.01, 5.0, 5.0, 0.0, beyond=1.0)
+    curve = ((1e-6, 0.01), (1e-4, 0.05))
+    own = calibration.ForceCalibration(curve, beyond=1.0)
     d = np.array([0.0, 1e-4, 1.0, 1e4, 1e8])
     none = np.zeros(5)
-    got = own.sigma(calibration.Indicators(d, none, none, none))
+    got = own.sigma(calibration.Indicators(d, d, d, none))
     assert (np.diff(got) > 0).all() and got[-1] == pytest.approx(calibration.LARGEST)
-    assert got[1] == pytest.approx(np.sqrt(0.01**2 + 25 * 1e-4), rel=1e-3)
-    far = own.sigma(calibration.Indicators(d, none, none, np.full(5, 100.0)))
+    assert got[:2] == pytest.approx([0.01, 0.05], rel=1e-3)
+    far = own.sigma(calibration.Indicators(d, d, d, np.full(5, 100.0)))
     assert (far > 10.0).all()
-    unknown = calibration.ForceCalibration(0.01, 5.0, 5.0).sigma(
-        calibration.Indicators(d, none, none, none)
-    )
+    unknown = calibration.ForceCalibration(curve).sigma(calibration.Indicators(d, d, d, none))
     assert unknown[-1] == pytest.approx(5e4)
 
 

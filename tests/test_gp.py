@@ -396,19 +396,16 @@ def test_leave_one_out_equals_refits():
         np.testing.assert_allclose(out.local_std, expected, rtol=1e-5, atol=1e-8)
 
 
-@pytest.mark.parametrize(
-    "true", [(0.03, 40.0, 0.0), (0.01, 15.0, 15.0), (0.05, 40.0, 10.0), (0.02, 15.0, 10.0, 0.02)]
-)
+@pytest.mark.parametrize("true", [((1e-8, 0.03), (1e-4, 0.3)), ((1e-6, 0.01),), ((1e-5, 0.1),)])
 def test_calibration_recovers_known_coefficients(true):
     rng = np.random.default_rng(0)
-    distances, variances = 10.0 ** rng.uniform(-8, -4, (2, 4000))
-    forces = 10.0 ** rng.uniform(-2, 1, 4000)
-    indicators = calibration.Indicators(distances, variances, forces, np.zeros(4000))
-    known = calibration.ForceCalibration(*true)
+    indicators = calibration.Indicators(*10.0 ** rng.uniform(-8, -4, (3, 4000)), np.zeros(4000))
+    known = calibration.ForceCalibration(true)
     errors = known.sigma(indicators)[:, None] * rng.normal(size=(4000, 3))
     found = calibration.calibrate_forces(errors, indicators, np.ones(4000, dtype=bool), 10.0)
     ratio = found.sigma(indicators) / known.sigma(indicators)
-    np.testing.assert_allclose(ratio, 1.0, atol=0.15)
+    # A corner of the true curve lies between two points of the one that is found.
+    assert np.median(np.abs(ratio - 1.0)) < 0.1 and np.quantile(np.abs(ratio - 1.0), 0.9) < 0.3
     assert found.beyond == 10.0
 
 
@@ -416,7 +413,7 @@ def test_calibration_covers_errors_with_long_tails():
     rng = np.random.default_rng(1)
     n = 4000
     indicators = calibration.Indicators(*10.0 ** rng.uniform(-6, -4, (3, n)), np.zeros(n))
-    known = calibration.ForceCalibration(0.01, 10.0, 15.0)
+    known = calibration.ForceCalibration(((1e-7, 0.01),))
     errors = known.sigma(indicators)[:, None] * rng.standard_t(4, size=(n, 3))
     told = np.ones(n, dtype=bool)
     told[: n // 5] = False  # zero by symmetry: right whatever sigma says
@@ -427,11 +424,22 @@ def test_calibration_covers_errors_with_long_tails():
     assert 0.91 < (z < 1.96).mean() < 0.97
 
 
+def test_sigma_grows_with_its_indicators_even_where_errors_are_all_alike():
+    rng = np.random.default_rng(2)
+    indicators = calibration.Indicators(*10.0 ** rng.uniform(-7, -5, (3, 500)), np.zeros(500))
+    errors = 0.1 * rng.normal(size=(500, 3))
+    found = calibration.calibrate_forces(errors, indicators, np.ones(500, dtype=bool), 10.0)
+    far = calibration.Indicators(*np.full((3, 1), 1.0), np.zeros(1))
+    typical = np.sqrt((found.sigma(indicators) ** 2).mean())
+    assert typical == pytest.approx(0.1, rel=0.2)
+    assert found.sigma(far)[0] > 10.0 * typical
+
+
 def test_calibration_without_forces():
     empty = np.empty(0)
     none = calibration.Indicators(empty, empty, empty, empty)
     found = calibration.calibrate_forces(np.empty((0, 3)), none, np.empty(0, dtype=bool), 0.1)
-    assert found == calibration.ForceCalibration(0.1, 1.0, 1.0, 0.0, 0.1)
+    assert found == calibration.ForceCalibration(((0.1**2, 0.1),), 0.1)
 
 
 def test_distance_without_own_inducing_points_equals_a_smaller_set():
@@ -788,7 +796,7 @@ def test_mixed_labels_and_a_structure_whose_only_label_is_not_used():
     del training[3].info["REF_energy"], training[3].arrays["REF_forces"]
     gp = regressor(fit_stress=False).fit(training)
     assert "stress" not in gp.potential_.metadata["n_labels"]["default"]
-    assert np.isfinite(gp.potential_.calibration.floor)
+    assert np.isfinite(gp.potential_.calibration.curve).all()
 
 
 def test_isolated_atoms_with_forces_are_rows_without_neighbours():

@@ -235,10 +235,12 @@ def test_header_hash_missing(tmp_path, model_file):
     assert "header.sha256" in refused(tmp_path, zipped(contents))
 
 
-@pytest.mark.parametrize("version", [2, 0, "1", None])
-def test_other_version(tmp_path, model_file, version):
+@pytest.mark.parametrize(
+    ("version", "remedy"), [(3, "update gapy"), (1, "fit again"), ("2", "update"), (None, "update")]
+)
+def test_other_version(tmp_path, model_file, version, remedy):
     message = refused(tmp_path, with_header(model_file.read_bytes(), version=version))
-    assert "version expected 1 to 1" in message and repr(version) in message
+    assert f"version expected 2, got {version!r}" in message and remedy in message
 
 
 def test_other_format(tmp_path, model_file):

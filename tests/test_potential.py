@@ -30,7 +30,7 @@ from hypothesis import strategies as st
 from gapy import GAPCalculator, SparseGPRegressor
 from gapy.descriptors import smooth_soap
 from gapy.errors import GapyError, SpeciesError, StructureError
-from gapy.gp.calibration import LARGEST
+from gapy.gp.calibration import FIRST, LARGEST
 from gapy.gp.rows import structure_rows
 
 SYMBOLS = ("Si", "C", "O")  # not in the order of atomic numbers
@@ -369,16 +369,21 @@ def test_cheap_sigma_is_the_calibrated_one(potential):
     calc.calculate(atoms)
     rows = structure_rows(potential.terms, atoms, local=True, forces=False).local
     explained, posterior = potential.posterior.explained_and_posterior(rows)
-    distances = sum(t.delta[0] ** 2 for t in potential.terms) - explained
-    forces = (calc.results["forces"] ** 2).sum(axis=1)
-    own = np.stack([distances, distances + posterior, forces], axis=1)
+    prior = sum(t.delta[0] ** 2 for t in potential.terms)
+    distances = prior - explained
+    few = potential.posterior.coarse(0.0, FIRST)
+    first = prior - few.explained_and_posterior(rows[:, few.columns])[0]
+    own = np.stack([first, distances, distances + posterior], axis=1)
     i, j, r = neighbor_list("ijd", atoms, potential.terms[0].descriptor.cutoff)
     weight = 1.0 - (r / potential.terms[0].descriptor.cutoff) ** 2
     around = own.copy()
     np.maximum.at(around, i, weight[:, None] * own[j])
     around = 0.5 * (own + around)
     c = potential.calibration
-    variance = c.floor**2 + around @ (c.distance**2, c.local**2, c.relative**2)
+    g, root_u = np.array(c.curve).T
+    indicator = np.log(around).mean(axis=1)
+    variance = np.exp(np.interp(indicator, np.log(g), 2.0 * np.log(root_u)))
+    variance *= np.maximum(np.exp(indicator) / g[-1], 1.0)
     variance /= 1.0 + variance / (LARGEST * c.beyond) ** 2
     sigma = np.sqrt(variance + c.beyond**2 * _beyond(potential, atoms))
     np.testing.assert_allclose(calc.results["forces_std"], np.tile(sigma[:, None], 3), rtol=1e-6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Annotated
 
 import typer
@@ -81,11 +82,9 @@ def _lines(summary: dict):
 
 
 def _calibration(c: dict) -> str:
-    """The formula of the calibrated force sigma with its numbers."""
-    return (
-        f"sqrt(({c['floor']:.4g} eV/A)^2 + ({c['distance']:.4g}/A distance)^2 + "
-        f"({c['local']:.4g}/A local sigma)^2)"
-    )
+    """The curve of the calibrated force sigma, from the best known atoms to the least."""
+    points = ", ".join(f"{sigma:.3g} at {math.sqrt(g):.2g} eV" for g, sigma in c["curve"])
+    return f"eV/A over indicator: {points}; beyond the data {c['beyond']:.3g} log(1 + excess)"
 
 
 def _settings(settings: dict) -> str:

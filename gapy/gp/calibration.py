@@ -16,7 +16,7 @@ Influence in Regression (1982), sec. 2.2 and 3.6, applied to blocks of rows.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -33,14 +33,12 @@ OWN = 1.0 - 1e-9
 SHARE_JITTER = 1e-11
 """Keeps the factor of C, and what is left without a structure, positive where nothing is known."""
 
-NEGLIGIBLE = 1e-3
-"""Share of sigma_F^2 below which, for every atom, a part of the calibration counts as absent."""
+QUANTILES = (0.02, 0.34, 0.66, 0.98)
+"""Of the indicator over left-out atoms: where the points of the calibration curve are."""
 
-DISTANCE_SHARE = 0.3
-"""Least contribution of the distance from the inducing points, in units of the mean variance of
-left-out errors. Structures left out one by one have their like in the training set, so that they
-ask for little of it; of environments unlike any other it is the best sign (measured: a model of
-silicon without surfaces finds their large errors with an AUROC of 0.93 instead of 0.87)."""
+SLOPES = (0.2, 4.0)
+"""Bounds of d log sigma^2 / d log g between them: sigma grows with its indicator even where the
+left-out errors of the training set are all alike."""
 
 LARGEST = 3.0
 """Times the rms force label: what sigma_F comes to, within the reach of the training set, where the
@@ -49,8 +47,10 @@ gave alloys of two metals trained apart a sigma of 680 eV/A."""
 
 COARSE, COARSE_LEAST = 0.6, 500
 NEAR, NEAR_LEAST = 0.3, 300
+FIRST = 50
 """Shares of the inducing points, the leading ones, that variances and distances behind the force
-sigma take into account, and the least numbers of them: the cost goes with the square."""
+sigma take into account, and the least numbers of them: the cost goes with the square. FIRST is the
+number behind the distance from the first ones."""
 
 TAIL_WEIGHT = 0.6
 """Of the second of the two factors of the coverage; the result moves little with it."""
@@ -62,62 +62,72 @@ FEWEST = 50
 class Indicators(NamedTuple):
     """What a force error of each atom may follow, over its surroundings (`gapy.gp.surroundings`).
 
-    distances, variances (n,) eV^2: unexplained prior and posterior variance of the local energies
-    (of the coarse posterior); forces (n,) (eV/A)^2: squared predicted forces; beyond (n,): squared
-    logarithm of 1 + excess over the reach of the training set, plus squared closeness, no unit (see
-    `gapy.gp.reach`).
+    first, distances (n,) eV^2: prior variance of the local energies that the FIRST inducing points,
+    and more of them, leave unexplained; variances (n,) eV^2: posterior variance of the local
+    energies (of the coarse posterior); beyond (n,): squared logarithm of 1 + excess over the reach
+    of the training set, plus squared closeness, no unit (see `gapy.gp.reach`).
     """
 
+    first: np.ndarray
     distances: np.ndarray
     variances: np.ndarray
-    forces: np.ndarray
     beyond: np.ndarray
+
+    def together(self) -> np.ndarray:
+        """Geometric mean (n,) of the first three, eV^2."""
+        return np.cbrt(self.first) * np.cbrt(self.distances) * np.cbrt(self.variances)
 
 
 @dataclass(frozen=True)
 class ForceCalibration:
     """Standard deviation of a force component from what the model knows of the atom.
 
-        u = floor^2 + distance^2 D + local^2 S + relative^2 F
+        g = (D_1 D S)^(1/3),   u = u(g)
         sigma_F^2 = u / (1 + u / (LARGEST beyond)^2) + beyond^2 B
 
-    with the Indicators D, S, F, B of the atom. floor and beyond in eV/A; distance and local in
-    1/A; relative without unit. No prediction errs by much more than forces come to, so that u
-    saturates; beyond = 0 means that this size is not known, and no limit.
+    with the Indicators D_1, D, S, B of the atom. u(g) goes through the points (g eV^2, sqrt(u)
+    eV/A) of `curve`, ascending: a power law between two points, constant below the first, and
+    proportional to g above the last. beyond in eV/A: no prediction errs by much more than forces
+    come to, so that u saturates; 0 means that this size is not known, and no limit.
     """
 
-    floor: float
-    distance: float
-    local: float
-    relative: float = 0.0
+    curve: tuple[tuple[float, float], ...]
     beyond: float = 0.0
 
     def sigma(self, indicators: Indicators) -> np.ndarray:
         """Force sigma (n,) eV/A."""
-        d, s, f, b = indicators
-        u = (
-            self.floor**2 + self.distance**2 * d + self.local**2 * s + self.relative**2 * f
-        )  # fmt: skip
+        g, root_u = np.array(self.curve).T
+        asked = indicators.together()
+        inside = np.interp(np.log(np.maximum(asked, g[0])), np.log(g), 2.0 * np.log(root_u))
+        u = np.exp(inside) * np.maximum(asked / g[-1], 1.0)
         if self.beyond > 0.0:
             u = u / (1.0 + u / (LARGEST * self.beyond) ** 2)
-        return np.sqrt(u + self.beyond**2 * b)
+        return np.sqrt(u + self.beyond**2 * indicators.beyond)
 
     def to_dict(self) -> dict:
         """The numbers, for JSON."""
-        return asdict(self)
+        return {"curve": [list(point) for point in self.curve], "beyond": self.beyond}
+
+    @classmethod
+    def from_dict(cls, numbers: dict) -> ForceCalibration:
+        """The inverse of `to_dict`."""
+        curve = tuple((float(g), float(sigma)) for g, sigma in numbers["curve"])
+        return cls(curve, float(numbers["beyond"]))
 
 
 @dataclass(frozen=True)
 class LeftOut:
     """What the model would say of a structure without having seen its labels.
 
-    residual: of every label, in label units; local_std (n,) eV; distances (n,) eV^2 from the
-    inducing points of other structures. The last two may be None where only errors are asked for.
+    residual: of every label, in label units; local_std (n,) eV; distances and first (n,) eV^2 from
+    the inducing points of other structures, of all of them and of the first ones. All but the
+    residual may be None where only errors are asked for.
     """
 
     residual: np.ndarray
-    local_std: np.ndarray | None
-    distances: np.ndarray | None
+    local_std: np.ndarray | None = None
+    distances: np.ndarray | None = None
+    first: np.ndarray | None = None
 
 
 def leave_one_out(
@@ -129,6 +139,7 @@ def leave_one_out(
     local_prior,
     coarse: Coarse | None = None,
     near: Coarse | None = None,
+    first: Coarse | None = None,
     *,
     data_shares=(None, None),
 ) -> LeftOut:
@@ -136,9 +147,9 @@ def leave_one_out(
 
     rows (n_labels, M) and y (n_labels,) are all labels of the structure with their noise sigma
     (n_labels,); local_rows (n_atoms, M) with prior variances (n_atoms,). The local sigmas are
-    those of `coarse` if given, the distances those of `near`. data_shares: where the posterior
-    knows these rows only approximately (see `gapy.gp.sampled`), `data_share` of it and of
-    `coarse`; then no more is left out than all labels together gave.
+    those of `coarse` if given, the distances those of `near` and `first`. data_shares: where the
+    posterior knows these rows only approximately (see `gapy.gp.sampled`), `data_share` of it and
+    of `coarse`; then no more is left out than all labels together gave.
     """
     left_out = left_out_residual(posterior, rows, y, sigma, data_shares[0])
     precision, local = posterior, local_rows
@@ -150,14 +161,11 @@ def leave_one_out(
     extra = solve_triangular(lower, b.T @ v, lower=True)
     variance = np.maximum(local_prior - np.einsum("mn,mn->n", l_mn, l_mn), 0.0)
     variance += np.einsum("mn,mn->n", v, v) + np.einsum("rn,rn->n", extra, extra)
-    if near is not None:
-        precision, local = near, local_rows[:, near.columns]
-        l_mn = precision.whiten(local)
-    distances = np.maximum(local_prior - np.einsum("mn,mn->n", l_mn, l_mn), 0.0)
     return LeftOut(
         residual=left_out,
         local_std=np.sqrt(variance),
-        distances=distances + _explained_by_own_points(precision, local, l_mn),
+        distances=_left_out_distances(near or precision, local_rows, local_prior),
+        first=_left_out_distances(first or near or precision, local_rows, local_prior),
     )
 
 
@@ -198,6 +206,14 @@ def _bounded(b, share) -> np.ndarray:
     return (b @ v * scale) @ v.T
 
 
+def _left_out_distances(precision: Precision, local_rows, local_prior) -> np.ndarray:
+    """Prior variance (n,) that inducing points of other structures leave unexplained, eV^2."""
+    local = local_rows[:, precision.columns] if isinstance(precision, Coarse) else local_rows
+    l_mn = precision.whiten(local)
+    distances = np.maximum(local_prior - np.einsum("mn,mn->n", l_mn, l_mn), 0.0)
+    return distances + _explained_by_own_points(precision, local, l_mn)
+
+
 def _explained_by_own_points(posterior: Precision, local_rows, l_mn) -> np.ndarray:
     """Prior variance (n,) that only the structure's own inducing points explain."""
     out = np.zeros(len(local_rows))
@@ -219,61 +235,55 @@ def calibrate_forces(errors, indicators: Indicators, told, sigma_forces) -> Forc
     """Calibration on left-out errors: errors ~ N(0, sigma_F^2) with the form of ForceCalibration.
 
     errors (n, 3): left-out force residuals, eV/A; told (n,): whether the force is free of
-    symmetry; only such atoms shape the weights, which maximise the likelihood. The sigmas are then
-    scaled, all by one factor, so that errors of all atoms lie within them as often as those of a
-    normal distribution: the geometric mean of the factor that brings 68 % within one sigma and
-    that which brings 95 % within two (weight TAIL_WEIGHT), since errors have longer tails.
+    symmetry; only such atoms shape the curve, which maximises the likelihood. The sigmas are
+    then scaled, all by one factor, so that errors of all atoms lie within them as often as those
+    of a normal distribution: the geometric mean of the factor that brings 68 % within one sigma
+    and that which brings 95 % within two (weight TAIL_WEIGHT), since errors have longer tails.
 
     `beyond` is the rms force error expected where an environment is twice as far out as any seen;
     the training set cannot tell, so it is set to `sigma_forces` here and to the rms force label by
-    the regressor. Without atoms, `sigma_forces` (eV/A) is the floor and distance and local are
-    1/A, a neutral length scale.
+    the regressor. Without atoms, sigma is `sigma_forces` (eV/A) or, if larger, the root of the
+    indicator over 1 A, a neutral length scale.
     """
     if not np.any(told):
-        return ForceCalibration(float(sigma_forces), 1.0, 1.0, 0.0, float(sigma_forces))
-    parts = (np.ones(len(errors)), *indicators[:3])
-    everywhere = np.stack(parts, axis=1)
-    features = everywhere[told]
+        return ForceCalibration(((sigma_forces**2, float(sigma_forces)),), float(sigma_forces))
     squared = (errors[told] ** 2).mean(axis=1)
-    # Dimensionless: each feature over its mean, errors over theirs.
-    scale = np.maximum(features.mean(axis=0), 1e-30)
-    features = features / scale
-    mean_square = max(float(squared.mean()), 1e-30)
-    weights = _most_likely_weights(features, squared / mean_square)
-    # A part that nowhere makes a difference is left out: MD need not compute it.
-    share = (features * weights / (features @ weights)[:, None]).max(axis=0)
-    weights[share < NEGLIGIBLE] = 0.0
-    sigma = np.sqrt(everywhere / scale @ weights * mean_square)
-    factor = _coverage_factor(np.abs(errors) / np.maximum(sigma, 1e-30)[:, None])
-    floor, distance, local, relative = factor * np.sqrt(weights * mean_square / scale)
-    return ForceCalibration(
-        float(floor), float(distance), float(local), float(relative), float(sigma_forces)
-    )
+    indicator = np.maximum(indicators.together(), 1e-300)
+    curve = _most_likely_curve(indicator[told], squared)
+    sigma = ForceCalibration(curve).sigma(indicators)
+    factor = _coverage_factor(np.abs(errors) / sigma[:, None])
+    return ForceCalibration(tuple((g, factor * s) for g, s in curve), float(sigma_forces))
 
 
-def _most_likely_weights(features, ratio) -> np.ndarray:
-    """Non-negative weights of the features (n, k) whose sum is the variance of the errors.
+def _most_likely_curve(indicator, squared) -> tuple[tuple[float, float], ...]:
+    """Points (g, sigma) of the curve for which errors ~ N(0, sigma^2) are most likely.
 
-    All features and `ratio`, the squared errors, have mean 1; the second is the distance.
+    indicator (n,) and squared (n,), the mean square errors of each atom. With log u = W v, v the
+    values at the points and W interpolation, sum(log u + squared / u) is least.
     """
-    n = features.shape[1]
+    x = np.log(indicator)
+    least = 1e-12 * max(float(squared.mean()), 1e-24)
+    at = np.unique(np.quantile(x, QUANTILES)) if len(x) >= FEWEST else np.array([np.median(x)])
+    steps = np.diff(at)
+    clipped = np.clip(x, at[0], at[-1])
+    w_nk = np.stack([np.interp(clipped, at, unit) for unit in np.eye(len(at))], axis=1)
+    above = np.maximum(x - at[-1], 0.0)
 
-    def loss(log_weights):
-        weights = np.exp(log_weights)
-        variance = features @ weights + 1e-12
-        slope = (1.0 / variance - ratio / variance**2) @ features / len(ratio)
-        return np.mean(np.log(variance) + ratio / variance), slope * weights
+    def values(parameters):
+        return parameters[0] + np.append(0.0, np.cumsum(steps * parameters[1:]))
 
-    # The likelihood may have several maxima: start from all features and from each alone.
-    bounds = [(-20.0, 10.0), (np.log(DISTANCE_SHARE), 10.0), *[(-20.0, 10.0)] * (n - 2)]
-    starts = np.log(np.vstack([np.full(n, 0.3), 0.05 + 0.85 * np.eye(n)]))
-    fits = [
-        minimize(
-            loss, np.clip(start, *np.array(bounds).T), jac=True, method="L-BFGS-B", bounds=bounds
-        )
-        for start in starts
-    ]
-    return np.exp(min(fits, key=lambda fit: fit.fun).x)
+    def loss(parameters):
+        ratio = squared * np.exp(-(w_nk @ values(parameters) + above))
+        slope_k = w_nk.T @ (1.0 - ratio) / len(x)
+        later = np.cumsum(slope_k[::-1])[::-1]
+        value = np.mean(w_nk @ values(parameters) + ratio)
+        return value, np.append(later[0], steps * later[1:])
+
+    start = np.append(np.log(squared.mean() + least), np.full(len(steps), 1.0))
+    start[0] -= 0.5 * steps.sum()
+    bounds = [(np.log(least), None), *[SLOPES] * len(steps)]
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds)
+    return tuple((float(g), float(s)) for g, s in zip(np.exp(at), np.exp(0.5 * values(found.x))))
 
 
 def _coverage_factor(z: np.ndarray) -> float:

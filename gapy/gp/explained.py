@@ -42,17 +42,20 @@ class Explained:
     last_tt: np.ndarray
     near_rr: np.ndarray
     near_tt: np.ndarray
+    n_first: int
 
-    def of(self, k_is: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """k^T A k of kernel values k_is (b, M): of the variance and of the distance, (b,)."""
+    def of(self, k_is: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """k^T A k (b,) of kernel values k_is (b, M): of the variance, the distance, the first."""
         r, n_near = len(self.b_rr), len(self.near_tt)
         k_ir = np.ascontiguousarray(k_is[:, :r])
         rem_it = k_is[:, r:] - k_ir @ self.p_rt
         variance = np.einsum("ir,ir->i", k_ir @ self.b_rr + 2.0 * (rem_it @ self.w_tr), k_ir)
-        distance = np.einsum("ir,ir->i", k_ir @ self.near_rr, k_ir)
+        first = np.einsum("ir,ir->i", k_ir @ self.near_rr, k_ir)
         single_it = rem_it.astype(np.float32)
         near_ti = strmm(1.0, self.near_tt, single_it.T[:n_near], lower=1)
-        distance += np.einsum("ti,ti->i", near_ti, near_ti)
+        n = self.n_first
+        first += np.einsum("ti,ti->i", near_ti[:n], near_ti[:n])
+        distance = first + np.einsum("ti,ti->i", near_ti[n:], near_ti[n:])
         # Half of the triangle is a square, for which BLAS is faster.
         half = len(self.first_tt)
         top_it = strmm(1.0, self.first_tt, single_it.T[:half]).T
@@ -60,13 +63,16 @@ class Explained:
         bottom_it = strmm(1.0, self.last_tt, single_it.T[half:]).T
         variance += np.einsum("it,it->i", top_it, top_it)
         variance += np.einsum("it,it->i", bottom_it, bottom_it)
-        return variance, distance
+        return variance, distance, first
 
 
-def explained(spread_rs: np.ndarray, whiten_ms: np.ndarray, lower: np.ndarray) -> Explained | None:
+def explained(
+    spread_rs: np.ndarray, whiten_ms: np.ndarray, lower: np.ndarray, n_first: int
+) -> Explained | None:
     """From T of the variance, T of the distance (fewer points) and L of K_MM at delta = 1.
 
-    None where there are too few points to gain anything.
+    n_first: number of the points behind the distance from the first ones, at least LEADING. None
+    where there are too few points to gain anything.
     """
     r = LEADING
     if len(whiten_ms) < FEWEST:
@@ -85,4 +91,5 @@ def explained(spread_rs: np.ndarray, whiten_ms: np.ndarray, lower: np.ndarray) -
         last_tt=np.asfortranarray(triangle[half:, half:]),
         near_rr=near.T @ near,
         near_tt=np.asfortranarray(whiten_ms[r:, r:], dtype=np.float32),
+        n_first=n_first - r,
     )
