@@ -337,13 +337,22 @@ class SparseGPRegressor(BaseEstimator):
             potential = potential.reduced(float(self.force_tolerance), sample)
         self.potential_ = potential.with_references(references)
 
+    def _rows_of_kept(self, s):
+        """Rows of a sampled structure, remembered until the fit is solved: they are asked for often.
+
+        The sample was chosen so that all of them fit into CALIBRATION_BYTES.
+        """
+        if id(s) not in self._kept_rows:
+            self._kept_rows[id(s)] = self._rows(s, local=True)
+        return self._kept_rows[id(s)]
+
     def _left_out(self, fitted, noise, most=N_CALIBRATION, sigmas=True):
         """(structure, LeftOut) of sampled structures that have labels."""
         return left_out(
             fitted,
             noise,
             self._kept[:most],
-            lambda s: self._kept_rows.get(id(s)) or self._rows(s, local=True),
+            self._rows_of_kept,
             lambda s, rows: self._labels(s, rows, self._noise()),
             self._terms,
             approximate=self._approximate,
