@@ -338,7 +338,7 @@ class SparseGPRegressor(BaseEstimator):
         self.potential_ = potential.with_references(references)
 
     def _rows_of_kept(self, s):
-        """Rows of a sampled structure, remembered until the fit is solved: they are asked for often.
+        """Rows of a sampled structure, remembered until the fit is solved: many ask for them.
 
         The sample was chosen so that all of them fit into CALIBRATION_BYTES.
         """
