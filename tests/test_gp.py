@@ -396,7 +396,7 @@ def test_leave_one_out_equals_refits():
         np.testing.assert_allclose(out.local_std, expected, rtol=1e-5, atol=1e-8)
 
 
-@pytest.mark.parametrize("true", [((1e-8, 0.03), (1e-4, 0.3)), ((1e-6, 0.01),), ((1e-5, 0.1),)])
+@pytest.mark.parametrize("true", [((1e-8, 0.03), (1e-4, 0.3)), ((1e-6, 0.01),), ((4e-8, 0.1),)])
 def test_calibration_recovers_known_coefficients(true):
     rng = np.random.default_rng(0)
     indicators = calibration.Indicators(*10.0 ** rng.uniform(-8, -4, (3, 4000)), np.zeros(4000))

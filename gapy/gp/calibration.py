@@ -36,12 +36,15 @@ SHARE_JITTER = 1e-11
 QUANTILES = (0.02, 0.34, 0.66, 0.98)
 """Of the indicator over left-out atoms: where the points of the calibration curve are."""
 
-SLOPES = ((0.2, 4.0), (0.2, 4.0), (1.0, 4.0))
+LEAST_SLOPE, LARGEST_SLOPE = 0.2, 4.0
 """Bounds of d log sigma^2 / d log g between them: sigma grows with its indicator even where the
-left-out errors are all alike, and over the last third at least as above it. The odd structures of a
-training set have their like in it, so that left out they err little; strange ones err more
-(measured: a sigma that is half of the errors of hot silicon without this bound, three quarters
-with it)."""
+left-out errors are all alike."""
+
+FULL_GROWTH = 20.0
+"""Factor of g, from the last point but one, over which sigma^2 grows at least in proportion. The
+odd structures of a training set have their like in it, so that left out they err little; strange
+ones err more (measured: sigma is 0.42 of the errors of hot silicon without this bound, 0.76 with
+it). Farther out the left-out errors are believed."""
 
 LARGEST = 3.0
 """Times the rms force label: what sigma_F comes to, within the reach of the training set, where the
@@ -284,7 +287,10 @@ def _most_likely_curve(indicator, squared) -> tuple[tuple[float, float], ...]:
 
     start = np.append(np.log(squared.mean() + least), np.full(len(steps), 1.0))
     start[0] -= 0.5 * steps.sum()
-    bounds = [(np.log(least), None), *SLOPES[len(SLOPES) - len(steps) :]]
+    slopes = np.full(len(steps), LEAST_SLOPE)
+    if len(steps):
+        slopes[-1] += (1.0 - LEAST_SLOPE) * min(np.log(FULL_GROWTH) / steps[-1], 1.0)
+    bounds = [(np.log(least), None), *((slope, LARGEST_SLOPE) for slope in slopes)]
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds)
     return tuple((float(g), float(s)) for g, s in zip(np.exp(at), np.exp(0.5 * values(found.x))))
 
