@@ -285,6 +285,18 @@ def test_scatter_force_rows(rng):
     np.testing.assert_allclose(rows, expected, atol=1e-13)
 
 
+def test_fold_images_sums_pairs_with_one_atom(rng):
+    atom, first = np.array([2, 0, 1]), np.array([0, 4, 4, 9])
+    j = np.array([0, 2, 0, 1, 0, 0, 1, 2, 0], dtype=np.int32)
+    dx = rng.normal(size=(9, 3, 4))
+    given = dx.copy()
+    first_out, j_out = np.full(4, -1), np.full_like(j, -1)
+    n = covariance.fold_images(3, atom, first, j, dx, first_out, j_out)
+    assert n == 4 and first_out.tolist() == [0, 2, 2, 4] and j_out[:n].tolist() == [0, 1, 0, 2]
+    expected = [given[[0, 2]].sum(0), given[3], given[[4, 5, 8]].sum(0), given[7]]
+    np.testing.assert_allclose(dx[:n], expected, atol=1e-14)
+
+
 def test_strain_derivative(rng):
     first = np.array([0, 2, 2, 5])
     dx, r = rng.normal(size=(5, 3, 4)), rng.normal(size=(5, 3))

@@ -105,6 +105,37 @@ def tangent(g_id, x_id, inv_norm_i, zeta, eps_i):
             g_id[i, d] = (g_id[i, d] - along * x_id[i, d]) * inv
 
 
+@njit(cache=True, nogil=True)
+def fold_images(n_atoms, atom_i, first_i, j_p, dx_pcd, first_out, j_out):
+    """d xh_i / d r_j out of d xh_i / d r_p, in place: pairs with images of one atom j are summed.
+
+    Pairs of a centre with its own images are left out: its motion moves both ends. first_out and
+    j_out (as long as j_p) describe the first rows of dx_pcd afterwards; returns their number.
+    """
+    place = np.full(n_atoms, -1)
+    n = 0
+    first_out[0] = 0
+    for i in range(atom_i.shape[0]):
+        start = n
+        for p in range(first_i[i], first_i[i + 1]):
+            j = j_p[p]
+            if j == atom_i[i]:
+                continue
+            at = place[j]
+            if at >= start:
+                for c in range(3):
+                    for d in range(dx_pcd.shape[2]):
+                        dx_pcd[at, c, d] += dx_pcd[p, c, d]
+                continue
+            place[j] = n
+            j_out[n] = j
+            if n != p:
+                dx_pcd[n] = dx_pcd[p]
+            n += 1
+        first_out[i + 1] = n
+    return n
+
+
 @njit(cache=True, nogil=True, fastmath=FAST)
 def scatter_force_rows(atom_i, first_i, j_p, slope_is, t_pcs, rows_ncs):
     """Force rows -d/dr_j of sum_i k(i, s), from t_pcs = (d xh_i / d r_p) . s.

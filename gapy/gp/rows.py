@@ -4,8 +4,8 @@
     force a, j  -d/dr_ja sum_i k(i, s)
     stress      (1/V) d/d(strain) sum_i k(i, s)      Voigt order xx yy zz yz xz xy
 
-Cost of the force rows of one atom with P neighbours: 2 * 3 P * D * M floating point operations,
-one matrix product for a chunk of atoms; memory is bounded by the chunk.
+Cost of the force rows of one atom with P neighbours, images of one atom counted once: 2 * 3 P * D M
+floating point operations, one matrix product for a chunk of atoms; memory is bounded by the chunk.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gapy._jit.covariance import (
+    fold_images,
     normalise,
     powers,
     project,
@@ -98,18 +99,21 @@ def structure_rows(
                 out_energy[b.columns] += k_is.sum(axis=0)
             if local:
                 out_local[block.atom_i, b.columns] = k_is
-            if forces:
-                pairs = len(block.j_p)
-                dx = block.dx_pcd.reshape(3 * pairs, b.x_sd.shape[1])
-                t = np.matmul(dx, b.x_sd.T, out=products.take(3 * pairs, b))
-                scatter_force_rows(
-                    block.atom_i, block.first_i, block.j_p, slope_is,
-                    t.reshape(pairs, 3, len(b.x_sd)), out_forces[:, :, b.columns],
-                )  # fmt: skip
             if stress:
                 strain = strain_of(block)
                 t = (strain.reshape(-1, strain.shape[2]) @ b.x_sd.T).reshape(len(strain), 6, -1)
                 out_stress[:, b.columns] += np.einsum("is,ivs->vs", slope_is, t)
+            if forces:
+                first_i, j_p = np.empty_like(block.first_i), np.empty_like(block.j_p)
+                pairs = fold_images(
+                    n, block.atom_i, block.first_i, block.j_p, block.dx_pcd, first_i, j_p
+                )
+                dx = block.dx_pcd[:pairs].reshape(3 * pairs, b.x_sd.shape[1])
+                t = np.matmul(dx, b.x_sd.T, out=products.take(3 * pairs, b))
+                scatter_force_rows(
+                    block.atom_i, first_i, j_p, slope_is,
+                    t.reshape(pairs, 3, len(b.x_sd)), out_forces[:, :, b.columns],
+                )  # fmt: skip
     if stress:
         out_stress /= atoms.get_volume()
     return Rows(out_energy, out_local, out_forces.reshape(3 * n, m) if forces else None, out_stress)
