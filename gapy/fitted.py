@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import repeat
 
 import numpy as np
 import scipy.linalg
@@ -13,8 +14,8 @@ from gapy.gp.posterior import Posterior, Precision
 from gapy.gp.quadratic import quadratic_form
 
 
-def fitted_blocks(terms, posterior: Posterior, rank_tolerance: float) -> tuple[engine.Fitted, ...]:
-    """Blocks for energies and forces; see `engine.Fitted` for the short cuts."""
+def fitted_blocks(terms, posterior: Posterior, bases=()) -> tuple[engine.Fitted, ...]:
+    """Blocks for energies and forces; `bases` (D, r), if any, to project each block onto."""
     return tuple(
         engine.Fitted(
             descriptor=terms[b.term].descriptor,
@@ -23,9 +24,9 @@ def fitted_blocks(terms, posterior: Posterior, rank_tolerance: float) -> tuple[e
             delta=b.delta,
             x_sd=np.ascontiguousarray(b.x_sd),
             alpha_s=np.ascontiguousarray(posterior.alpha[b.columns]),
-            **_short_cut(b, posterior.alpha[b.columns], rank_tolerance),
+            **_short_cut(b, posterior.alpha[b.columns], basis_dr),
         )
-        for b in posterior.blocks
+        for b, basis_dr in zip(posterior.blocks, bases or repeat(None))
     )
 
 
@@ -61,18 +62,13 @@ def with_variance(
     return tuple(out)
 
 
-def _short_cut(block, alpha_s, rank_tolerance: float) -> dict:
+def _short_cut(block, alpha_s, basis_dr) -> dict:
     """Arrays of engine.Fitted that save work: the quadratic form of zeta = 2, or a projection."""
     n_points, n_features = block.x_sd.shape
     if block.zeta == 2 and n_features < 2 * n_points:
         return {"quadratic_dd": quadratic_form(block.x_sd, alpha_s)}
-    if rank_tolerance > 0.0:
-        _, s, vt = scipy.linalg.svd(block.x_sd, full_matrices=False)
-        rank = int((s > rank_tolerance * s[0]).sum())
-        # Worth it where the two detours over the basis cost less than what they save.
-        if rank * (n_features + n_points) < n_features * n_points:
-            basis_dr = np.ascontiguousarray(vt[:rank].T)
-            return {"basis_dr": basis_dr, "x_sr": np.ascontiguousarray(block.x_sd @ basis_dr)}
+    if basis_dr is not None:
+        return {"basis_dr": basis_dr, "x_sr": np.ascontiguousarray(block.x_sd @ basis_dr)}
     return {}
 
 
