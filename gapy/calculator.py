@@ -25,10 +25,10 @@ class GAPCalculator(Calculator):
         True adds `forces_std` (n, 3), the force error to expect (eV/A), the same for x, y and z,
         calibrated on leave-one-structure-out residuals of the training set, and `energies_std`
         (n,), the posterior standard deviation of each local energy (eV) with the leading inducing
-        points only, mostly larger than the exact one. "local" gives `energies_std` alone, exact.
-        "full" gives the exact `energies_std` and what the GP itself says of every component,
-        `forces_std` (n, 3), `energy_std` (eV) and `stress_std` (6,) (eV/A^3); it costs as much as
-        training rows.
+        points only, mostly larger than the exact one. "local" gives `energies_std` alone, of all
+        points and within 1 % of the exact one. "full" gives the exact `energies_std` and
+        what the GP itself says of every component, `forces_std` (n, 3), `energy_std` (eV) and
+        `stress_std` (6,) (eV/A^3); it costs as much as training rows.
     skin : float
         Extra length of the neighbour list (A): larger means fewer searches and more pairs.
     threads : int
@@ -98,13 +98,14 @@ class GAPCalculator(Calculator):
         atoms = self.atoms
         wanted = set(properties)
         full = self.uncertainty == "full" or bool(wanted & {"energy_std", "stress_std"})
-        exact = full or self.uncertainty == "local"
-        local = self.uncertainty in (True, "full") or bool(wanted & {"energies_std", "forces_std"})
+        local = self.uncertainty == "local"
+        calibrated = self.uncertainty is True or bool(wanted & {"energies_std", "forces_std"})
+        calibrated = calibrated and self.uncertainty != "full"
         self.potential.check_species(atoms.numbers)
         self.potential.check_periodicity(atoms)
         environments = self._environments(atoms)
         out = self.potential.evaluate(
-            atoms, local_std=exact, force_std=local, environments=environments,
+            atoms, local_std=local, force_std=calibrated, environments=environments,
             threads=self.threads,
         )  # fmt: skip
         results = {
@@ -122,13 +123,14 @@ class GAPCalculator(Calculator):
             raise PropertyNotImplementedError(
                 "stress: the structure has no periodic cell with a volume"
             )
-        if local or exact:
+        if local or calibrated:
             results["energies_std"] = out.energies_std
-        if local:
+        if calibrated:
             results["forces_std"] = np.repeat(out.forces_std[:, None], 3, axis=1)
         if full:
             std = self.potential.predict(atoms, stress=periodic)[1]
             results["energy_std"] = std.energy
+            results["energies_std"] = std.energies
             if self.uncertainty == "full":
                 results["forces_std"] = std.forces
             if periodic:

@@ -35,11 +35,9 @@ def with_variance(
 ) -> tuple[engine.Fitted, ...]:
     """The blocks with the factors of the variances that `precision` gives.
 
-    Distances are those from the inducing points of `near`, if given; both are then computed in
-    mixed precision (`gapy.gp.explained`).
+    Both in mixed precision where one term describes a species (`gapy.gp.explained`). Distances
+    are those from the inducing points of `near`; without it there are none.
     """
-    mixed = near is not None
-    near = precision if near is None else near
     by_species: dict[int, list[int]] = {}
     for i, b in enumerate(precision.blocks):
         by_species.setdefault(terms[b.term].descriptor.species[b.slot], []).append(i)
@@ -49,15 +47,15 @@ def with_variance(
         start = 0
         for i in chosen:
             stop = start + len(precision.blocks[i].x_sd)
+            whiten = None if near is None else _whitening(near.cholesky[i], out[i].delta)
             out[i] = replace(
                 out[i],
                 spread_rs=np.asfortranarray(factor[:stop, start:stop]),
                 n_terms=len(chosen),
-                whiten_ms=_whitening(near.cholesky[i], out[i].delta),
+                explained=explained(factor) if len(chosen) == 1 else None,
+                whiten_ms=whiten,
+                near=None if whiten is None else explained(whiten),
             )
-            if mixed and len(chosen) == 1:
-                both = out[i].spread_rs, out[i].whiten_ms
-                out[i] = replace(out[i], explained=explained(*both, precision.cholesky[i]))
             start = stop
     return tuple(out)
 

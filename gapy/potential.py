@@ -191,7 +191,8 @@ class Potential:
     ) -> Evaluation:
         """Energy, forces and virial of a structure, with sigmas if asked for.
 
-        local_std: posterior sigma of each local energy, exact; half a force call more. force_std:
+        local_std: posterior sigma of each local energy, within 1 % (`gapy.gp.explained`; `predict`
+        gives it exactly); two fifths of a force call more. force_std:
         calibrated force sigma of each atom (see `gapy.gp.calibration`), from the posterior of the
         leading inducing points, which then gives the local sigmas too unless local_std is asked
         for; a quarter of a force call more. `threads` do not change the result. `environments` of

