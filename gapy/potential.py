@@ -150,13 +150,17 @@ class Potential:
             )
         )
 
+    @cached_property
+    def _sees_images(self) -> bool:
+        return all(t.descriptor.periodic for t in self.terms)
+
     def check_species(self, numbers) -> None:
         """Raise SpeciesError if a species is unknown to the potential."""
         self._e0(numbers)
 
     def check_periodicity(self, atoms) -> None:
         """Raise StructureError if a descriptor would overlook periodic images."""
-        if atoms.pbc.any() and not all(t.descriptor.periodic for t in self.terms):
+        if not self._sees_images and atoms.pbc.any():
             raise StructureError(
                 f"pbc: the potential was fitted with periodic=False, the structure has "
                 f"pbc={atoms.pbc.tolist()}; set atoms.pbc = False or fit with periodic=True"
@@ -196,11 +200,13 @@ class Potential:
         calibrated force sigma of each atom (see `gapy.gp.calibration`), from the posterior of the
         leading inducing points, which then gives the local sigmas too unless local_std is asked
         for; a quarter of a force call more. `threads` do not change the result. `environments` of
-        these atoms, as from the method of that name, save the search for neighbours.
+        these atoms, as from the method of that name, or a function of the atoms that gives them,
+        save the search for neighbours.
         """
         free_atoms = self._e0(atoms.numbers)  # checks the species too
         self.check_periodicity(atoms)
-        envs = self.environments(atoms) if environments is None else environments
+        envs = environments or self.environments
+        envs = envs(atoms) if callable(envs) else envs
         out = engine.evaluate(
             self._fitted_with_indicators
             if force_std
@@ -224,7 +230,12 @@ class Potential:
                 ).variances
         energies_std = None if variances is None else np.sqrt(variances)
         return Evaluation(
-            float(energies.sum()), energies, out.forces, out.virial, energies_std, forces_std
+            float(np.add.reduce(energies)),
+            energies,
+            out.forces,
+            out.virial,
+            energies_std,
+            forces_std,
         )
 
     def _indicators(self, atoms, envs, out: engine.Sums) -> Indicators:
