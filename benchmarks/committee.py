@@ -1,6 +1,6 @@
 """Cost of a committee relative to one force call: energies of all members, forces of all.
 
-    python benchmarks/committee.py MODEL.gapy [--members 16] [--repeats 25] [--force-tolerance 1e-3]
+    python benchmarks/committee.py MODEL.gapy [--members 16] [--repeats 25]
 
 512 atoms of diamond silicon (or the model's first reference structure, repeated), one thread,
 interleaved calls, processor time: other work on the machine disturbs it least.
@@ -22,11 +22,8 @@ def main() -> None:
     parser.add_argument("model")
     parser.add_argument("--members", type=int, default=16)
     parser.add_argument("--repeats", type=int, default=25)
-    parser.add_argument("--force-tolerance", type=float)
     options = parser.parse_args()
     potential = gapy.load(options.model)
-    if options.force_tolerance is not None:
-        potential = potential.reduced(options.force_tolerance)
     if potential.species == (14,):
         atoms = bulk("Si", cubic=True).repeat(4)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sys import getrefcount
 from typing import ClassVar
 
 import numpy as np
@@ -9,10 +10,9 @@ from ase.calculators.calculator import Calculator, PropertyNotImplementedError, 
 
 from gapy.descriptors.moving import MovingEnvironments
 from gapy.errors import GapyError
+from gapy.neighbours import differ
 
 MODES = (False, True, "local", "full")
-VOIGT = np.array([0, 4, 8, 5, 2, 1])
-"""xx yy zz yz xz xy in a flat 3 x 3 matrix."""
 
 
 class GAPCalculator(Calculator):
@@ -25,10 +25,10 @@ class GAPCalculator(Calculator):
         True adds `forces_std` (n, 3), the force error to expect (eV/A), the same for x, y and z,
         calibrated on leave-one-structure-out residuals of the training set, and `energies_std`
         (n,), the posterior standard deviation of each local energy (eV) with the leading inducing
-        points only, mostly larger than the exact one. "local" gives `energies_std` alone, exact.
-        "full" gives the exact `energies_std` and what the GP itself says of every component,
-        `forces_std` (n, 3), `energy_std` (eV) and `stress_std` (6,) (eV/A^3); it costs as much as
-        training rows.
+        points only, mostly larger than the exact one. "local" gives `energies_std` alone, of all
+        points and within 1 % of the exact one. "full" gives the exact `energies_std` and
+        what the GP itself says of every component, `forces_std` (n, 3), `energy_std` (eV) and
+        `stress_std` (6,) (eV/A^3); it costs as much as training rows.
     skin : float
         Extra length of the neighbour list (A): larger means fewer searches and more pairs.
     threads : int
@@ -54,7 +54,8 @@ class GAPCalculator(Calculator):
         self.potential = potential
         self.uncertainty = uncertainty
         self.threads = int(threads)
-        self._last_volume = (np.zeros((3, 3)), 0.0)
+        self._last_volume = (b"", 0.0)
+        self._kept = None
         # One list for each descriptor that works from neighbours; others search for themselves.
         self._update = tuple(
             MovingEnvironments(d, skin).update if d.takes_neighbours else d.environments
@@ -71,20 +72,44 @@ class GAPCalculator(Calculator):
         if last is None or len(last) != len(atoms):
             return list(all_changes)
         changes = []
-        if (atoms.positions != last.positions).any():
+        if differ(atoms.positions, last.positions):
             changes.append("positions")
-        if (atoms.numbers != last.numbers).any():
+        if differ(atoms.numbers, last.numbers):
             changes.append("numbers")
-        if (atoms.cell.array != last.cell.array).any():
+        if differ(atoms.cell.array, last.cell.array):
             changes.append("cell")
-        if (atoms.pbc != last.pbc).any():
+        if differ(atoms.pbc, last.pbc):
             changes.append("pbc")
         return changes
 
-    def _volume(self, cell) -> float:
-        """|det cell|, A^3; computed again only for another cell."""
-        if (cell != self._last_volume[0]).any():
-            self._last_volume = (cell.copy(), abs(np.linalg.det(cell)))
+    def _remember(self, atoms) -> None:
+        """Make `self.atoms` a copy of atoms.
+
+        ASE's copy takes longer than the neighbours of a small cell. As long as nobody else holds
+        the last one and the cell is the same, only its arrays are new.
+        """
+        kept, self.atoms = self._kept, None
+        if (
+            type(kept) is not type(atoms)
+            or getrefcount(kept) > 3  # self._kept, the name here, the argument of the call
+            or kept.constraints
+            or atoms.constraints
+            or differ(kept.cell.array, atoms.cell.array)
+            or differ(kept.pbc, atoms.pbc)
+            or differ(kept.get_celldisp(), atoms.get_celldisp())
+        ):
+            kept = self._kept = atoms.copy()
+        else:
+            kept.arrays = {name: array.copy() for name, array in atoms.arrays.items()}
+            kept.info = dict(atoms.info)
+        self.atoms = kept
+
+    def _volume(self, atoms) -> float:
+        """|det cell|, A^3, 0 without a periodic direction; computed again only for another cell."""
+        key = atoms.cell.array.tobytes() + atoms.pbc.tobytes()
+        if key != self._last_volume[0]:
+            volume = abs(np.linalg.det(atoms.cell.array)) if atoms.pbc.any() else 0.0
+            self._last_volume = (key, volume)
         return self._last_volume[1]
 
     def _environments(self, atoms) -> dict:
@@ -94,17 +119,17 @@ class GAPCalculator(Calculator):
         }
 
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
-        super().calculate(atoms, properties, system_changes)
+        # ASE's own would look for a working directory as well.
+        if atoms is not None:
+            self._remember(atoms)
         atoms = self.atoms
         wanted = set(properties)
         full = self.uncertainty == "full" or bool(wanted & {"energy_std", "stress_std"})
-        exact = full or self.uncertainty == "local"
-        local = self.uncertainty in (True, "full") or bool(wanted & {"energies_std", "forces_std"})
-        self.potential.check_species(atoms.numbers)
-        self.potential.check_periodicity(atoms)
-        environments = self._environments(atoms)
+        local = self.uncertainty == "local"
+        calibrated = self.uncertainty is True or bool(wanted & {"energies_std", "forces_std"})
+        calibrated = calibrated and self.uncertainty != "full"
         out = self.potential.evaluate(
-            atoms, local_std=exact, force_std=local, environments=environments,
+            atoms, local_std=local, force_std=calibrated, environments=self._environments,
             threads=self.threads,
         )  # fmt: skip
         results = {
@@ -113,22 +138,24 @@ class GAPCalculator(Calculator):
             "energies": out.energies,
             "forces": out.forces,
         }
-        volume = self._volume(atoms.cell.array) if atoms.pbc.any() else 0.0
+        volume = self._volume(atoms)
         periodic = volume > 1e-8
         if periodic:
-            symmetric = 0.5 * (out.virial + out.virial.T) / volume
-            results["stress"] = symmetric.take(VOIGT)
+            (xx, xy, xz), (yx, yy, yz), (zx, zy, zz) = out.virial.tolist()
+            virial = (xx, yy, zz, 0.5 * (yz + zy), 0.5 * (xz + zx), 0.5 * (xy + yx))
+            results["stress"] = np.array(virial) / volume
         elif wanted & {"stress", "stress_std"}:
             raise PropertyNotImplementedError(
                 "stress: the structure has no periodic cell with a volume"
             )
-        if local or exact:
+        if local or calibrated:
             results["energies_std"] = out.energies_std
-        if local:
+        if calibrated:
             results["forces_std"] = np.repeat(out.forces_std[:, None], 3, axis=1)
         if full:
             std = self.potential.predict(atoms, stress=periodic)[1]
             results["energy_std"] = std.energy
+            results["energies_std"] = std.energies
             if self.uncertainty == "full":
                 results["forces_std"] = std.forces
             if periodic:

@@ -174,7 +174,8 @@ class CommitteeCalculator(GAPCalculator):
         self.driver = committee.check_driver(driver)
 
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
-        super(GAPCalculator, self).calculate(atoms, properties, system_changes)
+        if atoms is not None:
+            self._remember(atoms)
         atoms, wanted = self.atoms, set(properties)
         periodic = bool(atoms.pbc.any()) and abs(np.linalg.det(atoms.cell.array)) > 1e-8
         if not periodic and wanted & {"stress", "stress_members"}:

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.linalg.blas import dtrmm
 
 from gapy._jit.covariance import energy_and_weights, kernel, normalise, tangent
-from gapy.gp.explained import Explained
+from gapy.gp.explained import CLOSE, Explained
 from gapy.gp.reach import SpeciesReach, norms
 from gapy.threads import blas_threads, workers
 
@@ -31,10 +31,10 @@ class Fitted:
     with var_i = sum delta^2 - |sum spread k_i|^2, the sums over the terms that describe the
     species; None: no variances. With one term it is upper triangular; with several, `n_terms` > 1,
     the terms' errors are correlated and R counts the inducing points of all of them. For the
-    distance from the inducing points, lower triangular `whiten_ms` = delta L^-1, whose first
-    `n_first` rows give the distance from so many of them. Both factors may cover fewer inducing
-    points than the energy, the leading ones. `reach`: of the species, if known; `explained`: both
-    factors in mixed precision, good for calibrated sigmas.
+    distance from the inducing points, lower triangular `whiten_ms` = delta L^-1, and `first_ms` for
+    that from the first few of them. All may cover fewer inducing points than the energy, the
+    leading ones. `explained` and `near`: the factors of variance and distance in mixed precision.
+    `reach`: of the species, if known.
 
     Two ways to less work: `quadratic_dd` = sum_s alpha_s x_s x_s^T, with which zeta = 2 is a
     quadratic form, exact and independent of M; or `basis_dr` (D, r), orthonormal columns onto
@@ -51,9 +51,10 @@ class Fitted:
     spread_rs: np.ndarray | None = None
     n_terms: int = 1
     whiten_ms: np.ndarray | None = None
-    n_first: int = 0
+    first_ms: np.ndarray | None = None
     reach: SpeciesReach | None = None
     explained: Explained | None = None
+    near: Explained | None = None
     quadratic_dd: np.ndarray | None = None
     basis_dr: np.ndarray | None = None
     x_sr: np.ndarray | None = None
@@ -63,7 +64,7 @@ class Sums(NamedTuple):
     """Energies (n,) eV, forces (n, 3) eV/A, virial (3, 3) = dE/d(strain) eV.
 
     variances (n,) eV^2: posterior, of the local energies; distances (n,) eV^2: prior variance
-    that the inducing points do not explain, and first (n,) eV^2 that only the first ones do not;
+    that the inducing points do not explain, and first (n,) eV^2 that only the first few do not;
     excess (n,): how far each environment lies beyond the reach of the training set. None unless
     asked for.
     """
@@ -185,29 +186,16 @@ class _Spread:
         self._shared_ir = np.zeros((n_atoms if width else 0, width))
 
     def add(self, f: Fitted, atoms, t_is) -> None:
-        """Kernel values t^zeta of some atoms with the inducing points of one block."""
-        k_is = np.empty((len(t_is), _points(f)))
-        kernel(t_is, f.zeta, k_is)
+        """Some atoms, from their products t with the inducing points of one block."""
         self._prior[atoms] += f.delta**2
-        if f.explained is not None and self._variance and self._distance:
-            self._explained[atoms], near, first = f.explained.of(k_is)
-            self._near[atoms] += near
-            self._first[atoms] += first
-            return
         if self._distance:
-            # Triangular factors halve the products; k_is.T is Fortran-ordered.
-            near_mi = k_is.T[: len(f.whiten_ms)]
-            l_mi = dtrmm(1.0, f.whiten_ms, near_mi, lower=1, overwrite_b=not self._variance)
-            first = np.einsum("mi,mi->i", l_mi[: f.n_first], l_mi[: f.n_first])
-            rest = np.einsum("mi,mi->i", l_mi[f.n_first :], l_mi[f.n_first :])
-            self._near[atoms] += first + rest
-            self._first[atoms] += first
+            self._near[atoms] += _explained(f, f.whiten_ms, f.near, t_is, lower=True)
+            self._first[atoms] += _explained(f, f.first_ms, None, t_is, lower=True)
         if self._variance and f.n_terms > 1:
-            shared_is = k_is[:, : f.spread_rs.shape[1]]
-            self._shared_ir[atoms, : len(f.spread_rs)] += shared_is @ f.spread_rs.T
+            k_is = _kernel(t_is, f.zeta, f.spread_rs.shape[1])
+            self._shared_ir[atoms, : len(f.spread_rs)] += k_is @ f.spread_rs.T
         elif self._variance:
-            explained_ri = dtrmm(1.0, f.spread_rs, k_is.T[: f.spread_rs.shape[1]], overwrite_b=1)
-            self._explained[atoms] = np.einsum("ri,ri->i", explained_ri, explained_ri)
+            self._explained[atoms] = _explained(f, f.spread_rs, f.explained, t_is, lower=False)
 
     def variances(self) -> np.ndarray:
         """Variance of every local energy, eV^2."""
@@ -223,6 +211,27 @@ class _Spread:
     def first(self) -> np.ndarray:
         """Prior variance of every local energy that the first inducing points leave, eV^2."""
         return nonnegative(self._prior - self._first, self._prior)
+
+
+def _explained(f: Fitted, factor_ms, mixed, t_is, *, lower: bool) -> np.ndarray:
+    """|T k|^2 of triangular T, in mixed precision unless too little of the prior is left."""
+    if mixed is None:
+        # A triangular factor halves the product; k_is.T is Fortran-ordered.
+        k_is = _kernel(t_is, f.zeta, factor_ms.shape[1])
+        l_mi = dtrmm(1.0, factor_ms, k_is.T, lower=lower, overwrite_b=1)
+        return np.einsum("mi,mi->i", l_mi, l_mi)
+    total, single = mixed.of(t_is, f.zeta)
+    close = f.delta**2 - total < CLOSE * single
+    if close.any():
+        total[close] = _explained(f, factor_ms, None, t_is[close], lower=lower)
+    return total
+
+
+def _kernel(t_is, zeta: int, n_points: int) -> np.ndarray:
+    """k = t^zeta of the leading points."""
+    k_is = np.empty((len(t_is), n_points))
+    kernel(t_is, zeta, k_is)
+    return k_is
 
 
 def nonnegative(variance: np.ndarray, scale) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import repeat
 
 import numpy as np
 import scipy.linalg
@@ -13,8 +14,8 @@ from gapy.gp.posterior import Posterior, Precision
 from gapy.gp.quadratic import quadratic_form
 
 
-def fitted_blocks(terms, posterior: Posterior, rank_tolerance: float) -> tuple[engine.Fitted, ...]:
-    """Blocks for energies and forces; see `engine.Fitted` for the short cuts."""
+def fitted_blocks(terms, posterior: Posterior, bases=()) -> tuple[engine.Fitted, ...]:
+    """Blocks for energies and forces; `bases` (D, r), if any, to project each block onto."""
     return tuple(
         engine.Fitted(
             descriptor=terms[b.term].descriptor,
@@ -23,9 +24,9 @@ def fitted_blocks(terms, posterior: Posterior, rank_tolerance: float) -> tuple[e
             delta=b.delta,
             x_sd=np.ascontiguousarray(b.x_sd),
             alpha_s=np.ascontiguousarray(posterior.alpha[b.columns]),
-            **_short_cut(b, posterior.alpha[b.columns], rank_tolerance),
+            **_short_cut(b, posterior.alpha[b.columns], basis_dr),
         )
-        for b in posterior.blocks
+        for b, basis_dr in zip(posterior.blocks, bases or repeat(None))
     )
 
 
@@ -34,11 +35,10 @@ def with_variance(
 ) -> tuple[engine.Fitted, ...]:
     """The blocks with the factors of the variances that `precision` gives.
 
-    Distances are those from the inducing points of `near`, if given, and from the first `n_first`
-    of them; all are then computed in mixed precision (`gapy.gp.explained`).
+    Both in mixed precision where one term describes a species (`gapy.gp.explained`). Distances
+    are those from the inducing points of `near`, and from the first `n_first` of them; without it
+    there are none.
     """
-    mixed = near is not None
-    near = precision if near is None else near
     by_species: dict[int, list[int]] = {}
     for i, b in enumerate(precision.blocks):
         by_species.setdefault(terms[b.term].descriptor.species[b.slot], []).append(i)
@@ -48,32 +48,27 @@ def with_variance(
         start = 0
         for i in chosen:
             stop = start + len(precision.blocks[i].x_sd)
+            whiten = None if near is None else _whitening(near.cholesky[i], out[i].delta)
             out[i] = replace(
                 out[i],
                 spread_rs=np.asfortranarray(factor[:stop, start:stop]),
                 n_terms=len(chosen),
-                whiten_ms=_whitening(near.cholesky[i], out[i].delta),
-                n_first=n_first,
+                explained=explained(factor) if len(chosen) == 1 else None,
+                whiten_ms=whiten,
+                first_ms=None if whiten is None else np.asfortranarray(whiten[:n_first, :n_first]),
+                near=None if whiten is None else explained(whiten),
             )
-            if mixed and len(chosen) == 1:
-                both = out[i].spread_rs, out[i].whiten_ms
-                out[i] = replace(out[i], explained=explained(*both, precision.cholesky[i], n_first))
             start = stop
     return tuple(out)
 
 
-def _short_cut(block, alpha_s, rank_tolerance: float) -> dict:
+def _short_cut(block, alpha_s, basis_dr) -> dict:
     """Arrays of engine.Fitted that save work: the quadratic form of zeta = 2, or a projection."""
     n_points, n_features = block.x_sd.shape
     if block.zeta == 2 and n_features < 2 * n_points:
         return {"quadratic_dd": quadratic_form(block.x_sd, alpha_s)}
-    if rank_tolerance > 0.0:
-        _, s, vt = scipy.linalg.svd(block.x_sd, full_matrices=False)
-        rank = int((s > rank_tolerance * s[0]).sum())
-        # Worth it where the two detours over the basis cost less than what they save.
-        if rank * (n_features + n_points) < n_features * n_points:
-            basis_dr = np.ascontiguousarray(vt[:rank].T)
-            return {"basis_dr": basis_dr, "x_sr": np.ascontiguousarray(block.x_sd @ basis_dr)}
+    if basis_dr is not None:
+        return {"basis_dr": basis_dr, "x_sr": np.ascontiguousarray(block.x_sd @ basis_dr)}
     return {}
 
 

@@ -36,7 +36,7 @@ def evaluate_members(
 
     Arguments
     ---------
-    fitted : sequence of engine.Fitted, the weights of the driver in it
+    fitted : sequence of engine.Fitted without a projection, the weights of the driver in it
     alphas : weights (M, k) of the members for each block of `fitted`
     envs : dict from descriptor id to Environments
     forces : whether forces and virials of the members are computed
@@ -106,8 +106,7 @@ class _Block:
         self._inv_norm_i = np.empty(end - begin)
         normalise(self._x_id, self._inv_norm_i)
         self.atoms = env.atom_i[begin:end]
-        exact = f.basis_dr is None
-        t_is = self._x_id @ f.x_sd.T if exact else (self._x_id @ f.basis_dr) @ f.x_sr.T
+        t_is = self._x_id @ f.x_sd.T
         self.k_is = np.empty_like(t_is)
         if keep_slopes:
             powers(t_is, f.zeta, self.k_is)
@@ -124,7 +123,7 @@ class _Block:
         if f.quadratic_dd is not None:
             g_id = 2.0 * (self._x_id @ f.quadratic_dd)
         else:
-            g_id = self._pull(self._weights_is)
+            g_id = self._weights_is @ f.x_sd
         energies[self.atoms] += self._eps_i
         tangent(g_id, self._x_id, self._inv_norm_i, f.zeta, self._eps_i)
         f.descriptor.backward(self._env, *self._range, self.state, g_id, gradients)
@@ -137,7 +136,7 @@ class _Block:
         weights_is = np.empty_like(self._slope_is)
         for g_id, alpha_s in zip(out, alpha_sv.T.copy()):
             np.multiply(self._slope_is, alpha_s, out=weights_is)
-            self._pull(weights_is, g_id)
+            np.matmul(weights_is, self._f.x_sd, out=g_id)
         return out
 
     def tangents(self, g_vid, eps_iv) -> np.ndarray:
@@ -147,12 +146,6 @@ class _Block:
             g_vid, self._x_id, self._inv_norm_i, self._f.zeta, np.ascontiguousarray(eps_iv), out
         )
         return out
-
-    def _pull(self, weights_is, out=None) -> np.ndarray:
-        f = self._f
-        if f.basis_dr is None:
-            return np.matmul(weights_is, f.x_sd, out=out)
-        return np.matmul(weights_is @ f.x_sr, f.basis_dr.T, out=out)
 
 
 def _reverse_pass(descriptor):

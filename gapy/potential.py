@@ -36,6 +36,7 @@ from gapy.gp.rows import structure_rows
 from gapy.gp.surroundings import surroundings
 from gapy.gp.terms import Term, local_prior
 from gapy.noise import Noise
+from gapy.reduction import reduced, unreduced
 
 REFERENCE_TOLERANCE = 1e-8
 """Of the interaction energy: other machines round differently, by 1e-11 or so."""
@@ -80,8 +81,8 @@ class Potential:
     force sigma of an atom, from leave-one-structure-out residuals. metadata:
     plain JSON (data hash, versions, label counts). reach: of each term, how far the training
     environments extend (None: not known). references: structures whose energies are
-    checked when the file is loaded. rank_tolerance: singular values of the inducing points below
-    this fraction of the largest are left out of energies and forces; 0 is exact.
+    checked when the file is loaded. bases: of each block, orthonormal columns (D, r) onto which
+    energies and forces project descriptors, or None; empty: exact.
     """
 
     terms: tuple[Term, ...]
@@ -92,7 +93,7 @@ class Potential:
     metadata: Mapping[str, object] = field(default_factory=dict)
     reach: tuple[Reach | None, ...] = ()
     references: tuple = ()
-    rank_tolerance: float = 0.0
+    bases: tuple[np.ndarray | None, ...] = ()
 
     def __repr__(self) -> str:
         symbols = ", ".join(ase.data.chemical_symbols[z] for z in self.species)
@@ -114,44 +115,21 @@ class Potential:
 
     @cached_property
     def _fitted(self) -> tuple[engine.Fitted, ...]:
-        return fitted_blocks(self.terms, self.posterior, self.rank_tolerance)
+        return fitted_blocks(self.terms, self.posterior, self.bases)
 
     def reduced(self, force_tolerance: float, structures=None) -> Potential:
-        """A faster copy whose descriptors are projected onto leading directions.
+        """A faster copy whose descriptors are projected onto the directions that matter.
 
-        The directions are the leading right singular vectors of each block of inducing points;
-        as few as keep every force of `structures` (default: the references) within
-        `force_tolerance` (eV/A) of the exact ones. Energy and forces of the copy are exact
-        derivatives of one another. Its `metadata["reduction"]` states ranks and error found.
+        Those along which the energy changes most (see `gapy.gp.directions`), as few as keep every
+        force of `structures` (default: the references) within `force_tolerance` (eV/A) of the
+        exact ones. Energy and forces of the copy are exact derivatives of one another. Its
+        `metadata["reduction"]` states ranks and largest errors found (eV/A and eV/atom).
 
         Raises
         ------
         GapyError : no positive tolerance, or no structures to check it on
         """
-        if not force_tolerance > 0.0:
-            raise GapyError(f"force_tolerance: expected more than 0 eV/A, got {force_tolerance}")
-        checked = [a for a, _ in self.references] if structures is None else list(structures)
-        if not checked:
-            raise GapyError("structures: expected at least one to check forces on, got none")
-        exact = replace(self, rank_tolerance=0.0)
-        forces = [exact.evaluate(a).forces for a in checked]
-        best = exact
-        for exponent in np.arange(-10.0, -2.0, 0.25):
-            trial = replace(self, rank_tolerance=float(10.0**exponent))
-            error = max(np.abs(trial.evaluate(a).forces - f).max() for a, f in zip(checked, forces))
-            if error > force_tolerance:
-                break
-            ranks = [
-                f.x_sd.shape[1] if f.basis_dr is None else f.basis_dr.shape[1]
-                for f in trial._fitted
-            ]
-            note = {
-                "ranks": ranks,
-                "largest_force_error": float(error),
-                "n_structures": len(checked),
-            }
-            best = replace(trial, metadata={**self.metadata, "reduction": note})
-        return best
+        return reduced(self, force_tolerance, structures)
 
     @cached_property
     def _fitted_with_variance(self) -> tuple[engine.Fitted, ...]:
@@ -180,13 +158,17 @@ class Potential:
             )
         )
 
+    @cached_property
+    def _sees_images(self) -> bool:
+        return all(t.descriptor.periodic for t in self.terms)
+
     def check_species(self, numbers) -> None:
         """Raise SpeciesError if a species is unknown to the potential."""
         self._e0(numbers)
 
     def check_periodicity(self, atoms) -> None:
         """Raise StructureError if a descriptor would overlook periodic images."""
-        if atoms.pbc.any() and not all(t.descriptor.periodic for t in self.terms):
+        if not self._sees_images and atoms.pbc.any():
             raise StructureError(
                 f"pbc: the potential was fitted with periodic=False, the structure has "
                 f"pbc={atoms.pbc.tolist()}; set atoms.pbc = False or fit with periodic=True"
@@ -221,15 +203,18 @@ class Potential:
     ) -> Evaluation:
         """Energy, forces and virial of a structure, with sigmas if asked for.
 
-        local_std: posterior sigma of each local energy, exact; half a force call more. force_std:
+        local_std: posterior sigma of each local energy, within 1 % (`gapy.gp.explained`; `predict`
+        gives it exactly); two fifths of a force call more. force_std:
         calibrated force sigma of each atom (see `gapy.gp.calibration`), from the posterior of the
         leading inducing points, which then gives the local sigmas too unless local_std is asked
         for; a quarter of a force call more. `threads` do not change the result. `environments` of
-        these atoms, as from the method of that name, save the search for neighbours.
+        these atoms, as from the method of that name, or a function of the atoms that gives them,
+        save the search for neighbours.
         """
         free_atoms = self._e0(atoms.numbers)  # checks the species too
         self.check_periodicity(atoms)
-        envs = self.environments(atoms) if environments is None else environments
+        envs = environments or self.environments
+        envs = envs(atoms) if callable(envs) else envs
         out = engine.evaluate(
             self._fitted_with_indicators
             if force_std
@@ -253,7 +238,12 @@ class Potential:
                 ).variances
         energies_std = None if variances is None else np.sqrt(variances)
         return Evaluation(
-            float(energies.sum()), energies, out.forces, out.virial, energies_std, forces_std
+            float(np.add.reduce(energies)),
+            energies,
+            out.forces,
+            out.virial,
+            energies_std,
+            forces_std,
         )
 
     def _indicators(self, atoms, envs, out: engine.Sums) -> Indicators:
@@ -322,9 +312,10 @@ class Potential:
         Mean and spread of their predictions are the posterior's without the first bracket of
         `predict`, the distance from the inducing points; environments of `cover` (structures like
         those to be computed) become inducing points of the samples, which includes it there. The
-        mean stays as it is. Raises GapyError for n < 1 or a negative seed.
+        mean stays as it is; that of a reduced potential is the exact one, since samples differ
+        along directions that its mean does without. Raises GapyError for n < 1 or a negative seed.
         """
-        return sample(self, n, seed, cover)
+        return sample(unreduced(self) if self.bases else self, n, seed, cover)
 
     def with_references(self, structures) -> Potential:
         """A copy that remembers structures with their energies, checked when a file is loaded."""

@@ -24,6 +24,9 @@ def pack(potential) -> tuple[dict, dict[str, np.ndarray]]:
     }
     for b, lower in enumerate(posterior.cholesky):
         arrays[f"block{b}.cholesky"] = lower[_lower(len(lower))]
+    for b, basis_dr in enumerate(potential.bases):
+        if basis_dr is not None:
+            arrays[f"block{b}.basis"] = basis_dr
     for t, term in enumerate(potential.terms):
         for s, x_sd in enumerate(term.inducing):
             arrays[f"term{t}.inducing{s}"] = np.ascontiguousarray(x_sd)
@@ -43,7 +46,7 @@ def pack(potential) -> tuple[dict, dict[str, np.ndarray]]:
         "e0": {symbols[z]: float(e) for z, e in potential.e0.items()},
         "noise": potential.noise.to_dict(),
         "calibration": potential.calibration.to_dict(),
-        "rank_tolerance": float(potential.rank_tolerance),
+        "bases": len(potential.bases),
         "log_marginal_likelihood": float(posterior.log_marginal_likelihood),
         "metadata": dict(potential.metadata),
         "reference_energies": [float(energy) for _, energy in potential.references],
@@ -78,13 +81,17 @@ def unpack(model: dict, arrays: dict[str, np.ndarray]) -> dict:
         "e0": {ase.data.atomic_numbers[symbol]: e for symbol, e in model["e0"].items()},
         "noise": Noise.from_dict(model["noise"]),
         "calibration": ForceCalibration.from_dict(model["calibration"]),
-        "rank_tolerance": model.get("rank_tolerance", 0.0),
+        "bases": _unpack_bases(model, arrays),
         "metadata": model["metadata"],
         "reach": tuple(
             _unpack_reach(t, numbers, arrays) for t, numbers in enumerate(model.get("reach", ()))
         ),
         "references": references,
     }
+
+
+def _unpack_bases(model: dict, arrays) -> tuple[np.ndarray | None, ...]:
+    return tuple(arrays.get(f"block{b}.basis") for b in range(model["bases"]))
 
 
 def _pack_term(term: Term) -> dict:

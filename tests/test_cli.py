@@ -461,3 +461,4 @@ def test_reduced_model_states_its_error(cli, train_xyz, tmp_path):
     shown = cli("info", model)
     assert shown.code == 0
     assert "reduced" in shown.out and "of the exact ones" in shown.out
+    assert "eV/atom" in shown.out.split("reduced")[1].split("log marginal")[0]

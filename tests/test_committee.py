@@ -42,7 +42,6 @@ def kinds():
         "zeta 4": lambda: fitted()[0],
         "zeta 2 as a quadratic form": lambda: fitted(zeta=2, descriptor=small)[0],
         "zeta 1": lambda: fitted(zeta=1)[0],
-        "reduced": lambda: fitted()[0].reduced(0.5, fitted()[1]),
         "two terms": lambda: fitted(descriptor=[soap, wide])[0],
         "not compiled": lambda: fitted(descriptor=acsf, n_inducing=10)[0],
     }
@@ -74,8 +73,17 @@ def test_the_kinds_take_the_paths_they_name():
     made = {name: make() for name, make in kinds().items() if name != "not compiled"}
     assert all(f.quadratic_dd is not None for f in made["zeta 2 as a quadratic form"]._fitted)
     assert any(q is not None for q in made["zeta 2 as a quadratic form"].sample(2)._quadratics)
-    assert any(f.basis_dr is not None for f in made["reduced"]._fitted)
     assert len(made["two terms"].terms) == 2
+
+
+def test_samples_of_a_reduced_potential_are_those_of_the_exact_one():
+    potential, frames = fitted()
+    reduced = potential.reduced(0.5, frames)
+    assert any(f.basis_dr is not None for f in reduced._fitted)
+    out = reduced.sample(3, seed=1).evaluate(frames[0], forces_members=True)
+    expected = potential.sample(3, seed=1).evaluate(frames[0], forces_members=True)
+    np.testing.assert_array_equal(out.forces_members, expected.forces_members)
+    np.testing.assert_array_equal(out.forces, expected.forces)
 
 
 def test_mean_and_covariance_are_those_of_the_posterior(potential, test_frames):

@@ -10,6 +10,7 @@ from helpers import random_structure
 from gapy import SparseGPRegressor, engine, load
 from gapy.descriptors import smooth_soap
 from gapy.errors import GapyError
+from gapy.gp.directions import energy_directions
 from gapy.gp.quadratic import quadratic_form
 
 
@@ -78,6 +79,38 @@ def test_local_sigma_of_the_quadratic_form():
     np.testing.assert_allclose(fast, gp.potential_.predict(frames[0])[1].energies, rtol=1e-6)
 
 
+def test_energy_directions_hold_the_gradients():
+    rng = np.random.default_rng(5)
+    x_sd = rng.random((30, 7))
+    x_sd /= np.linalg.norm(x_sd, axis=1)[:, None]
+    alpha_s = rng.normal(size=30)
+
+    def energy(x_d):
+        return alpha_s @ (x_sd @ x_d / np.linalg.norm(x_d)) ** 3
+
+    h = 1e-4
+    g_sd = np.array(
+        [[(energy(x + h * e) - energy(x - h * e)) / (2 * h) for e in np.eye(7)] for x in x_sd]
+    )
+    sizes, v_dk = energy_directions(x_sd, alpha_s, 3)
+    expected = g_sd.T @ g_sd / 30
+    np.testing.assert_allclose((v_dk * sizes**2) @ v_dk.T, expected, atol=1e-6 * expected.max())
+    assert (np.diff(sizes) <= 0.0).all()
+
+
+def test_projection_leaves_out_what_the_energy_does_not_follow():
+    """Environments differ in eight directions, the energy follows one of them."""
+    rng = np.random.default_rng(6)
+    x_sd = np.concatenate([np.ones((60, 1)), 0.2 * rng.normal(size=(60, 8))], axis=1)
+    x_sd /= np.linalg.norm(x_sd, axis=1)[:, None]
+    one = np.array([0.0, 0.6, 0.8, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0])
+    k_ss = (x_sd @ x_sd.T) ** 4 + 1e-10 * np.eye(60)
+    sizes, v_dk = energy_directions(x_sd, np.linalg.solve(k_ss, 5.0 * x_sd @ one), 4)
+    assert np.linalg.norm(v_dk[:, :2].T @ one) > 0.99
+    spread = np.linalg.svd(x_sd, compute_uv=False)
+    assert sizes[3] / sizes[0] < 0.2 * spread[3] / spread[1]
+
+
 def test_projection_keeps_its_promise_and_conserves_energy(tmp_path):
     gp, frames = fitted(zeta=4, n_inducing=48)
     potential = gp.potential_
@@ -88,7 +121,14 @@ def test_projection_keeps_its_promise_and_conserves_energy(tmp_path):
             np.abs(reduced.evaluate(a).forces - potential.evaluate(a).forces).max() for a in frames
         )
         assert error <= tolerance
-        assert reduced.metadata["reduction"]["largest_force_error"] == pytest.approx(error)
+        note = reduced.metadata["reduction"]
+        assert note["largest_force_error"] == pytest.approx(error)
+        assert note["largest_energy_error"] == pytest.approx(
+            max(
+                abs(reduced.evaluate(a).energy - potential.evaluate(a).energy) / len(a)
+                for a in frames
+            )
+        )
         errors.append(error)
     assert errors[0] > errors[1]
     reduced = potential.reduced(1e-1, frames)
@@ -104,6 +144,26 @@ def test_projection_keeps_its_promise_and_conserves_energy(tmp_path):
     path = tmp_path / "reduced.gapy"
     reduced.with_references(frames[:2]).save(path)
     np.testing.assert_array_equal(load(path).evaluate(atoms).forces, forces)
+
+
+def test_projected_forces_do_not_depend_on_the_threads():
+    gp, frames = fitted(zeta=4, n_inducing=48)
+    reduced = gp.potential_.reduced(1e-2, frames)
+    assert any(f.basis_dr is not None for f in reduced._fitted)
+    atoms = frames[0].repeat((5, 5, 4))
+    forces = [reduced.evaluate(atoms, threads=n).forces for n in (1, 2, 3)]
+    np.testing.assert_array_equal(forces[1], forces[0])
+    np.testing.assert_array_equal(forces[2], forces[0])
+
+
+def test_reducing_again_starts_from_the_exact_potential():
+    gp, frames = fitted(zeta=4, n_inducing=48)
+    again = gp.potential_.reduced(1e-1, frames).reduced(1e-3, frames)
+    assert again.metadata == gp.potential_.reduced(1e-3, frames).metadata
+    tight = gp.potential_.reduced(1e-1, frames).reduced(1e-300, frames)
+    assert "reduction" not in tight.metadata or tight.metadata["reduction"]["ranks"] == [
+        f.x_sd.shape[1] for f in tight._fitted
+    ]
 
 
 def test_regressor_reduces_on_request():

@@ -55,6 +55,17 @@ def kernel(t_is, zeta, k_is):
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
+def remainder(t_is, first, zeta, known_iq, single_iq):
+    """t^zeta - known in single precision, of the points s = first + q."""
+    n_q = known_iq.shape[1]
+    k = np.empty(n_q)
+    for i in range(t_is.shape[0]):
+        _raise(t_is[i, first : first + n_q], t_is[i, first : first + n_q], zeta - 1, k)
+        for q in range(n_q):
+            single_iq[i, q] = k[q] - known_iq[i, q]
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
 def powers(t_is, zeta, k_is):
     """k = t^zeta into k_is and zeta t^(zeta-1) into t_is."""
     one = np.ones(t_is.shape[1])

@@ -68,7 +68,8 @@ def _lines(summary: dict):
         yield (
             "reduced",
             f"ranks {', '.join(map(str, note['ranks']))}; forces of {note['n_structures']} "
-            f"structures within {note['largest_force_error']:.2g} eV/A of the exact ones",
+            f"structures within {note['largest_force_error']:.2g} eV/A of the exact ones, "
+            f"energies within {note['largest_energy_error']:.2g} eV/atom",
         )
     yield "log marginal likelihood", f"{summary['log_marginal_likelihood']:.1f}"
     if "n_structures" in metadata:

@@ -6,7 +6,7 @@ import numpy as np
 
 from gapy._jit.pairs import close_pairs
 from gapy.descriptors.base import Environments, refuse_coincident, species_slots
-from gapy.neighbours import VerletList
+from gapy.neighbours import VerletList, differ
 
 
 class MovingEnvironments:
@@ -47,7 +47,7 @@ class MovingEnvironments:
 
     def _species(self, numbers: np.ndarray) -> tuple:
         """Order of the centres and their species, kept while the numbers stay."""
-        if self._centres is None or not np.array_equal(numbers, self._numbers):
+        if self._centres is None or differ(numbers, self._numbers):
             slots = species_slots(self._descriptor.species, numbers)
             atom_i = np.argsort(slots, kind="stable")
             start_s = np.zeros(len(self._descriptor.species) + 1, dtype=np.int64)
