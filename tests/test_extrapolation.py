@@ -155,14 +155,14 @@ def test_species_never_seen_together_are_far(two_metals, unmixed):
     assert max(sigma(potential, a).max() for a in others) < 10 * pure
 
 
-def test_within_reach_sigma_saturates_near_the_size_of_the_forces():
+def test_above_the_size_of_the_forces_sigma_grows_slowly():
     """A large prior variance of the energies is no force error."""
     curve = ((1e-6, 0.01), (1e-4, 0.05))
     own = calibration.ForceCalibration(curve, beyond=1.0)
     d = np.array([0.0, 1e-4, 1.0, 1e4, 1e8])
     none = np.zeros(5)
     got = own.sigma(calibration.Indicators(d, d, d, none))
-    assert (np.diff(got) > 0).all() and got[-1] == pytest.approx(calibration.LARGEST)
+    assert (np.diff(got) > 0).all() and got[-1] < 6.0
     assert got[:2] == pytest.approx([0.01, 0.05], rel=1e-3)
     far = own.sigma(calibration.Indicators(d, d, d, np.full(5, 100.0)))
     assert (far > 10.0).all()

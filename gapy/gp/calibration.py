@@ -46,11 +46,6 @@ odd structures of a training set have their like in it, so that left out they er
 ones err more (measured: sigma is 0.42 of the errors of hot silicon without this bound, 0.76 with
 it). Farther out the left-out errors are believed."""
 
-LARGEST = 3.0
-"""Times the rms force label: what sigma_F comes to, within the reach of the training set, where the
-labels say nothing. Without it the prior variance alone, delta^2 with delta learnt from energies,
-gave alloys of two metals trained apart a sigma of 680 eV/A."""
-
 COARSE, COARSE_LEAST = 0.6, 500
 NEAR, NEAR_LEAST = 0.3, 300
 FIRST = 50
@@ -89,12 +84,14 @@ class ForceCalibration:
     """Standard deviation of a force component from what the model knows of the atom.
 
         g = (D_1 D S)^(1/3),   u = u(g)
-        sigma_F^2 = u / (1 + u / (LARGEST beyond)^2) + beyond^2 B
+        sigma_F^2 = beyond^2 log(1 + u / beyond^2) + beyond^2 B
 
     with the Indicators D_1, D, S, B of the atom. u(g) goes through the points (g eV^2, sqrt(u)
     eV/A) of `curve`, ascending: a power law between two points, constant below the first, and
     proportional to g above the last. beyond in eV/A: no prediction errs by much more than forces
-    come to, so that u saturates; 0 means that this size is not known, and no limit.
+    come to, so that above this size sigma only grows as a logarithm (with delta learnt from
+    energies, u alone gave alloys of two metals trained apart 380 eV/A); 0 means that the size is
+    not known, and sigma_F^2 = u.
     """
 
     curve: tuple[tuple[float, float], ...]
@@ -107,7 +104,7 @@ class ForceCalibration:
         inside = np.interp(np.log(np.maximum(asked, g[0])), np.log(g), 2.0 * np.log(root_u))
         u = np.exp(inside) * np.maximum(asked / g[-1], 1.0)
         if self.beyond > 0.0:
-            u = u / (1.0 + u / (LARGEST * self.beyond) ** 2)
+            u = self.beyond**2 * np.log1p(u / self.beyond**2)
         return np.sqrt(u + self.beyond**2 * indicators.beyond)
 
     def to_dict(self) -> dict:
