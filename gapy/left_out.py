@@ -14,12 +14,9 @@ from gapy.gp.calibration import (
     NEAR_LEAST,
     ForceCalibration,
     Indicators,
-    LeftOut,
     calibrate_forces,
-    data_share,
-    leave_one_out,
-    left_out_residual,
 )
+from gapy.gp.loo import LeftOut, data_share, leave_one_out, left_out_residual
 from gapy.gp.terms import local_prior
 from gapy.noise import Noise
 

@@ -12,7 +12,7 @@ from helpers import images_within, random_rotation
 import gapy
 from gapy.data import frames
 from gapy.descriptors import as_descriptor, smooth_soap
-from gapy.gp import calibration, posterior
+from gapy.gp import calibration, loo, posterior
 from gapy.gp.reach import Reach, learn_reach
 from gapy.gp.rows import structure_rows
 from gapy.gp.statistic import SufficientStatistic
@@ -365,7 +365,7 @@ def test_leaving_out_with_the_coarse_posterior_equals_a_refit(two_metals, unmixe
     rows = gp._rows(s, local=True)
     parts = list(gp._labels(s, rows, gp._noise()))
     k, y = (np.concatenate([p[n] for p in parts]) for n in (1, 2))
-    out = calibration.leave_one_out(
+    out = loo.leave_one_out(
         gp.potential_.posterior,
         k,
         y,

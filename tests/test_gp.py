@@ -19,7 +19,7 @@ from sklearn.exceptions import NotFittedError
 from gapy import Noise, SparseGPRegressor
 from gapy.descriptors import CompiledSOAP, smooth_soap
 from gapy.errors import GapyError, SpeciesError
-from gapy.gp import calibration, posterior, selection
+from gapy.gp import calibration, loo, posterior, selection
 from gapy.gp.prior import prior_variances
 from gapy.gp.rows import structure_rows
 from gapy.gp.statistic import SufficientStatistic
@@ -381,7 +381,7 @@ def test_leave_one_out_equals_refits():
         )
         rows = np.concatenate([r for _, r, _, _ in parts])
         y = np.concatenate([y for _, _, y, _ in parts])
-        out = calibration.leave_one_out(
+        out = loo.leave_one_out(
             gp.potential_.posterior, rows, y, sigma, local, np.full(len(s.atoms), gp.delta**2)
         )
         without = SufficientStatistic(gp.statistic_.n_columns)
@@ -451,7 +451,7 @@ def test_distance_without_own_inducing_points_equals_a_smaller_set():
     rows = gp._rows(s, local=True)
     parts = list(gp._labels(s, rows, noise))
     sigma = [np.full(len(y), noise.sigma(kind, s.config_type) / w) for kind, _, y, w in parts]
-    out = calibration.leave_one_out(
+    out = loo.leave_one_out(
         fitted,
         np.concatenate([r for _, r, _, _ in parts]),
         np.concatenate([y for _, _, y, _ in parts]),
@@ -459,7 +459,7 @@ def test_distance_without_own_inducing_points_equals_a_smaller_set():
         rows.local,
         np.full(len(s.atoms), gp.delta**2),
     )
-    own = (rows.local[:, block.columns] > calibration.OWN).any(axis=0)
+    own = (rows.local[:, block.columns] > loo.OWN).any(axis=0)
     assert own.any() and not own.all()
     x_sd = block.x_sd[~own]
     k_mm = (x_sd @ x_sd.T) ** block.zeta + JITTER * np.eye(len(x_sd))

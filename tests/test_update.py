@@ -14,7 +14,7 @@ from sklearn.exceptions import NotFittedError
 import gapy
 from gapy import SparseGPRegressor
 from gapy.errors import GapyError, ModelFileError, SpeciesError
-from gapy.gp import calibration, growth, posterior, pruning, sampled
+from gapy.gp import growth, loo, posterior, pruning, sampled
 from gapy.gp.rows import structure_rows
 from gapy.gp.statistic import SufficientStatistic
 from gapy.gp.terms import blocks, cholesky_factors, normalised
@@ -298,13 +298,13 @@ def test_bounded_leave_one_out_is_the_exact_one_where_the_rows_are_known(fitted)
     )
     posterior_ = fitted.potential_.posterior
     arguments = (posterior_, k, y, sigma, rows.local, np.ones(len(s.atoms)))
-    share = calibration.data_share(posterior_)
-    free = calibration.leave_one_out(*arguments)
-    bounded = calibration.leave_one_out(*arguments, data_shares=(share, share))
+    share = loo.data_share(posterior_)
+    free = loo.leave_one_out(*arguments)
+    bounded = loo.leave_one_out(*arguments, data_shares=(share, share))
     np.testing.assert_allclose(bounded.residual, free.residual, rtol=1e-4, atol=1e-7)
     np.testing.assert_allclose(bounded.local_std, free.local_std, rtol=1e-4)
     # Rows that the posterior does not hold: no label is worth more than the prior allows.
-    strange = calibration.leave_one_out(
+    strange = loo.leave_one_out(
         posterior_, 1e3 * k, y, sigma, rows.local, np.ones(len(s.atoms)), data_shares=(share, share)
     )
     assert np.isfinite(strange.residual).all() and (strange.local_std <= 1.0 + 1e-6).all()

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gapy.gp.calibration import leave_one_out
+from gapy.gp.loo import leave_one_out
 from gapy.gp.rows import structure_rows
 from gapy.gp.terms import local_prior
 from gapy.progress import track
