@@ -2,12 +2,9 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import pytest
-from ase import Atoms
-from ase.build import bulk
-from ase.calculators.emt import EMT
 from ase.io import write
+from helpers import labelled_frames
 from hypothesis import HealthCheck, settings
 
 import gapy
@@ -17,25 +14,6 @@ from gapy.descriptors import smooth_soap
 # A busy machine is slow, not wrong.
 settings.register_profile("gapy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("gapy")
-
-
-def labelled_frames(n_frames: int, seed: int) -> list[Atoms]:
-    """Strained and rattled Cu, Al and CuAl cells of 4 atoms with EMT labels."""
-    rng = np.random.default_rng(seed)
-    frames = []
-    for k in range(n_frames):
-        atoms = bulk("Cu", a=3.8, cubic=True)
-        atoms.symbols = (["Cu"] * 4, ["Al"] * 4, ["Cu", "Cu", "Al", "Al"])[k % 3]
-        atoms.set_cell(atoms.cell * (1 + 0.03 * rng.normal(size=3)), scale_atoms=True)
-        atoms.rattle(0.12, rng=rng)
-        atoms.calc = EMT()
-        atoms.info["REF_energy"] = atoms.get_potential_energy()
-        atoms.info["REF_stress"] = atoms.get_stress()
-        atoms.info["config_type"] = ("pure", "pure", "alloy")[k % 3]
-        atoms.arrays["REF_forces"] = atoms.get_forces()
-        atoms.calc = None
-        frames.append(atoms)
-    return frames
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,8 @@
 
 import numpy as np
 from ase import Atoms
+from ase.build import bulk
+from ase.calculators.emt import EMT
 from ase.geometry import complete_cell
 from ase.neighborlist import neighbor_list
 from hypothesis import strategies as st
@@ -11,6 +13,25 @@ PERIODICITY = ((0, 0, 0), (1, 0, 0), (0, 1, 0), (1, 1, 0), (1, 0, 1), (1, 1, 1))
 
 seeds = st.integers(0, 2**31 - 1)
 periodicities = st.sampled_from(PERIODICITY)
+
+
+def labelled_frames(n_frames: int, seed: int) -> list[Atoms]:
+    """Strained and rattled Cu, Al and CuAl cells of 4 atoms with EMT labels."""
+    rng = np.random.default_rng(seed)
+    frames = []
+    for k in range(n_frames):
+        atoms = bulk("Cu", a=3.8, cubic=True)
+        atoms.symbols = (["Cu"] * 4, ["Al"] * 4, ["Cu", "Cu", "Al", "Al"])[k % 3]
+        atoms.set_cell(atoms.cell * (1 + 0.03 * rng.normal(size=3)), scale_atoms=True)
+        atoms.rattle(0.12, rng=rng)
+        atoms.calc = EMT()
+        atoms.info["REF_energy"] = atoms.get_potential_energy()
+        atoms.info["REF_stress"] = atoms.get_stress()
+        atoms.info["config_type"] = ("pure", "pure", "alloy")[k % 3]
+        atoms.arrays["REF_forces"] = atoms.get_forces()
+        atoms.calc = None
+        frames.append(atoms)
+    return frames
 
 
 def random_rotation(rng):

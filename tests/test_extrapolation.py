@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
-from conftest import labelled_frames
-from helpers import images_within, random_rotation
+from helpers import images_within, labelled_frames, random_rotation
 
 import gapy
 from gapy.data import frames

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 import scipy.linalg
-from conftest import labelled_frames
-from helpers import seeds
+from helpers import labelled_frames, seeds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -8,8 +8,7 @@ from ase import Atoms
 from ase.build import bulk, fcc111
 from ase.calculators.emt import EMT
 from ase.io import write
-from conftest import labelled_frames
-from helpers import random_rotation
+from helpers import labelled_frames, random_rotation
 
 import gapy
 from gapy.errors import GapyError, SpeciesError, StructureError
