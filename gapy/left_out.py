@@ -124,7 +124,7 @@ def calibrate(pairs, noise: Noise, surroundings_of) -> ForceCalibration:
 
     surroundings_of(atoms) gives the pairs over which indicators are gathered.
     """
-    errors, told, gathered = [np.empty((0, 3))], [np.empty(0, dtype=bool)], [np.empty((0, 3))]
+    errors, told, gathered = [np.empty((0, 3))], [np.empty(0, dtype=bool)], [np.empty((0, 4))]
     labels = [np.empty((0, 3))]
     for s, out in pairs:
         if s.forces is None:
@@ -133,7 +133,9 @@ def calibrate(pairs, noise: Noise, surroundings_of) -> ForceCalibration:
         # Forces that vanish by symmetry say nothing about errors.
         told.append(np.abs(s.forces).max(axis=1) > SYMMETRY_FORCE)
         own = np.stack([out.first, out.distances, out.local_std**2], axis=1)
-        gathered.append(surroundings_of(s.atoms).values(own))
+        predicted = s.forces - residual
+        squared = np.einsum("nc,nc->n", predicted, predicted)
+        gathered.append(np.column_stack([surroundings_of(s.atoms).values(own), squared]))
         errors.append(residual)
         labels.append(s.forces)
     indicators = np.concatenate(gathered).T

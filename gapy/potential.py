@@ -255,7 +255,8 @@ class Potential:
         if self.reach and self.reach[0]:
             slots = species_slots(descriptor.species, atoms.numbers)
             beyond += self.reach[0].closeness(around, slots) ** 2
-        return Indicators(first, distances, variances, beyond)
+        forces = np.einsum("nc,nc->n", out.forces, out.forces)
+        return Indicators(first, distances, variances, forces, beyond)
 
     def predict(self, atoms, *, forces=True, stress=None) -> tuple[Prediction, Prediction]:
         """Posterior means and standard deviations of one structure from the full formula.

@@ -159,13 +159,13 @@ def test_above_the_size_of_the_forces_sigma_grows_slowly():
     curve = ((1e-6, 0.01), (1e-4, 0.05))
     own = calibration.ForceCalibration(curve, beyond=1.0)
     d = np.array([0.0, 1e-4, 1.0, 1e4, 1e8])
-    none = np.zeros(5)
-    got = own.sigma(calibration.Indicators(d, d, d, none))
+    none, one = np.zeros(5), np.full(5, 1.0 - 1e-4)
+    got = own.sigma(calibration.Indicators(d, d, d, one, none))
     assert (np.diff(got) > 0).all() and got[-1] < 6.0
     assert got[:2] == pytest.approx([0.01, 0.05], rel=1e-3)
-    far = own.sigma(calibration.Indicators(d, d, d, np.full(5, 100.0)))
+    far = own.sigma(calibration.Indicators(d, d, d, one, np.full(5, 100.0)))
     assert (far > 10.0).all()
-    unknown = calibration.ForceCalibration(curve).sigma(calibration.Indicators(d, d, d, none))
+    unknown = calibration.ForceCalibration(curve).sigma(calibration.Indicators(d, d, d, one, none))
     assert unknown[-1] == pytest.approx(5e4)
 
 

@@ -399,7 +399,9 @@ def test_leave_one_out_equals_refits():
 @pytest.mark.parametrize("true", [((1e-8, 0.03), (1e-4, 0.3)), ((1e-6, 0.01),), ((4e-8, 0.1),)])
 def test_calibration_recovers_known_coefficients(true):
     rng = np.random.default_rng(0)
-    indicators = calibration.Indicators(*10.0 ** rng.uniform(-8, -4, (3, 4000)), np.zeros(4000))
+    indicators = calibration.Indicators(
+        *10.0 ** rng.uniform(-8, -4, (3, 4000)), 10.0 ** rng.uniform(-3, 1, 4000), np.zeros(4000)
+    )
     known = calibration.ForceCalibration(true)
     errors = known.sigma(indicators)[:, None] * rng.normal(size=(4000, 3))
     found = calibration.calibrate_forces(errors, indicators, np.ones(4000, dtype=bool), 10.0)
@@ -412,7 +414,9 @@ def test_calibration_recovers_known_coefficients(true):
 def test_calibration_covers_errors_with_long_tails():
     rng = np.random.default_rng(1)
     n = 4000
-    indicators = calibration.Indicators(*10.0 ** rng.uniform(-6, -4, (3, n)), np.zeros(n))
+    indicators = calibration.Indicators(
+        *10.0 ** rng.uniform(-6, -4, (3, n)), np.ones(n), np.zeros(n)
+    )
     known = calibration.ForceCalibration(((1e-7, 0.01),))
     errors = known.sigma(indicators)[:, None] * rng.standard_t(4, size=(n, 3))
     told = np.ones(n, dtype=bool)
@@ -426,18 +430,29 @@ def test_calibration_covers_errors_with_long_tails():
 
 def test_sigma_grows_with_its_indicators_even_where_errors_are_all_alike():
     rng = np.random.default_rng(2)
-    indicators = calibration.Indicators(*10.0 ** rng.uniform(-7, -5, (3, 500)), np.zeros(500))
+    indicators = calibration.Indicators(
+        *10.0 ** rng.uniform(-7, -5, (3, 500)), np.ones(500), np.zeros(500)
+    )
     errors = 0.1 * rng.normal(size=(500, 3))
     found = calibration.calibrate_forces(errors, indicators, np.ones(500, dtype=bool), 10.0)
-    far = calibration.Indicators(*np.full((3, 1), 1.0), np.zeros(1))
+    far = calibration.Indicators(*np.ones((4, 1)), np.zeros(1))
     typical = np.sqrt((found.sigma(indicators) ** 2).mean())
     assert typical == pytest.approx(0.1, rel=0.2)
     assert found.sigma(far)[0] > 10.0 * typical
 
 
+def test_forces_that_vanish_by_symmetry_rank_below_others():
+    known = calibration.ForceCalibration(((1e-8, 0.01), (1e-4, 0.3)), beyond=1.0)
+    same, far = np.full(2, 1e-5), np.full(2, 4.0)
+    forces = np.array([0.0, 1.0])
+    for beyond in (np.zeros(2), far):
+        still, moving = known.sigma(calibration.Indicators(same, same, same, forces, beyond))
+        assert 0.5 * moving < still < 0.9 * moving
+
+
 def test_calibration_without_forces():
     empty = np.empty(0)
-    none = calibration.Indicators(empty, empty, empty, empty)
+    none = calibration.Indicators(empty, empty, empty, empty, empty)
     found = calibration.calibrate_forces(np.empty((0, 3)), none, np.empty(0, dtype=bool), 0.1)
     assert found == calibration.ForceCalibration(((0.1**2, 0.1),), 0.1)
 

@@ -31,6 +31,12 @@ FIRST = 50
 sigma take into account, and the least numbers of them: the cost goes with the square. FIRST is the
 number behind the distance from the first ones."""
 
+FORCE_POWER = 1.0 / 12.0
+SMALL_FORCE = 0.01
+"""Power with which sigma^2 follows the squared force, and the force (eV/A) below which it no
+longer does. It is worth a factor of 1.5 in sigma between a force that vanishes and one of 1 eV/A,
+enough to rank atoms whose force vanishes by symmetry, right whatever the model, below others."""
+
 TAIL_WEIGHT = 0.6
 """Of the second of the two factors of the coverage; the result moves little with it."""
 
@@ -43,30 +49,37 @@ class Indicators(NamedTuple):
 
     first, distances (n,) eV^2: prior variance of the local energies that the FIRST inducing points,
     and more of them, leave unexplained; variances (n,) eV^2: posterior variance of the local
-    energies (of the coarse posterior); beyond (n,): squared logarithm of 1 + excess over the reach
-    of the training set, plus squared closeness, no unit (see `gapy.gp.reach`).
+    energies (of the coarse posterior); forces (n,) (eV/A)^2: squared predicted force of the atom
+    alone; beyond (n,): squared logarithm of 1 + excess over the reach of the training set, plus
+    squared closeness, no unit (see `gapy.gp.reach`).
     """
 
     first: np.ndarray
     distances: np.ndarray
     variances: np.ndarray
+    forces: np.ndarray
     beyond: np.ndarray
 
     def together(self) -> np.ndarray:
-        """Geometric mean (n,) of the first three, eV^2."""
-        return np.cbrt(self.first) * np.cbrt(self.distances) * np.cbrt(self.variances)
+        """Geometric mean (n,) of the first three, eV^2, times the weight of the forces."""
+        mean = np.cbrt(self.first) * np.cbrt(self.distances) * np.cbrt(self.variances)
+        return mean * self.weight()
+
+    def weight(self) -> np.ndarray:
+        """(F + SMALL_FORCE^2)^FORCE_POWER of the squared forces F (n,) in (eV/A)^2, no unit."""
+        return (self.forces + SMALL_FORCE**2) ** FORCE_POWER
 
 
 @dataclass(frozen=True)
 class ForceCalibration:
     """Standard deviation of a force component from what the model knows of the atom.
 
-        g = (D_1 D S)^(1/3),   u = u(g)
-        sigma_F^2 = beyond^2 log(1 + u / beyond^2) + beyond^2 B
+        g = w (D_1 D S)^(1/3),   u = u(g)
+        sigma_F^2 = beyond^2 [log(1 + u / beyond^2) + w B]
 
-    with the Indicators D_1, D, S, B of the atom. u(g) goes through the points (g eV^2, sqrt(u)
-    eV/A) of `curve`, ascending: a power law between two points, constant below the first, and
-    proportional to g above the last. beyond in eV/A: no prediction errs by much more than forces
+    with the Indicators D_1, D, S, B of the atom and the weight w of its force. u(g) goes through
+    the points (g eV^2, sqrt(u) eV/A) of `curve`, ascending: a power law between two points,
+    constant below the first, and proportional to g above the last. beyond in eV/A: no prediction errs by much more than forces
     come to, so that above this size sigma only grows as a logarithm (with delta learnt from
     energies, u alone gave alloys of two metals trained apart 380 eV/A); 0 means that the size is
     not known, and sigma_F^2 = u.
@@ -83,7 +96,7 @@ class ForceCalibration:
         u = np.exp(inside) * np.maximum(asked / g[-1], 1.0)
         if self.beyond > 0.0:
             u = self.beyond**2 * np.log1p(u / self.beyond**2)
-        return np.sqrt(u + self.beyond**2 * indicators.beyond)
+        return np.sqrt(u + self.beyond**2 * indicators.weight() * indicators.beyond)
 
     def to_dict(self) -> dict:
         """The numbers, for JSON."""
