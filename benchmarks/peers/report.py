@@ -232,13 +232,22 @@ def _further_lines(rows: dict) -> list[str]:
         i = rows["i"]
         lines.append(f"row i: import of every public name {i['import_all']:.2f} s")
         lines.append(f"row i: fit, force call and derivatives, warm {i['warm']:.1f} s")
+    if "gapy_sigma" in rows.get("b", {}) and rows["b"]["gapy_sigma"]:
+        b = rows["b"]
+        lines.append(
+            f"row b: plain call {b['gapy']:.1f} us/atom, local sigma "
+            f"{b['gapy_sigma'] / b['gapy']:.2f} x, force sigma "
+            f"{b['gapy_force_sigma'] / b['gapy']:.2f} x; local sigma off by at most "
+            f"{b['sigma_error']:.1e} on crystals and training structures"
+        )
     if "engine" in rows.get("k", {}):
         k = rows["k"]
         lines.append(f"row k: call {k['calculator']:.0f} us, engine {k['engine']:.0f} us")
     for name, v in rows.get("m", {}).get("variants", {}).items():
         lines.append(
             f"row m: {name}: {v['us_per_atom']:.1f} us/atom, force error {v['force_error']:.1e} "
-            f"eV/A (exact path {rows['m']['exact']:.1f} us/atom)"
+            f"eV/A, ranks {', '.join(map(str, v.get('ranks', ())))} "
+            f"(exact path {rows['m']['exact']:.1f} us/atom)"
         )
     return lines
 
