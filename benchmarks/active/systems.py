@@ -88,9 +88,9 @@ class System:
             n_inducing=600 if self.name == "phases" else 300, **settings,
         )  # fmt: skip
 
-    def policy(self, threshold=None, patience=0, batch=2):
+    def policy(self, threshold=None, **settings):
         default = 0.25 if self.is_molecule else 0.06
-        return Policy(max_force_std=threshold or default, batch=batch, patience=patience)
+        return Policy(max_force_std=threshold or default, **{"batch": 2, **settings})
 
     def initial(self):
         return Initial(rattles=6)
@@ -116,7 +116,7 @@ class System:
         return labelled(work, Label(float(work.get_potential_energy()), forces, stress, 0.0))
 
     def dynamics(self, ps, n_frames, seed):
-        """{group: labelled frames} of the oracle's own dynamics over the same ramps."""
+        """{group: labelled frames} of the oracle's own dynamics over the same ramps, in `ps`."""
         out = {}
         for k, (group, (start, schedule)) in enumerate(self.starts().items()):
             atoms = start.copy()
