@@ -52,10 +52,12 @@ def left_out(
     approximate: the posterior does not hold just these rows, see `gapy.gp.sampled`. Without
     `sigmas` only the residuals are computed, at half the cost.
     """
-    coarse = posterior.coarse(COARSE, COARSE_LEAST)
-    near = posterior.coarse(NEAR, NEAR_LEAST)
-    first = posterior.coarse(0.0, FIRST)
-    shares = (data_share(posterior), data_share(coarse)) if approximate else (None, None)
+    coarse = _fewer(posterior, COARSE, COARSE_LEAST)
+    near = _fewer(posterior, NEAR, NEAR_LEAST)
+    first = _fewer(posterior, 0.0, FIRST)
+    shares = (None, None)
+    if approximate:
+        shares = (data_share(posterior), None if coarse is None else data_share(coarse))
     for s in structures:
         rows = rows_of(s)
         parts = list(labels_of(s, rows))
@@ -81,6 +83,12 @@ def left_out(
             data_shares=shares,
         )
         yield s, out
+
+
+def _fewer(posterior, share: float, least: int):
+    """The posterior of the leading points; None where these are all, so that no work is doubled."""
+    coarse = posterior.coarse(share, least)
+    return coarse if len(coarse.columns) < len(posterior.alpha) else None
 
 
 def left_out_errors(pairs) -> LeftOutErrors:

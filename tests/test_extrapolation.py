@@ -9,6 +9,7 @@ from ase.build import bulk
 from helpers import images_within, labelled_frames, random_rotation
 
 import gapy
+from gapy import left_out as leaving_out
 from gapy.data import frames
 from gapy.descriptors import as_descriptor, smooth_soap
 from gapy.gp import calibration, loo, posterior
@@ -388,6 +389,29 @@ def test_leaving_out_with_the_coarse_posterior_equals_a_refit(two_metals, unmixe
     explained, uncertain = fewer.explained_and_posterior(rows.local[:, coarse.columns])
     variance = np.maximum(local_prior(terms, s.atoms.numbers) - explained, 0.0) + uncertain
     np.testing.assert_allclose(out.local_std, np.sqrt(variance), rtol=1e-5, atol=1e-8)
+
+
+def test_few_points_need_no_second_posterior(two_metals, unmixed, monkeypatch):
+    """Where the leading points are all of them, calibration does with one factor a structure."""
+    gp = two_metals
+    most = max(len(x) for term in gp._terms for x in term.inducing)
+    arguments = (gp.potential_.posterior, gp.potential_.noise, gp._kept[:3])
+    arguments += (lambda s: gp._rows(s, local=True), lambda s, r: gp._labels(s, r, gp._noise()))
+    factors = []
+    remainder = loo._remainder
+    monkeypatch.setattr(
+        loo, "_remainder", lambda *a: factors.append(1) or remainder(*a)
+    )  # fmt: skip
+    monkeypatch.setattr(leaving_out, "COARSE_LEAST", most)
+    monkeypatch.setattr(leaving_out, "NEAR_LEAST", most)
+    one = [out for _, out in leaving_out.left_out(*arguments, gp._terms)]
+    assert len(factors) == 3
+    monkeypatch.setattr(leaving_out, "_fewer", lambda p, share, least: p.coarse(1.0))
+    two = [out for _, out in leaving_out.left_out(*arguments, gp._terms)]
+    assert len(factors) == 3 + 6
+    for a, b in zip(one, two):
+        for name in ("residual", "local_std", "distances"):
+            np.testing.assert_allclose(getattr(a, name), getattr(b, name), rtol=1e-5, atol=1e-9)
 
 
 def test_fewer_points_never_come_closer(two_metals):

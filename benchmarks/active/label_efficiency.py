@@ -2,7 +2,8 @@
 
     python benchmarks/active/label_efficiency.py phases --ps 5 --rare 0.1 --labels 70 \\
         --threshold 0.04 --factor 3 --points 5 --test 8
-    python benchmarks/active/label_efficiency.py ethanol
+    python benchmarks/active/label_efficiency.py rotamers --ps 16 --rare 0.0375 --labels 200 \\
+        --threshold 0.2 --patience 0 --min-interval 20 --points 6 --test-ps 4 --test-rare 0.15
 
 For each seed: a loop that begins with one rattled copy of each start structure; a fit to the first
 n of its labels, for several n; and fits to the same first structures and random frames, drawn
@@ -20,7 +21,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from systems import System, force_errors
+from systems import NAMES, System, force_errors
 
 from gapy.active import Budget, Store, learn
 
@@ -71,7 +72,10 @@ def one_seed(system, seed, args, test):
         directory = Path(scratch) / "loop"
         result = learn(
             directory, system.walkers(args.ps), system.oracle(),
-            system.policy(args.threshold, args.patience, batch=args.batch),
+            system.policy(
+                args.threshold, patience=args.patience, batch=args.batch,
+                min_interval=args.min_interval,
+            ),
             model=system.model(seed), training=begin, seed=seed,
             budget=Budget(labels=args.labels), on_frame=watch,
         )  # fmt: skip
@@ -102,26 +106,34 @@ def one_seed(system, seed, args, test):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("system", choices=("phases", "cuau", "ethanol"))
+    parser.add_argument("system", choices=NAMES)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--first", type=int, default=0, help="first seed")
     parser.add_argument(
         "--rare", type=float, default=1.0,
-        help="of phases: vacancy, surface and liquid run for this share of --ps",
+        help="rare starts (vacancy, surface and liquid; hot molecules) run for this share of --ps",
     )  # fmt: skip
     parser.add_argument("--test", type=int, default=12, help="test frames of every start")
+    parser.add_argument(
+        "--test-ps", type=float,
+        help="length of the dynamics that test frames come from; default: --ps",
+    )  # fmt: skip
+    parser.add_argument("--test-rare", type=float, help="as --rare; default: --rare")
     parser.add_argument("--labels", type=int, default=60)
     parser.add_argument("--ps", type=float, default=2.0)
     parser.add_argument("--threshold", type=float)
     parser.add_argument("--patience", type=int, default=10)
     parser.add_argument("--batch", type=int, default=2)
+    parser.add_argument("--min-interval", type=int, default=10)
     parser.add_argument("--stride", type=int, default=5)
     parser.add_argument("--factor", type=int, default=3, help="random frames per active label")
     parser.add_argument("--points", type=int, default=7, help="fits per curve")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     system = System(args.system, rare=args.rare)
-    test = system.dynamics(args.ps, args.test, seed=12345)
+    # A run of its own, from the same starts; it may be shorter than the walkers'.
+    tested = System(args.system, rare=args.rare if args.test_rare is None else args.test_rare)
+    test = tested.dynamics(args.test_ps or args.ps, args.test, seed=12345)
     runs = []
     for seed in range(args.first, args.first + args.seeds):
         began = time.perf_counter()

@@ -13,11 +13,14 @@ from gapy.active import MD, GPModel, Initial, Oracle, Policy
 from gapy.active.labels import Label
 from gapy.active.store import labelled
 
-NAMES = ("cuau", "phases", "ethanol")
+NAMES = ("cuau", "phases", "ethanol", "rotamers")
+MOLECULES = ("ethanol", "rotamers")
 SOLID = {"temperature": 300, "temperature_end": 1000, "timestep": 2.0}
 COOLED = {"temperature": 1000, "temperature_end": 300, "timestep": 2.0}
 LIQUID = {"temperature": 2500, "temperature_end": 2000, "timestep": 2.0}
-RARE = ("vacancy", "surface", "liquid")
+ROOM = {"temperature": 300, "temperature_end": 300, "timestep": 1.0}
+HOT = {"temperature": 1800, "temperature_end": 1200, "timestep": 0.5}
+RARE = ("vacancy", "surface", "liquid", "trans hot", "gauche hot")
 
 
 class System:
@@ -26,6 +29,8 @@ class System:
     cuau : one random CuAu crystal of 16 atoms, two walkers, 300 to 1000 K
     phases : Cu and Au in eight guises, one walker each; see `phases`
     ethanol : one molecule, two walkers, 300 to 600 K, GFN2-xTB
+    rotamers : both conformers of ethanol, each at 300 K and, as a rare excursion, cooled from
+        1800 to 1200 K, one walker each, GFN2-xTB
     """
 
     def __init__(self, name, rare=1.0):
@@ -33,18 +38,21 @@ class System:
             raise SystemExit(f"system: expected one of {', '.join(NAMES)}, got {name}")
         self.name = name
         self.rare = rare
+        self.is_molecule = name in MOLECULES
 
     def starts(self):
         """{group: (start structure, schedule)}."""
         if self.name == "phases":
             return phases()
+        if self.name == "rotamers":
+            return rotamers()
         if self.name == "ethanol":
             schedule = {"temperature": 300, "temperature_end": 600, "timestep": 0.5}
             return {"ethanol": (molecule("CH3CH2OH"), schedule)}
         return {"alloy": (alloy(0), SOLID)}
 
     def walkers(self, ps):
-        each = 1 if self.name == "phases" else 2
+        each = 1 if self.name in ("phases", "rotamers") else 2
         return [
             MD(atoms, ps=ps * self.share(group), **schedule)
             for group, (atoms, schedule) in self.starts().items()
@@ -52,26 +60,27 @@ class System:
         ]
 
     def share(self, group):
-        """Of the simulated time: `rare` for the phases in which MD spends little."""
+        """Of the simulated time: `rare` for what MD spends little in."""
         return self.rare if group in RARE else 1.0
 
     def calculator(self):
-        if self.name == "ethanol":
+        if self.is_molecule:
             from tblite.ase import TBLite
 
             return TBLite(method="GFN2-xTB", verbosity=0)
         return EMT()
 
     def oracle(self):
-        if self.name == "ethanol":
+        if self.is_molecule:
             return Oracle("tblite.ase.TBLite", {"method": "GFN2-xTB", "verbosity": 0})
         return Oracle("ase.calculators.emt.EMT")
 
     def model(self, seed, **settings):
-        if self.name == "ethanol":
+        if self.is_molecule:
+            points = 1 if self.name == "ethanol" else 3
             return GPModel(
                 ["C", "H", "O"], r_cut=4.0, n_max=5, l_max=4, sigma_forces=0.02,
-                n_inducing={"H": 300, "C": 150, "O": 100}, seed=seed,
+                n_inducing={"H": 300 * points, "C": 150 * points, "O": 100 * points}, seed=seed,
                 **settings,
             )  # fmt: skip
         return GPModel(
@@ -79,9 +88,9 @@ class System:
             n_inducing=600 if self.name == "phases" else 300, **settings,
         )  # fmt: skip
 
-    def policy(self, threshold=None, patience=0, batch=2):
-        default = 0.25 if self.name == "ethanol" else 0.06
-        return Policy(max_force_std=threshold or default, batch=batch, patience=patience)
+    def policy(self, threshold=None, **settings):
+        default = 0.25 if self.is_molecule else 0.06
+        return Policy(max_force_std=threshold or default, **{"batch": 2, **settings})
 
     def initial(self):
         return Initial(rattles=6)
@@ -89,11 +98,12 @@ class System:
     def beginning(self, seed):
         """Labelled structures to begin with: one rattled copy of every start, at least four."""
         starts = [atoms for atoms, _ in self.starts().values()]
+        scale = 0.05 if self.name == "rotamers" else 0.1  # A; bonds to hydrogen are stiff
         rng = np.random.default_rng([seed, 7])
         out = []
         for k in range(max(len(starts), 4)):
             atoms = starts[k % len(starts)].copy()
-            atoms.positions += rng.normal(scale=0.1, size=atoms.positions.shape)
+            atoms.positions += rng.normal(scale=scale, size=atoms.positions.shape)
             out.append(self.label(atoms))
         return out
 
@@ -106,7 +116,7 @@ class System:
         return labelled(work, Label(float(work.get_potential_energy()), forces, stress, 0.0))
 
     def dynamics(self, ps, n_frames, seed):
-        """{group: labelled frames} of the oracle's own dynamics over the same ramps."""
+        """{group: labelled frames} of the oracle's own dynamics over the same ramps, in `ps`."""
         out = {}
         for k, (group, (start, schedule)) in enumerate(self.starts().items()):
             atoms = start.copy()
@@ -169,6 +179,17 @@ def phases():
         "surface": (surface, COOLED),
         "liquid": (melt(), LIQUID),
     }
+
+
+@functools.cache
+def rotamers():
+    """{group: (start, schedule)} of ethanol, C-C-O-H trans or gauche."""
+    trans = molecule("CH3CH2OH")
+    gauche = trans.copy()
+    gauche.set_dihedral(0, 1, 2, 3, 60, indices=[3])
+    starts = {"trans": trans, "gauche": gauche}
+    out = {name: (atoms, ROOM) for name, atoms in starts.items()}
+    return out | {f"{name} hot": (atoms, HOT) for name, atoms in starts.items()}
 
 
 def force_errors(potential, frames):

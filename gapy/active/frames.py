@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from ase import Atoms
 
+INITIAL, FLAG, START = "initial", "flag", "start"
+
 
 @dataclass(frozen=True, eq=False)
 class Frame:
@@ -45,7 +47,8 @@ class Request:
     """A structure that is to be labelled, where it came from, and what the model said of it.
 
     energy (eV), forces (n, 3) eV/A and forces_std (n,) eV/A are None before there is a model.
-    origin is "initial" or "flag"; model_version counts the fits, 0 for none.
+    origin is "initial", "flag", or "start" for a walker that was lost at its start; model_version
+    counts the fits, 0 for none.
     """
 
     numbers: np.ndarray
@@ -64,11 +67,13 @@ class Request:
     model_version: int = 0
 
     @classmethod
-    def of_frame(cls, frame: Frame, walker: str, explorer: str, model_version: int) -> Request:
+    def of_frame(
+        cls, frame: Frame, walker: str, explorer: str, model_version: int, *, origin: str = FLAG
+    ) -> Request:
         """A copy of what the frame holds."""
         return cls(
             **_geometry(frame.atoms),
-            origin="flag",
+            origin=origin,
             walker=walker,
             explorer=explorer,
             step=frame.step,
@@ -83,7 +88,7 @@ class Request:
     @classmethod
     def initial(cls, atoms: Atoms, walker: str) -> Request:
         """A structure to begin with: no model has seen it."""
-        return cls(**_geometry(atoms), origin="initial", walker=walker, explorer="initial")
+        return cls(**_geometry(atoms), origin=INITIAL, walker=walker, explorer="initial")
 
     @property
     def atoms(self) -> Atoms:

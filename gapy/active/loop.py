@@ -277,7 +277,7 @@ class Loop:
     # -- learning -------------------------------------------------------------------------------
 
     def _learn(self, n_new: int) -> None:
-        """Update the model, write it, and use it as the file gives it back."""
+        """Update the model and write it."""
         self._clock("other")
         self.model.update(self._structures, n_new)
         self._write_model()
@@ -289,13 +289,12 @@ class Loop:
             self._test()
 
     def _write_model(self) -> None:
-        """A new version on disk, and the model as the file gives it back."""
+        """A new version on disk. Reading it again would give the same model: see `Model`."""
         self.version += 1
         path = self.files.model_path(self.version)
         path.parent.mkdir(exist_ok=True)
         self.model.save(path)
         self.model_hash = hashlib.sha256(path.read_bytes()).hexdigest()
-        self._read_model(self.model.history)
 
     def _read_model(self, history: list) -> None:
         path = self.files.model_path(self.version)

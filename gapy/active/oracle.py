@@ -136,13 +136,13 @@ class Oracle:
             yield k, future.result()
 
     def close(self) -> None:
-        """End the labelling processes of this machine, whatever they are doing."""
+        """End the labelling processes that this process started, whatever they are doing."""
+        # Killed first: the threads of the pool wait for these processes.
+        stop_workers(self._spec)
         if self._pool is not None:
-            # Killed first: the threads of the pool wait for these processes.
-            stop_workers(self._spec)
             self._pool.shutdown(cancel_futures=True)
-            stop_workers(self._spec)
             self._pool = None
+            stop_workers(self._spec)  # what a thread began in between
 
     def _own_pool(self) -> Executor:
         # Kept from batch to batch: a labelling process takes a second to start.

@@ -33,7 +33,8 @@ class Policy:
         near-duplicate
     adapt : the sigma that is compared with max_force_std is multiplied by how much the errors
         found at the last `adapt` labels exceeded theirs, see `factor`; 0 takes it as it is
-    max_abandons : so many returns to the start in a row, without a label, retire the walker
+    max_abandons : so many returns to the start in a row, without a label on the way, retire the
+        walker; from the second one on a label is asked for at the start
 
     Raises
     ------

@@ -28,8 +28,8 @@ class Model(Protocol):
     """What the loop needs of a model.
 
     `potential` is None before the first update. `history` is plain data: what was done at each
-    update. A model that was saved and resumed goes on bit by bit like one that never stopped, and
-    gives equal files; the loop resumes it from its file after every save.
+    update. The loop saves the model after every update; one that is resumed from that file must go
+    on bit by bit like the one that was saved, and give equal files.
     """
 
     potential: object | None

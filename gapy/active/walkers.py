@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from gapy.active.explorers.base import Explorer
-from gapy.active.frames import Frame, Request
+from gapy.active.frames import START, Frame, Request
 from gapy.active.policy import ABANDON, FLAG, Policy, Stop
 
 
@@ -55,7 +55,7 @@ class Walker:
             verdict = judge(frame)
             watch(self, frame, verdict)
             if verdict == ABANDON:
-                return self._give_up(frame, policy, tally, best or held)
+                return self._give_up(frame, policy, tally, best or held, version)
             if verdict == FLAG:
                 tally.flagged += 1
                 self.quiet[frame.stage] = 0.0
@@ -78,7 +78,8 @@ class Walker:
     def requested(self, request: Request) -> None:
         """This walker's structure is going to be labelled."""
         self.last_label = request.step
-        self.returns = 0
+        if request.origin != START:
+            self.returns = 0  # else the walker has yet to show that it gets anywhere
 
     def is_quiet(self, stop: Stop) -> bool:
         """Whether it has finished, or passed enough without a flag everywhere."""
@@ -117,8 +118,12 @@ class Walker:
     def _too_soon(self, frame: Frame, policy: Policy) -> bool:
         return self.last_label is not None and frame.step - self.last_label < policy.min_interval
 
-    def _give_up(self, frame, policy, tally, held) -> Request | None:
-        """Back to the start; the last structure that was worth a label, if there is one."""
+    def _give_up(self, frame, policy, tally, held, version) -> Request | None:
+        """Back to the start; the last structure that was worth a label, if there is one.
+
+        Where a walker is lost at once for the second time in a row, the model does not even know
+        its start: then this structure is asked for, or it would be retired without a label.
+        """
         tally.abandoned += 1
         tally.flagged += 1
         self.quiet[frame.stage] = 0.0
@@ -129,5 +134,7 @@ class Walker:
                 f"given up after {self.returns} returns to its start without a label; last: {why}"
             )
             return None
+        if held is None and self.returns > 1 and frame.broken is None:
+            held = Request.of_frame(frame, self.name, self.explorer.kind, version, origin=START)
         self.explorer.restart()
         return held

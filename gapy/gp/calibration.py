@@ -41,7 +41,7 @@ TAIL_WEIGHT = 0.6
 """Of the second of the two factors of the coverage; the result moves little with it."""
 
 FEWEST = 50
-"""Atoms from which quantiles of their errors are taken."""
+"""Atoms from which a curve and quantiles of their errors are taken."""
 
 
 class Indicators(NamedTuple):
@@ -79,10 +79,10 @@ class ForceCalibration:
 
     with the Indicators D_1, D, S, B of the atom and the weight w of its force. u(g) goes through
     the points (g eV^2, sqrt(u) eV/A) of `curve`, ascending: a power law between two points,
-    constant below the first, and proportional to g above the last. beyond in eV/A: no prediction errs by much more than forces
-    come to, so that above this size sigma only grows as a logarithm (with delta learnt from
-    energies, u alone gave alloys of two metals trained apart 380 eV/A); 0 means that the size is
-    not known, and sigma_F^2 = u.
+    constant below the first, and proportional to g above the last. beyond in eV/A: no prediction
+    errs by much more than forces come to, so that above this size sigma only grows as a logarithm
+    (with delta learnt from energies, u alone gave alloys of two metals trained apart 380 eV/A); 0
+    means that the size is not known, and sigma_F^2 = u.
     """
 
     curve: tuple[tuple[float, float], ...]
@@ -137,11 +137,15 @@ def _most_likely_curve(indicator, squared) -> tuple[tuple[float, float], ...]:
     """Points (g, sigma) of the curve for which errors ~ N(0, sigma^2) are most likely.
 
     indicator (n,) and squared (n,), the mean square errors of each atom. With log u = W v, v the
-    values at the points and W interpolation, sum(log u + squared / u) is least.
+    values at the points and W interpolation, sum(log u + squared / u) is least. Of fewer than
+    FEWEST atoms only the size of the errors counts, u is proportional to g over a factor of 100.
     """
+    if len(indicator) < FEWEST:
+        g, sigma = float(indicator.mean()), float(np.sqrt(squared.mean() + 1e-36))
+        return (1e-2 * g, 0.1 * sigma), (g, sigma)
     x = np.log(indicator)
     least = 1e-12 * max(float(squared.mean()), 1e-24)
-    at = np.unique(np.quantile(x, QUANTILES)) if len(x) >= FEWEST else np.array([np.median(x)])
+    at = np.unique(np.quantile(x, QUANTILES))
     steps = np.diff(at)
     clipped = np.clip(x, at[0], at[-1])
     w_nk = np.stack([np.interp(clipped, at, unit) for unit in np.eye(len(at))], axis=1)

@@ -64,15 +64,17 @@ def leave_one_out(
 
     rows (n_labels, M) and y (n_labels,) are all labels of the structure with their noise sigma
     (n_labels,); local_rows (n_atoms, M) with prior variances (n_atoms,). The local sigmas are
-    those of `coarse` if given, the distances those of `near` and `first`. data_shares: where the
-    posterior knows these rows only approximately (see `gapy.gp.sampled`), `data_share` of it and
-    of `coarse`; then no more is left out than all labels together gave.
+    those of `coarse` if given, the distances those of `near` and `first`, each if not given that of
+    the one before. data_shares: where the posterior knows these rows only approximately (see
+    `gapy.gp.sampled`), `data_share` of it and of `coarse`; then no more is left out than all labels
+    together gave.
     """
-    left_out = left_out_residual(posterior, rows, y, sigma, data_shares[0])
+    lower, b = _remainder(posterior, rows, sigma, data_shares[0])
+    left_out = _residual(posterior, rows, y, sigma, lower)
     precision, local = posterior, local_rows
     if coarse is not None:
-        precision, rows, local = coarse, rows[:, coarse.columns], local_rows[:, coarse.columns]
-    lower, b = _remainder(precision, rows, sigma, data_shares[coarse is not None])
+        precision, local = coarse, local_rows[:, coarse.columns]
+        lower, b = _remainder(coarse, rows[:, coarse.columns], sigma, data_shares[1])
     l_mn = precision.whiten(local)
     v = solve_triangular(precision.r_factor, l_mn, trans="T")
     extra = solve_triangular(lower, b.T @ v, lower=True)
@@ -89,6 +91,10 @@ def leave_one_out(
 def left_out_residual(posterior: Posterior, rows, y, sigma, data_share=None) -> np.ndarray:
     """Only the residuals of `leave_one_out`, (n_labels,)."""
     lower, _ = _remainder(posterior, rows, sigma, data_share)
+    return _residual(posterior, rows, y, sigma, lower)
+
+
+def _residual(posterior: Posterior, rows, y, sigma, lower) -> np.ndarray:
     residual = (y - rows @ posterior.alpha) / sigma
     return scipy.linalg.cho_solve((lower, True), residual) * sigma
 

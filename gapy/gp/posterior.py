@@ -103,7 +103,8 @@ def solve(terms, cholesky, statistic: SufficientStatistic, sigma_of) -> Posterio
         rows = np.empty_like(matrix, order="F")
         rows[:, :m] = whiten(table, cholesky, matrix[:, :m]).T
         rows[:, m] = matrix[:, m]
-        triangle = absorb(triangle, rows / sigma)
+        # L^-T is upper triangular, so whitening leaves a triangle one.
+        triangle = absorb(triangle, rows / sigma, upper=factor.is_triangle)
         log_noise += factor.n_rows * np.log(2.0 * np.pi * sigma**2) - 2.0 * factor.log_weight
     r_factor = np.ascontiguousarray(np.triu(triangle[:m, :m]))
     w = solve_triangular(r_factor, triangle[:m, m])

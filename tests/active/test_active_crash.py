@@ -23,7 +23,7 @@ def test_a_killed_loop_ends_like_an_undisturbed_one(tmp_path):
     reference = crash.contents(config.parent)
     assert reference["labels"] > 6
     config = crash.prepare(tmp_path / "killed", **small)
-    kills, lost = crash.disturbed(config, KILLS, random.Random(), longest=6.0)
+    kills, lost = crash.disturbed(config, KILLS, random.Random(), longest=3.5)
     assert kills > 0 and lost == 0
     assert crash.contents(config.parent) == reference
     made = crash.calls(config.parent)

@@ -118,6 +118,15 @@ def test_no_walker_is_labelled_twice_within_the_interval(finished):
         assert all(b - a >= 10 for a, b in pairwise(asked))
 
 
+def test_a_threshold_far_below_the_first_model_still_gets_labels(tmp_path):
+    """Every sigma is beyond it at first, and many are beyond abandon_force_std."""
+    strict = small_loop(
+        policy=Policy(max_force_std=0.001, batch=2), initial=Initial(rattles=1, rattle=0.01)
+    )
+    result = learn(tmp_path / "loop", **strict, budget=Budget(labels=12))
+    assert result.status == "budget" and result.n_labels == 12
+
+
 def test_a_budget_stops_and_a_larger_one_goes_on(tmp_path):
     first = learn(tmp_path / "loop", **small_loop(), budget=Budget(labels=8))
     assert first.status == "budget" and first.n_labels == 8

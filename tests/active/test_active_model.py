@@ -72,3 +72,19 @@ def test_noise_and_prior_are_learnt_unless_told_not_to(structures):
 def test_switches_are_true_or_false(name):
     with pytest.raises(GapyError, match=f"{name}: expected true or false, got 'yes'"):
         GPModel(["Al", "Cu"], **{name: "yes"})
+
+
+def test_saving_and_reading_between_updates_changes_nothing(structures, tmp_path):
+    """The loop goes on with the model that it saved; a resumed one with what the file holds."""
+    settings = {**SMALL, "refit": 3.0, "n_inducing": 8, "threshold": 1e-7, "prune": 0.01}
+    straight, resumed = (GPModel(["Al", "Cu"], seed=5, **settings) for _ in range(2))
+    for n in (8, 10, 11, 13, 24):
+        for model in (straight, resumed):
+            model.update(structures[:n], n - max((size for _, size in model.history), default=0))
+            model.save(tmp_path / f"{model is straight}.gapy")
+        files = [(tmp_path / f"{which}.gapy").read_bytes() for which in (True, False)]
+        assert files[0] == files[1]
+        history = resumed.history
+        resumed = GPModel(["Al", "Cu"], seed=5, **settings)
+        resumed.resume(history, tmp_path / "False.gapy")
+    assert [what for what, _ in straight.history] == ["fit", "grow", "grow", "grow", "fit"]

@@ -10,7 +10,7 @@ from active_calculators import displaced
 from ase.build import molecule
 from ase.calculators.emt import EMT
 
-from gapy.active import Failure, Label, Oracle, Request
+from gapy.active import Failure, Label, Oracle, Request, process
 from gapy.active.oracle import OracleError
 from gapy.errors import GapyError
 
@@ -131,6 +131,8 @@ def test_another_executor_is_accepted(tmp_path):
     oracle = Oracle(EMT, executor=client)
     found = outcomes(oracle, [displaced(0.2), displaced(0.3)], tmp_path / "o")
     assert all(isinstance(o, Label) for o in found) and len(client.jobs) == 2
+    # This executor labels in the calling thread: its process is ours to end.
+    assert not [w for w in process._running.values() if w.spec == oracle._spec]
 
 
 def test_keys_depend_on_structure_and_method_only():

@@ -35,6 +35,7 @@ class Scripted(Explorer):
             forces_std=np.full(n, sigma),
             step=self.step,
             time_ps=0.0,
+            broken=None if np.isfinite(sigma) else "two atoms met",
         )
 
 
@@ -83,10 +84,24 @@ def test_a_walker_that_only_returns_is_retired():
     explorer.begin(np.random.default_rng(0))
     walker = Walker("w", explorer)
     policy = Policy(max_force_std=0.1, max_abandons=3)
+    asked = []
     for _ in range(3):
         assert explorer.finished is None
-        walker.explore(9, policy.judge, policy, 1, None, Tally(), lambda *_: None)
+        asked.append(walker.explore(9, policy.judge, policy, 1, None, Tally(), lambda *_: None))
+        if asked[-1] is not None:
+            walker.requested(asked[-1])
     assert "3 returns" in explorer.finished
+    # Lost at its start twice: a label there, but no more returns than before.
+    assert asked[0] is None and asked[1].origin == "start" and asked[2] is None
+
+
+def test_a_broken_structure_is_never_asked_for():
+    request, walker, _ = explored([np.inf])
+    assert request is None
+    walker.explorer.sigmas += [np.inf]
+    policy = Policy(max_force_std=0.1)
+    assert walker.explore(9, policy.judge, policy, 1, None, Tally(), lambda *_: None) is None
+    assert walker.returns == 2
 
 
 def test_near_duplicates_are_counted_and_not_asked_for():
