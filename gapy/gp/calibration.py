@@ -25,7 +25,7 @@ ones err more (measured: sigma is 0.42 of the errors of hot silicon without this
 it). Farther out the left-out errors are believed."""
 
 COARSE, COARSE_LEAST = 0.6, 500
-NEAR, NEAR_LEAST = 0.3, 300
+NEAR, NEAR_LEAST = 0.2, 200
 FIRST = 50
 """Shares of the inducing points, the leading ones, that variances and distances behind the force
 sigma take into account, and the least numbers of them: the cost goes with the square. FIRST is the
