@@ -441,6 +441,20 @@ def test_sigma_grows_with_its_indicators_even_where_errors_are_all_alike():
     assert found.sigma(far)[0] > 10.0 * typical
 
 
+@pytest.mark.parametrize("names", calibration.CHOICES)
+def test_sigma_follows_what_ranks_the_left_out_errors(names):
+    rng = np.random.default_rng(3)
+    first, distances, variances = 10.0 ** rng.uniform(-7, -3, (3, 800))
+    noise = 10.0 ** rng.uniform(-7, -3, 800)  # an indicator that has nothing to do with errors
+    truth = calibration.Indicators(first, distances, variances, np.ones(800), np.zeros(800))
+    curve = ((1e-9, 0.003), (1e-3, 3.0))
+    errors = calibration.ForceCalibration(curve, follows=names).sigma(truth)[:, None]
+    given = truth._replace(**{n: noise for n in calibration.ALL if n not in names})
+    told = np.ones(800, dtype=bool)
+    found = calibration.calibrate_forces(errors * rng.normal(size=(800, 3)), given, told, 1.0)
+    assert found.follows == names
+
+
 def test_forces_that_vanish_by_symmetry_rank_below_others():
     known = calibration.ForceCalibration(((1e-8, 0.01), (1e-4, 0.3)), beyond=1.0)
     same, far = np.full(2, 1e-5), np.full(2, 4.0)

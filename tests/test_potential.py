@@ -374,7 +374,8 @@ def test_cheap_sigma_is_the_calibrated_one(potential):
     distances = prior - explained
     few = potential.posterior.coarse(0.0, FIRST)
     first = prior - few.explained_and_posterior(rows[:, few.columns])[0]
-    own = np.stack([first, distances, distances + posterior], axis=1)
+    values = {"first": first, "distances": distances, "variances": distances + posterior}
+    own = np.stack([values[name] for name in potential.calibration.follows], axis=1)
     i, j, r = neighbor_list("ijd", atoms, potential.terms[0].descriptor.cutoff)
     weight = 1.0 - (r / potential.terms[0].descriptor.cutoff) ** 2
     around = own.copy()

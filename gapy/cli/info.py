@@ -84,8 +84,9 @@ def _lines(summary: dict):
 
 def _calibration(c: dict) -> str:
     """The curve of the calibrated force sigma, from the best known atoms to the least."""
-    points = ", ".join(f"{sigma:.3g} at {math.sqrt(g):.2g} eV" for g, sigma in c["curve"])
-    return f"eV/A over indicator: {points}; beyond the data {c['beyond']:.3g} log(1 + excess)"
+    of = ", ".join(c["follows"])
+    points = ", ".join(f"{sigma:.3g} eV/A at {math.sqrt(g):.2g} eV" for g, sigma in c["curve"])
+    return f"{points} (mean of {of}); beyond the data {c['beyond']:.3g} eV/A log(1 + excess)"
 
 
 def _settings(settings: dict) -> str:

@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import minimize
 
+from gapy.reliability import spearman
+
 QUANTILES = (0.02, 0.34, 0.66, 0.98)
 """Of the indicator over left-out atoms: where the points of the calibration curve are."""
 
@@ -30,6 +32,12 @@ FIRST = 50
 """Shares of the inducing points, the leading ones, that variances and distances behind the force
 sigma take into account, and the least numbers of them: the cost goes with the square. FIRST is the
 number behind the distance from the first ones."""
+
+ALL = ("first", "distances", "variances")
+CHOICES = (ALL, ("first", "distances"), ("distances",))
+"""Indicators that sigma may follow: those that rank the left-out errors best. All three, as a rule;
+but in an ordered alloy labels may settle the sum of two local energies and not their difference, so
+that their variances are large and the forces are right."""
 
 FORCE_POWER = 1.0 / 12.0
 SMALL_FORCE = 0.01
@@ -60,10 +68,12 @@ class Indicators(NamedTuple):
     forces: np.ndarray
     beyond: np.ndarray
 
-    def together(self) -> np.ndarray:
-        """Geometric mean (n,) of the first three, eV^2, times the weight of the forces."""
-        mean = np.cbrt(self.first) * np.cbrt(self.distances) * np.cbrt(self.variances)
-        return mean * self.weight()
+    def together(self, names: tuple[str, ...]) -> np.ndarray:
+        """Geometric mean (n,) of those of ALL that are named, eV^2, times the force weight."""
+        out = self.weight()
+        for name in names:
+            out *= getattr(self, name) ** (1.0 / len(names))
+        return out
 
     def weight(self) -> np.ndarray:
         """(F + SMALL_FORCE^2)^FORCE_POWER of the squared forces F (n,) in (eV/A)^2, no unit."""
@@ -74,10 +84,11 @@ class Indicators(NamedTuple):
 class ForceCalibration:
     """Standard deviation of a force component from what the model knows of the atom.
 
-        g = w (D_1 D S)^(1/3),   u = u(g)
+        g = w (D_1 D S)^(1/3),  w (D_1 D)^(1/2)  or  w D,     u = u(g)
         sigma_F^2 = beyond^2 [log(1 + u / beyond^2) + w B]
 
-    with the Indicators D_1, D, S, B of the atom and the weight w of its force. u(g) goes through
+    with the Indicators D_1, D, S, B of the atom and the weight w of its force; `follows` names
+    those in g. u(g) goes through
     the points (g eV^2, sqrt(u) eV/A) of `curve`, ascending: a power law between two points,
     constant below the first, and proportional to g above the last. beyond in eV/A: no prediction
     errs by much more than forces come to, so that above this size sigma only grows as a logarithm
@@ -87,11 +98,12 @@ class ForceCalibration:
 
     curve: tuple[tuple[float, float], ...]
     beyond: float = 0.0
+    follows: tuple[str, ...] = ALL
 
     def sigma(self, indicators: Indicators) -> np.ndarray:
         """Force sigma (n,) eV/A."""
         g, root_u = np.array(self.curve).T
-        asked = indicators.together()
+        asked = indicators.together(self.follows)
         inside = np.interp(np.log(np.maximum(asked, g[0])), np.log(g), 2.0 * np.log(root_u))
         u = np.exp(inside) * np.maximum(asked / g[-1], 1.0)
         if self.beyond > 0.0:
@@ -100,20 +112,25 @@ class ForceCalibration:
 
     def to_dict(self) -> dict:
         """The numbers, for JSON."""
-        return {"curve": [list(point) for point in self.curve], "beyond": self.beyond}
+        return {
+            "curve": [list(point) for point in self.curve],
+            "beyond": self.beyond,
+            "follows": list(self.follows),
+        }
 
     @classmethod
     def from_dict(cls, numbers: dict) -> ForceCalibration:
         """The inverse of `to_dict`."""
         curve = tuple((float(g), float(sigma)) for g, sigma in numbers["curve"])
-        return cls(curve, float(numbers["beyond"]))
+        return cls(curve, float(numbers["beyond"]), tuple(numbers["follows"]))
 
 
 def calibrate_forces(errors, indicators: Indicators, told, sigma_forces) -> ForceCalibration:
     """Calibration on left-out errors: errors ~ N(0, sigma_F^2) with the form of ForceCalibration.
 
     errors (n, 3): left-out force residuals, eV/A; told (n,): whether the force is free of
-    symmetry; only such atoms shape the curve, which maximises the likelihood. The sigmas are
+    symmetry; only such atoms choose what sigma follows, by rank correlation, and shape the curve,
+    which maximises the likelihood. The sigmas are
     then scaled, all by one factor, so that errors of all atoms lie within them as often as those
     of a normal distribution: the geometric mean of the factor that brings 68 % within one sigma
     and that which brings 95 % within two (weight TAIL_WEIGHT), since errors have longer tails.
@@ -126,11 +143,15 @@ def calibrate_forces(errors, indicators: Indicators, told, sigma_forces) -> Forc
     if not np.any(told):
         return ForceCalibration(((sigma_forces**2, float(sigma_forces)),), float(sigma_forces))
     squared = (errors[told] ** 2).mean(axis=1)
-    indicator = np.maximum(indicators.together(), 1e-300)
-    curve = _most_likely_curve(indicator[told], squared)
-    sigma = ForceCalibration(curve).sigma(indicators)
+    choices = {names: np.maximum(indicators.together(names), 1e-300)[told] for names in CHOICES}
+    follows = ALL
+    if len(squared) >= FEWEST:
+        follows = max(CHOICES, key=lambda names: spearman(choices[names], squared) or 0.0)
+    curve = _most_likely_curve(choices[follows], squared)
+    sigma = ForceCalibration(curve, follows=follows).sigma(indicators)
     factor = _coverage_factor(np.abs(errors) / sigma[:, None])
-    return ForceCalibration(tuple((g, factor * s) for g, s in curve), float(sigma_forces))
+    scaled = tuple((g, factor * s) for g, s in curve)
+    return ForceCalibration(scaled, float(sigma_forces), follows)
 
 
 def _most_likely_curve(indicator, squared) -> tuple[tuple[float, float], ...]:
