@@ -161,22 +161,28 @@ def found_by_energy(potential, near, far) -> dict:
     }
 
 
-def extrapolate(row: Extrapolation, case, data, n_inducing) -> dict:
-    """Figures of a fit without a group."""
-    from gapy.reliability import auroc, spearman
+def groups_of(row: Extrapolation, case, data):
+    """(training set without the group, test structures like it, the group)."""
 
     def belongs(s):
         return row.group.lower() in s.config_type.lower()
 
     train = training_structures(case, data)
-    tests = [s for name in case.tests.values() for s in structures_of(name, data)]
     if row.case.startswith("shipped"):
-        near = structures_of(case.tests["test"], data)
-        far = structures_of(case.tests[row.group], data)
-    else:
-        near = [s for s in tests if not belongs(s)]
-        far = [s for s in [*train, *tests] if belongs(s)]
-        train = [s for s in train if not belongs(s)]
+        return train, *(structures_of(case.tests[name], data) for name in ("test", row.group))
+    tests = [s for name in case.tests.values() for s in structures_of(name, data)]
+    return (
+        [s for s in train if not belongs(s)],
+        [s for s in tests if not belongs(s)],
+        [s for s in [*train, *tests] if belongs(s)],
+    )
+
+
+def extrapolate(row: Extrapolation, case, data, n_inducing) -> dict:
+    """Figures of a fit without a group."""
+    from gapy.reliability import auroc, spearman
+
+    train, near, far = groups_of(row, case, data)
     gp = regressor(case, train, n_inducing, optimize=True).fit(train)
     parts = [atoms_of(gp.potential_, group) for group in (near, far)]
     rmse = float(np.sqrt((parts[0][0] ** 2).mean()))
