@@ -168,7 +168,10 @@ class Store:
                 "then resume"
             ) from error
         except ImportError as error:
-            raise GapyError(f"database {self.url} cannot be opened: {error}") from error
+            raise GapyError(
+                f"database {self.url} cannot be opened: {error}; for PostgreSQL install "
+                '"gapy[postgresql]"'
+            ) from error
         except Exception as error:
             if not type(error).__module__.startswith("psycopg"):
                 raise
