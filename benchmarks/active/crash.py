@@ -100,7 +100,8 @@ def disturbed(config: Path, kills: int, rng: random.Random, longest: float) -> t
     done = lost = stored = 0
     while True:
         arguments = [*COMMAND, str(config)]
-        if (config.parent / "loop" / "state.json").exists():
+        # A loop may be killed after its database was made and before its first state was on disk.
+        if any((config.parent / "loop" / name).exists() for name in ("state.json", "labels.db")):
             arguments.append("--resume")
         process = subprocess.Popen(
             arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
