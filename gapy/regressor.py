@@ -338,10 +338,7 @@ class SparseGPRegressor(BaseEstimator):
         self.potential_ = potential.with_references(references)
 
     def _rows_of_kept(self, s):
-        """Rows of a sampled structure, remembered until the fit is solved: many ask for them.
-
-        The sample was chosen so that all of them fit into CALIBRATION_BYTES.
-        """
+        """Rows of a sampled structure, remembered until the fit is solved: within the budget."""
         if id(s) not in self._kept_rows:
             self._kept_rows[id(s)] = self._rows(s, local=True)
         return self._kept_rows[id(s)]

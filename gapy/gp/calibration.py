@@ -88,9 +88,9 @@ class ForceCalibration:
         sigma_F^2 = beyond^2 [log(1 + u / beyond^2) + w B]
 
     with the Indicators D_1, D, S, B of the atom and the weight w of its force; `follows` names
-    those in g. u(g) goes through
-    the points (g eV^2, sqrt(u) eV/A) of `curve`, ascending: a power law between two points,
-    constant below the first, and proportional to g above the last. beyond in eV/A: no prediction
+    those in g. u(g) goes through the points (g eV^2, sqrt(u) eV/A) of `curve`, ascending: a power
+    law between two points, constant below the first, and proportional to g above the last. beyond
+    in eV/A: no prediction
     errs by much more than forces come to, so that above this size sigma only grows as a logarithm
     (with delta learnt from energies, u alone gave alloys of two metals trained apart 380 eV/A); 0
     means that the size is not known, and sigma_F^2 = u.

@@ -26,6 +26,7 @@ import scipy.linalg
 from scipy.linalg import solve_triangular
 
 from gapy.gp.posterior import Posterior
+from gapy.gp.selection import pivots
 from gapy.gp.terms import JITTER, blocks, normalised
 
 MAX_CANDIDATES = 3000
@@ -69,26 +70,8 @@ def points_to_add(terms, posterior: Posterior, frames, seed: int) -> tuple[np.nd
             x_cd = x_cd[np.sort(rng.choice(len(x_cd), MAX_CANDIDATES, replace=False))]
         v_mc = solve_triangular(lower, ((x_cd @ b.x_sd.T) ** b.zeta).T, lower=True)
         residual_cc = (x_cd @ x_cd.T) ** b.zeta - v_mc.T @ v_mc
-        out.append(x_cd[_pivots(residual_cc)])
+        out.append(x_cd[pivots(residual_cc, MAX_ADDED, EXPLAINED)])
     return tuple(out)
-
-
-def _pivots(covariance: np.ndarray) -> list[int]:
-    """Greedy choice of the largest remaining variance, until nothing is left to explain."""
-    variance = np.diag(covariance).copy()
-    factor_ki = np.empty((min(MAX_ADDED, len(variance)), len(variance)))
-    chosen: list[int] = []
-    while len(chosen) < len(factor_ki):
-        pivot = int(np.argmax(variance))
-        if variance[pivot] < EXPLAINED:
-            break
-        k = len(chosen)
-        row = covariance[pivot] - factor_ki[:k, pivot] @ factor_ki[:k]
-        factor_ki[k] = row / np.sqrt(variance[pivot])
-        variance -= factor_ki[k] ** 2
-        variance[pivot] = -np.inf
-        chosen.append(pivot)
-    return chosen
 
 
 def augmented(terms, posterior: Posterior, added) -> tuple[tuple, Posterior]:

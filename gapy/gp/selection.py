@@ -47,7 +47,8 @@ def pivoted_cholesky(x_id, n_points: int, zeta: int, rng) -> np.ndarray:
         k = len(chosen)
         before = factor_ki[:k, listed]
         schur = (x_id[listed] @ x_id[listed].T) ** zeta - before.T @ before
-        at = _leading(schur, outside, min(n_points - k, MOST_AT_ONCE))
+        at = pivots(schur, min(n_points - k, MOST_AT_ONCE), max(outside, MIN_RESIDUAL))
+        at = at or pivots(schur, 1, MIN_RESIDUAL)  # the largest of all, but for rounding
         if not at:
             break
         points = listed[at]
@@ -68,19 +69,19 @@ def pivoted_cholesky(x_id, n_points: int, zeta: int, rng) -> np.ndarray:
     return np.array(chosen) if chosen else listed
 
 
-def _leading(schur, outside: float, most: int) -> list[int]:
-    """Pivots of the matrix, at most `most`, while they are not below `outside` or negligible."""
-    residual = np.diag(schur).copy()
-    factor = np.empty((most, len(schur)))
+def pivots(covariance, most: int, least: float) -> list[int]:
+    """Greedy choice of the largest remaining variance, at most `most`, none below `least`."""
+    residual = np.diag(covariance).copy()
+    factor_ki = np.empty((min(most, len(residual)), len(residual)))
     chosen: list[int] = []
-    while len(chosen) < most:
+    while len(chosen) < len(factor_ki):
         pivot = int(np.argmax(residual))
-        if residual[pivot] < MIN_RESIDUAL or (chosen and residual[pivot] < outside):
+        if residual[pivot] < least:
             break
         k = len(chosen)
-        column = schur[pivot] - factor[:k, pivot] @ factor[:k]
-        factor[k] = column / np.sqrt(residual[pivot])
-        residual -= factor[k] ** 2
+        row = covariance[pivot] - factor_ki[:k, pivot] @ factor_ki[:k]
+        factor_ki[k] = row / np.sqrt(residual[pivot])
+        residual -= factor_ki[k] ** 2
         residual[pivot] = -np.inf
         chosen.append(pivot)
     return chosen
