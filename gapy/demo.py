@@ -104,7 +104,7 @@ def _fit(train, directory: Path, threads: int, plan: Plan):
     path = directory / "si.gapy"
     regressor.potential_.save(path)
     n_points = len(regressor.potential_.posterior.alpha)
-    n_labels = sum(f.n_rows for f in regressor.statistic_.factors.values())
+    n_labels = regressor.statistic_.n_labels
     _say(
         f"fitted {n_points} inducing points to {n_labels} energies, forces and stresses in "
         f"{regressor.fit_seconds_:.1f} s; {path} has {path.stat().st_size / 1e6:.1f} MB"

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from gapy.errors import GapyError
@@ -24,6 +24,8 @@ class Noise:
     stress : eV/A^3; the default, 0.16 GPa, is about the basis-set error of a plane-wave stress at
         usual cutoffs and weighs, at 20 A^3 per atom, like 0.02 eV/atom
     overrides : config_type -> {kind: sigma}; kinds that are not named keep the values above
+    own : config_type -> {kind: factor} of structures that state their own sigma, which is absolute:
+        the standard deviation is that sigma times the factor, which is 1 unless it has been learnt
 
     Raises
     ------
@@ -34,33 +36,58 @@ class Noise:
     forces: float = 0.05
     stress: float = 0.001
     overrides: Mapping[str, Mapping[str, float]] = field(default_factory=dict, hash=False)
+    own: Mapping[str, Mapping[str, float]] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         for kind in KINDS:
             object.__setattr__(self, kind, _sigma(getattr(self, kind), f"noise {kind}"))
-        overrides = {
-            name: _override(name, sigmas)
-            for name, sigmas in _mapping(self.overrides, "noise overrides").items()
-        }
-        object.__setattr__(self, "overrides", MappingProxyType(overrides))
+        for table in ("overrides", "own"):
+            checked = {
+                name: _override(name, sigmas)
+                for name, sigmas in _mapping(getattr(self, table), f"noise {table}").items()
+            }
+            object.__setattr__(self, table, MappingProxyType(checked))
 
     def __reduce__(self) -> tuple:
         return type(self).from_dict, (self.to_dict(),)
 
-    def sigma(self, kind: str, config_type: str) -> float:
+    def sigma(self, kind: str, config_type: str, own: bool = False) -> float:
         """Standard deviation of one label kind in one config_type; eV/atom, eV/A or eV/A^3.
+
+        own: the factor, without unit, of structures that state their own sigma.
 
         Raises
         ------
         GapyError : a kind other than energy, forces, stress
         """
         _require_kind(kind, "noise")
+        if own:
+            return self.own.get(config_type, {}).get(kind, 1.0)
         return self.overrides.get(config_type, {}).get(kind, getattr(self, kind))
+
+    def energy_scaled(self, factor: float) -> "Noise":
+        """Noise whose energy sigmas are multiplied by a factor."""
+
+        def scaled(table):
+            return {
+                name: {k: v * factor if k == "energy" else v for k, v in sigmas.items()}
+                for name, sigmas in table.items()
+            }
+
+        return replace(
+            self,
+            energy=self.energy * factor,
+            overrides=scaled(self.overrides),
+            own=scaled(self.own),
+        )
 
     def to_dict(self) -> dict:
         """Plain dictionary for a JSON header; the inverse of from_dict."""
-        overrides = {name: dict(sigmas) for name, sigmas in self.overrides.items()}
-        return {**{kind: getattr(self, kind) for kind in KINDS}, "overrides": overrides}
+        out = {kind: getattr(self, kind) for kind in KINDS}
+        out["overrides"] = {name: dict(sigmas) for name, sigmas in self.overrides.items()}
+        if self.own:
+            out["own"] = {name: dict(sigmas) for name, sigmas in self.own.items()}
+        return out
 
     @classmethod
     def from_dict(cls, values: Mapping) -> "Noise":
@@ -70,10 +97,11 @@ class Noise:
         ------
         GapyError : an unknown key, or what the constructor refuses
         """
-        unknown = [k for k in _mapping(values, "noise") if k not in (*KINDS, "overrides")]
+        known = (*KINDS, "overrides", "own")
+        unknown = [k for k in _mapping(values, "noise") if k not in known]
         if unknown:
             raise GapyError(
-                f"noise: expected the keys {', '.join(KINDS)}, overrides, got {unknown[0]!r}; "
+                f"noise: expected the keys {', '.join(known)}, got {unknown[0]!r}; "
                 "correct or remove it"
             )
         return cls(**values)

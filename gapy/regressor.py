@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from functools import partial
 
 import numpy as np
 from ase import Atoms
@@ -14,36 +13,19 @@ from gapy.baselines import isolated_atom_energies
 from gapy.descriptors import as_descriptor
 from gapy.descriptors.soap import warn_if_rough
 from gapy.errors import GapyError
-from gapy.fit_records import add_label, fit_metadata
-from gapy.gp import posterior
-from gapy.gp.hyperparameters import maximise_likelihood
+from gapy.fit.checks import labelled
+from gapy.fit.sample import SampleRows
+from gapy.fit.solving import learn, posterior_of, solve
+from gapy.fit.training import TrainingState, absorb, begin
 from gapy.gp.inducing import choose_inducing
-from gapy.gp.reach import learn_reach
-from gapy.gp.rows import structure_rows
 from gapy.gp.statistic import SufficientStatistic
-from gapy.gp.surroundings import surroundings
-from gapy.gp.terms import Term, blocks, cholesky_factors
-from gapy.left_out import balance_energies, calibrate, left_out, left_out_errors
-from gapy.noise import Noise
+from gapy.gp.terms import Term
+from gapy.noise import KINDS, Noise
 from gapy.potential import Potential
 from gapy.predictions import gather, r_squared
-from gapy.progress import track
-from gapy.settings import check_periodicity, check_settings
-from gapy.structures import (
-    LabelKeys,
-    LabelledStructure,
-    chained_digest,
-    check_structures,
-    from_atoms,
-)
-from gapy.threads import blas_threads, ordered_map
-
-N_CALIBRATION = 200
-CALIBRATION_BYTES = 100_000_000
-"""Structures for leave-one-out calibration, and the memory that their rows may take."""
-N_BALANCE = 64
-"""Structures on which energy and force errors are weighed against each other."""
-N_REFERENCES = 3
+from gapy.settings import check_settings
+from gapy.structures import LabelKeys, LabelledStructure, from_atoms
+from gapy.threads import blas_threads
 
 
 class SparseGPRegressor(BaseEstimator):
@@ -88,6 +70,7 @@ class SparseGPRegressor(BaseEstimator):
 
     Attributes
     ----------
+    training_ : gapy.fit.training.TrainingState, all that the fit knows
     potential_ : gapy.Potential; its `noise` and its terms' delta are those in force
     statistic_ : the sufficient statistic; e0_ : {Z: eV}; n_structures_ : structures seen;
     fit_seconds_ : wall time of the last fit.
@@ -146,73 +129,92 @@ class SparseGPRegressor(BaseEstimator):
         """Fit to labelled structures: ASE Atoms with labels, or gapy LabelledStructures."""
         began = time.perf_counter()
         check_settings(self)
-        structures = self._labelled(X)
-        descriptors = self._descriptors()
-        noise = self._noise()
-        check_structures(structures, species=list(descriptors[0].species))
+        noise = self.initial_noise()
+        descriptors = self.descriptors()
+        structures = labelled(X, self.label_keys(), descriptors)
         for descriptor in descriptors:
-            check_periodicity(descriptor, structures)
             warn_if_rough(descriptor)
         rng = np.random.default_rng(self.seed)
         # BLAS with one thread keeps the order of its sums: the same fit for any `threads`.
         with blas_threads(1):
-            self.e0_ = isolated_atom_energies(structures, self.e0)
-            self._terms = tuple(self._term(d, structures, rng) for d in descriptors)
-            self._reach = (None,) * len(self._terms)
-            self._cholesky = cholesky_factors(self._terms)
-            self.statistic_ = SufficientStatistic(blocks(self._terms)[-1].stop)
-            self.n_structures_ = 0
-            self.n_updates_ = 0
-            self._approximate = False
-            self._drawn = []
-            self._digest = b""
-            self._fitted_noise = noise
-            self._absorb(structures, noise, rng)
-            self._finish()
+            e0 = isolated_atom_energies(structures, self.e0)
+            terms = [self._term(d, structures, rng) for d in descriptors]
+        kinds = KINDS if self.fit_stress else tuple(k for k in KINDS if k != "stress")
+        state = begin(terms, e0, noise, kinds=kinds, seed=int(self.seed))
+        self.training_ = self._absorbed(state, structures)
         self.fit_seconds_ = time.perf_counter() - began
         return self
 
     def partial_fit(self, X, y=None):
-        """Add structures to a fitted model; inducing points and e0 stay."""
-        if not hasattr(self, "potential_"):
+        """Add structures to a fitted model; inducing points and e0 stay.
+
+        An error or an interruption leaves the model as it was.
+        """
+        if not hasattr(self, "training_"):
             return self.fit(X, y)
         began = time.perf_counter()
-        structures = self._labelled(X)
-        check_structures(structures, species=list(self._terms[0].descriptor.species))
-        for term in self._terms:
-            check_periodicity(term.descriptor, structures)
-        for s in structures:
-            self.potential_.check_species(s.atoms.numbers)
-        noise = self._noise()
-        rng = np.random.default_rng([self.seed, self.n_structures_])
-        with blas_threads(1):
-            new = isolated_atom_energies(structures, self.e0 if self.e0 != "isolated" else "auto")
-            self.e0_ = {**new, **self.e0_}
-            self._absorb(structures, noise, rng)
-            self._finish()
+        check_settings(self)
+        descriptors = [term.descriptor for term in self.training_.terms]
+        structures = labelled(X, self.label_keys(), descriptors)
+        self.training_ = self._absorbed(self.training_, structures)
         self.fit_seconds_ = time.perf_counter() - began
         return self
 
-    def _keys(self) -> LabelKeys:
+    def optimize_hyperparameters(self):
+        """Learn delta and every sigma from the labels seen so far, and fit again.
+
+        First by the log marginal likelihood (`gapy.gp.hyperparameters`), then the energies against
+        the forces by leave-one-out errors (`gapy.fit.left_out.balance_energies`).
+        """
+        check_is_fitted(self, "training_")
+        self.training_ = self.solved(self.training_, SampleRows(), learnt=True)
+        return self
+
+    def solved(
+        self, state: TrainingState, rows: SampleRows, *, learnt=False, calibrated=True
+    ) -> TrainingState:
+        """A state solved with this regressor's settings; `learnt`: noise and delta first."""
+        if learnt:
+            state = learn(state, rows=rows)
+        return solve(
+            state,
+            rows=rows,
+            calibrated=calibrated,
+            force_tolerance=self.force_tolerance,
+            record={"selection": self.selection, "seed": int(self.seed)},
+            progress=self.progress,
+        )
+
+    def label_keys(self) -> LabelKeys:
+        """Where labels are looked for."""
         return LabelKeys(energy=self.energy_key, forces=self.forces_key, stress=self.stress_key)
 
-    def _labelled(self, X):
-        return from_atoms(X, self._keys())
-
-    def _descriptors(self):
-        given = self.descriptor
-        given = list(given) if isinstance(given, list | tuple) else [given]
-        if not given:
-            raise GapyError("descriptor: expected at least one, got an empty list; add a SOAP")
-        return [as_descriptor(d) for d in given]
-
-    def _noise(self) -> Noise:
+    def initial_noise(self) -> Noise:
+        """The noise that was asked for, from which learning starts."""
         return Noise(
             energy=self.sigma_energy,
             forces=self.sigma_forces,
             stress=self.sigma_stress,
             overrides=self.noise_overrides or {},
         )
+
+    def descriptors(self) -> list:
+        """gapy's descriptor of every term.
+
+        Raises GapyError for an empty list, or what is no local descriptor.
+        """
+        given = self.descriptor
+        given = list(given) if isinstance(given, list | tuple) else [given]
+        if not given:
+            raise GapyError("descriptor: expected at least one, got an empty list; add a SOAP")
+        return [as_descriptor(d) for d in given]
+
+    def _absorbed(self, state: TrainingState, structures) -> TrainingState:
+        rows = SampleRows()
+        state = absorb(
+            state, structures, threads=int(self.threads), progress=self.progress, rows=rows
+        )
+        return self.solved(state, rows, learnt=self.optimize)
 
     def _term(self, descriptor, structures, rng) -> Term:
         frames = [s.atoms for s in structures]
@@ -223,138 +225,31 @@ class SparseGPRegressor(BaseEstimator):
         )  # fmt: skip
         return Term(descriptor, zeta, inducing, (float(self.delta),) * len(inducing))
 
-    def _labels(self, s, rows, noise):
-        """(kind, rows, y, weight) of every label of a structure, e0 taken off."""
-        n = len(s.atoms)
-        if s.energy is not None:
-            y = s.energy - sum(self.e0_[int(z)] for z in s.atoms.numbers)
-            weight = self._weight(s, noise, "energy", s.energy_sigma) / np.sqrt(n)
-            yield "energy", rows.energy[None], np.array([y]), weight
-        if s.forces is not None:
-            weight = self._weight(s, noise, "forces", s.forces_sigma)
-            yield "forces", rows.forces, s.forces.ravel(), weight
-        if self.fit_stress and s.stress is not None:
-            weight = self._weight(s, noise, "stress", s.stress_sigma)
-            yield "stress", rows.stress, s.stress, weight
+    # -- what the fit found ---------------------------------------------------------------------
 
-    @staticmethod
-    def _weight(s, noise, kind, own_sigma) -> float:
-        return 1.0 if own_sigma is None else noise.sigma(kind, s.config_type) / own_sigma
+    @property
+    def potential_(self) -> Potential:
+        """The fitted model."""
+        return self._fitted().potential
 
-    def _rows(self, s, local=False, terms=None):
-        return structure_rows(
-            self._terms if terms is None else terms,
-            s.atoms,
-            energy=s.energy is not None,
-            local=local,
-            forces=s.forces is not None,
-            stress=self.fit_stress and s.stress is not None,
-        )
+    @property
+    def statistic_(self) -> SufficientStatistic:
+        """What the labels contributed."""
+        return self._fitted().statistic
 
-    def _absorb(self, structures, noise, rng) -> None:
-        """Add the labels of structures to the statistic, a few structures at a time in memory."""
-        self._sample_for_calibration(structures, rng)
-        frames = [s.atoms for s in structures]
-        self._reach = tuple(
-            learn_reach(term.descriptor, frames, int(self.threads), known=reach)
-            for term, reach in zip(self._terms, self._reach)
-        )
-        kept = {id(s) for s in self._kept}
-        self._kept_rows = {}
+    @property
+    def e0_(self) -> dict[int, float]:
+        """Energy of the free atom by atomic number, eV."""
+        return dict(self._fitted().e0)
 
-        def compute(s):
-            return self._rows(s, local=id(s) in kept)
+    @property
+    def n_structures_(self) -> int:
+        """Structures seen."""
+        return self._fitted().n_structures
 
-        rows_of = ordered_map(compute, structures, int(self.threads))
-        shown = track(zip(structures, rows_of), "rows", self.progress, total=len(structures))
-        for s, rows in shown:
-            if id(s) in kept:
-                self._kept_rows[id(s)] = rows
-            for kind, k, y, weight in self._labels(s, rows, noise):
-                add_label(self.statistic_, kind, s, k, y, weight)
-            self._digest = chained_digest([s], self._digest)
-
-    def _sample_for_calibration(self, structures, rng) -> None:
-        """A uniform sample of all structures seen, within a memory budget for their rows.
-
-        Every structure draws a number; those with the smallest stay, whenever they came.
-        """
-        self.n_structures_ += len(structures)
-        self._drawn += list(zip(rng.random(len(structures)), structures))
-        self._drawn.sort(key=lambda pair: pair[0])
-        self._drawn = self._drawn[:N_CALIBRATION]
-        budget = CALIBRATION_BYTES // (8 * self.statistic_.n_columns)
-        used = np.cumsum([4 * len(s.atoms) + 7 for _, s in self._drawn])
-        self._kept = [s for (_, s), u in zip(self._drawn, used) if u <= budget]
-        self._kept = self._kept or [self._drawn[0][1]]
-
-    def optimize_hyperparameters(self):
-        """Learn delta and every sigma from the labels seen so far, and fit again.
-
-        First by the log marginal likelihood (`gapy.gp.hyperparameters`), then the energies against
-        the forces by leave-one-out errors (`gapy.left_out.balance_energies`).
-        """
-        check_is_fitted(self, "potential_")
-        with blas_threads(1):
-            self._learn()
-            self._solve()
-        return self
-
-    def _finish(self) -> None:
-        if self.optimize:
-            self._learn()
-        self._solve()
-
-    def _learn(self) -> None:
-        best = maximise_likelihood(self._terms, self._cholesky, self.statistic_, self._fitted_noise)
-        self._terms = best.terms
-
-        def errors(noise):
-            fitted = posterior.solve(self._terms, self._cholesky, self.statistic_, noise.sigma)
-            return left_out_errors(self._left_out(fitted, noise, N_BALANCE, sigmas=False))
-
-        self._fitted_noise = balance_energies(best.noise, errors)
-
-    def _solve(self, calibrated=True) -> None:
-        noise = self._fitted_noise
-        fitted = posterior.solve(self._terms, self._cholesky, self.statistic_, noise.sigma)
-        shown = track(self._left_out(fitted, noise), "calibration", self.progress)
-        potential = Potential(
-            terms=self._terms,
-            posterior=fitted,
-            e0=dict(self.e0_),
-            noise=noise,
-            calibration=calibrate(shown, noise, partial(surroundings, self._terms[0].descriptor))
-            if calibrated
-            else self.potential_.calibration,
-            reach=self._reach,
-            metadata=fit_metadata(self, fitted),
-        )
-        self._kept_rows = {}
-        references = tuple(s.atoms.copy() for s in self._kept[:N_REFERENCES])
-        if self.force_tolerance is not None:
-            sample = [s.atoms for s in self._kept]
-            potential = potential.reduced(float(self.force_tolerance), sample)
-        self.potential_ = potential.with_references(references)
-
-    def _rows_of_kept(self, s):
-        """Rows of a sampled structure, remembered until the fit is solved: within the budget."""
-        if id(s) not in self._kept_rows:
-            self._kept_rows[id(s)] = self._rows(s, local=True)
-        return self._kept_rows[id(s)]
-
-    def _left_out(self, fitted, noise, most=N_CALIBRATION, sigmas=True):
-        """(structure, LeftOut) of sampled structures that have labels."""
-        return left_out(
-            fitted,
-            noise,
-            self._kept[:most],
-            self._rows_of_kept,
-            lambda s, rows: self._labels(s, rows, self._noise()),
-            self._terms,
-            approximate=self._approximate,
-            sigmas=sigmas,
-        )
+    def _fitted(self) -> TrainingState:
+        # An AttributeError until then, as scikit-learn's attributes of a fit have it.
+        return self.training_
 
     # -- using ----------------------------------------------------------------------------------
 
@@ -363,7 +258,7 @@ class SparseGPRegressor(BaseEstimator):
 
         Returns Predictions, or a pair of them. Without `return_std` the fast path is used.
         """
-        check_is_fitted(self, "potential_")
+        check_is_fitted(self, "training_")
         items = [X] if isinstance(X, Atoms | LabelledStructure) else list(X)
         frames = [getattr(f, "atoms", f) for f in items]
         if not frames:
@@ -388,13 +283,12 @@ class SparseGPRegressor(BaseEstimator):
 
     def score(self, X, y=None) -> float:
         """R^2 of the force components (of the energies per atom if there are no forces)."""
-        structures = self._labelled(X)
+        structures = from_atoms(X, self.label_keys())
         return r_squared(structures, self.predict([s.atoms for s in structures]))
 
     def log_marginal_likelihood(self, noise: Noise | None = None) -> float:
         """Log marginal likelihood of the labels; for another `noise` without touching the data."""
-        check_is_fitted(self, "potential_")
+        check_is_fitted(self, "training_")
         if noise is None:
             return self.potential_.posterior.log_marginal_likelihood
-        fitted = posterior.solve(self._terms, self._cholesky, self.statistic_, noise.sigma)
-        return fitted.log_marginal_likelihood
+        return posterior_of(self.training_, noise).log_marginal_likelihood

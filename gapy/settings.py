@@ -26,15 +26,3 @@ def check_settings(gp) -> None:
         raise GapyError(
             f"seed: expected a non-negative integer, so that a fit can be repeated, got {gp.seed!r}"
         )
-
-
-def check_periodicity(descriptor, structures) -> None:
-    """Refuse periodic structures for a descriptor that would overlook their images."""
-    if descriptor.periodic:
-        return
-    for s in structures:
-        if s.atoms.pbc.any():
-            raise GapyError(
-                f"descriptor: periodic=False, but {s.source} frame {s.index} has "
-                f"pbc={s.atoms.pbc.tolist()}; make the descriptor with periodic=True"
-            )

@@ -18,7 +18,9 @@ from sklearn.utils.validation import check_is_fitted
 from gapy import modelfile, serialise
 from gapy.descriptors import descriptor_from_settings
 from gapy.errors import GapyError, ModelFileError
-from gapy.gp.statistic import Factor, SufficientStatistic
+from gapy.fit.training import TrainingState
+from gapy.gp.statistic import Factor, Group, SufficientStatistic
+from gapy.noise import KINDS
 from gapy.potential import from_archive
 from gapy.regressor import SparseGPRegressor
 from gapy.structures import LabelledStructure
@@ -35,27 +37,26 @@ def save_state(regressor: SparseGPRegressor, path) -> None:
         written, and an older one is left as it was
     NotFittedError : the regressor has not been fitted
     """
-    check_is_fitted(regressor, "potential_")
-    model, arrays = serialise.pack(regressor.potential_)
-    factors = regressor.statistic_.factors
-    drawn = [s for _, s in regressor._drawn]
+    check_is_fitted(regressor, "training_")
+    training = regressor.training_
+    model, arrays = serialise.pack(training.potential)
+    factors = training.statistic.factors
     state = {
         "settings": _settings(regressor),
         "several_terms": isinstance(regressor.descriptor, list | tuple),
-        "e0": {ase.data.chemical_symbols[z]: float(e) for z, e in regressor.e0_.items()},
-        "n_structures": int(regressor.n_structures_),
-        "n_updates": int(regressor.n_updates_),
+        "e0": {ase.data.chemical_symbols[z]: float(e) for z, e in training.e0.items()},
+        "n_structures": training.n_structures,
+        "n_updates": training.n_updates,
         "fit_seconds": float(regressor.fit_seconds_),
-        "digest": regressor._digest.hex(),
-        "approximate": bool(regressor._approximate),
-        "n_kept": len(regressor._kept),
-        # The order of the groups is that of their sums.
-        "groups": [_group(key, factor) for key, factor in factors.items()],
-        "drawn": [{"config_type": s.config_type, "source": s.source} for s in drawn],
+        "digest": training.digest.hex(),
+        "approximate": training.approximate,
+        "kinds": list(training.kinds),
+        "seed": training.seed,
+        "groups": [_group(group, factor) for group, factor in factors.items()],
+        "drawn": [{"config_type": s.config_type, "source": s.source} for s in training.sample],
     }
     more = {f"factor{g}": factor.matrix() for g, factor in enumerate(factors.values())}
-    more |= _pack_structures(drawn)
-    more["drawn.number"] = np.array([number for number, _ in regressor._drawn])
+    more |= _pack_structures(training.sample)
     modelfile.write(
         path, {**model, "state": state}, arrays | {f"state.{k}": v for k, v in more.items()}
     )
@@ -89,24 +90,34 @@ def _rebuilt(state: dict, arrays: dict, terms: list, potential) -> SparseGPRegre
     descriptors = [descriptor_from_settings(**term["descriptor"]) for term in terms]
     chosen = descriptors if state["several_terms"] else descriptors[0]
     gp = SparseGPRegressor(chosen, **state["settings"])
-    gp.potential_, gp._fitted_noise = potential, potential.noise
-    gp._reach = potential.reach
-    gp._terms, gp._cholesky = potential.terms, potential.posterior.cholesky
-    gp.e0_ = {ase.data.atomic_numbers[symbol]: e for symbol, e in state["e0"].items()}
-    gp.n_structures_, gp.n_updates_ = state["n_structures"], state["n_updates"]
-    gp._approximate = state["approximate"]
-    gp.fit_seconds_ = state["fit_seconds"]
-    gp._digest = bytes.fromhex(state["digest"])
-    gp.statistic_ = SufficientStatistic(len(potential.posterior.alpha))
+    statistic = SufficientStatistic(len(potential.posterior.alpha))
     for g, group in enumerate(state["groups"]):
-        gp.statistic_.factors[group["kind"], group["config_type"]] = Factor.of(
+        key = Group(group["kind"], group["config_type"], group.get("own", False))
+        statistic.factors[key] = Factor.of(
             arrays[f"factor{g}"], group["n_rows"], group["log_weight"], group["triangle"]
         )
-    structures = _unpack_structures(state["drawn"], arrays)
-    gp._drawn = list(zip(arrays["drawn.number"].tolist(), structures))
-    gp._kept = structures[: state["n_kept"]]
-    gp._kept_rows = {}
+    gp.fit_seconds_ = state["fit_seconds"]
+    gp.training_ = TrainingState(
+        terms=potential.terms,
+        cholesky=potential.posterior.cholesky,
+        statistic=statistic,
+        e0={ase.data.atomic_numbers[symbol]: e for symbol, e in state["e0"].items()},
+        noise=potential.noise,
+        kinds=tuple(state.get("kinds") or _kinds_of_version_2(gp)),
+        reach=potential.reach,
+        sample=tuple(_unpack_structures(state["drawn"], arrays)),
+        digest=bytes.fromhex(state["digest"]),
+        seed=state.get("seed", int(gp.seed)),
+        n_structures=state["n_structures"],
+        n_updates=state["n_updates"],
+        approximate=state["approximate"],
+        potential=potential,
+    )
     return gp
+
+
+def _kinds_of_version_2(gp) -> tuple[str, ...]:
+    return KINDS if gp.fit_stress else tuple(k for k in KINDS if k != "stress")
 
 
 def _settings(gp) -> dict:
@@ -134,11 +145,9 @@ def _key(key) -> str:
     return key if isinstance(key, str) else ase.data.chemical_symbols[int(key)]
 
 
-def _group(key, factor: Factor) -> dict:
-    kind, config_type = key
+def _group(group: Group, factor: Factor) -> dict:
     return {
-        "kind": kind,
-        "config_type": config_type,
+        **group._asdict(),
         "n_rows": int(factor.n_rows),
         "log_weight": float(factor.log_weight),
         "triangle": factor.is_triangle,

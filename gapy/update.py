@@ -8,7 +8,6 @@ columns its cost does not depend on the number of old structures; see docs/updat
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
 
@@ -18,16 +17,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from gapy.baselines import isolated_atom_energies
 from gapy.errors import GapyError, SpeciesError
-from gapy.fit_records import add_label
-from gapy.gp import growth, posterior, pruning, sampled
+from gapy.fit import growing
+from gapy.fit.checks import labelled
+from gapy.fit.growing import COLUMNS
+from gapy.fit.sample import SampleRows
+from gapy.fit.training import TrainingState, absorb
+from gapy.gp import growth
 from gapy.gp.selection import MIN_RESIDUAL
-from gapy.gp.statistic import SufficientStatistic
-from gapy.gp.terms import blocks, cholesky_factors
-from gapy.settings import check_periodicity
-from gapy.structures import chained_digest, check_structures
-from gapy.threads import blas_threads, ordered_map
-
-COLUMNS = ("sampled", "projected", "exact")
+from gapy.structures import from_atoms
+from gapy.threads import blas_threads
 
 
 @dataclass(frozen=True)
@@ -128,7 +126,7 @@ def update(
     regressor : SparseGPRegressor, fitted
     structures : new ones with labels, ASE Atoms or LabelledStructures
     settings : UpdateSettings; None for the defaults
-    old : all structures that the regressor has seen, in their order; needed for exact columns
+    old : all structures that the regressor has seen; needed for exact columns
     candidates : structures seen before whose environments may also become inducing points, such
         as those of updates whose threshold was higher
     optimise : called with the regressor when `settings.optimise_every` says so, after the new
@@ -142,56 +140,76 @@ def update(
     NotFittedError : the regressor has not been fitted
     """
     settings = settings or UpdateSettings()
-    check_is_fitted(regressor, "potential_")
-    new = _checked(regressor, structures)
-    with _restored_on_error(regressor), blas_threads(1):
-        return _update(regressor, new, settings, old, candidates, optimise)
+    check_is_fitted(regressor, "training_")
+    before = regressor.training_
+    regressor.training_, report = _updated(
+        regressor, structures, settings, old, candidates, optimise
+    )
+    if report.optimised and optimise is not None:
+        try:
+            optimise(regressor)
+        except BaseException:
+            regressor.training_ = before
+            raise
+    return report
 
 
 def rebuild(regressor, structures) -> None:
-    """Replace projected columns by exact ones, from all structures seen, in their order.
+    """Replace projected columns by exact ones, from all structures seen, in any order.
 
     Inducing points, noise and e0 stay. The cost is that of the rows of all structures: worth it
     once in a while, or at the end of a run.
 
     Raises GapyError if these are not the structures that the regressor has seen.
     """
-    check_is_fitted(regressor, "potential_")
-    with _restored_on_error(regressor), blas_threads(1):
-        regressor.statistic_ = _exact(regressor, _seen(regressor, structures))
-        regressor._kept_rows = {}
-        regressor._approximate = False
-        regressor._solve()
+    check_is_fitted(regressor, "training_")
+    old = from_atoms(structures, regressor.label_keys())
+    state = growing.rebuild(regressor.training_, old, threads=int(regressor.threads))
+    regressor.training_ = regressor.solved(state, SampleRows())
 
 
-def _update(gp, new, settings, old, candidates, optimise) -> UpdateReport:
-    noise = gp._noise()
-    rng = np.random.default_rng([gp.seed, gp.n_structures_])
-    gp.e0_ = isolated_atom_energies(new, _mode(gp, new), known=gp.e0_) | gp.e0_
+def _updated(
+    gp, structures, settings, old, candidates, optimise
+) -> tuple[TrainingState, UpdateReport]:
+    state, threads = gp.training_, int(gp.threads)
+    new = labelled(structures, gp.label_keys(), [term.descriptor for term in state.terms])
+    e0 = isolated_atom_energies(new, _mode(gp, state, new), known=state.e0) | state.e0
+    state = replace(state, e0=e0)
     frames = [s.atoms for s in new] + [getattr(s, "atoms", s) for s in candidates]
-    grown = growth.choose(
-        gp._terms, gp._cholesky, frames, threshold=settings.threshold,
-        max_points=settings.max_points, threads=int(gp.threads),
-    )  # fmt: skip
-    before = _points(gp._terms)
-    kept = _add_columns(gp, grown, settings, old) if grown.n_points else {}
-    after = _points(gp._terms)
-    _require_points(gp, new)
-    gp._absorb(new, noise, rng)
-    still = {id(s) for s in gp._kept}
-    gp._kept_rows.update((k, rows) for k, rows in kept.items() if k in still)
-    change = _prune(gp, settings) if settings.prune else 0.0
-    gp.n_updates_ += 1
-    optimised = _is_due(gp.n_updates_, settings.optimise_every)
-    calibrated = _is_due(gp.n_updates_, settings.calibrate_every)
+    with blas_threads(1):
+        grown = growth.choose(
+            state.terms, state.cholesky, frames, threshold=settings.threshold,
+            max_points=settings.max_points, threads=threads,
+        )  # fmt: skip
+    before, rows = _points(state.terms), SampleRows()
+    if grown.n_points:
+        state = growing.grow(
+            state,
+            grown,
+            columns=settings.columns,
+            sample_rows=settings.sample_rows,
+            old=None if old is None else from_atoms(old, gp.label_keys()),
+            threads=threads,
+            rows=rows,
+        )
+    after = _points(state.terms)
+    _require_points(state.terms, new)
+    state = absorb(state, new, threads=threads, rows=rows)
+    change = 0.0
+    if settings.prune:
+        columns = state.n_columns
+        state, change = growing.prune(state, change=settings.prune, unexplained=settings.threshold)
+        if state.n_columns != columns:
+            rows = SampleRows()  # those at hand have the columns of before
+    state = replace(state, n_updates=state.n_updates + 1)
+    optimised = _is_due(state.n_updates, settings.optimise_every)
+    calibrated = _is_due(state.n_updates, settings.calibrate_every)
     if optimised and optimise is None:
-        gp.optimize_hyperparameters()
+        state = gp.solved(state, rows, learnt=True)
     else:
-        gp._solve(calibrated=calibrated and not optimised)
-        if optimised:
-            optimise(gp)
-    left = _points(gp._terms)
-    return UpdateReport(
+        state = gp.solved(state, rows, calibrated=calibrated and not optimised)
+    left = _points(state.terms)
+    report = UpdateReport(
         added=_differences(after, before),
         pruned=_differences(after, left),
         n_inducing=sum(left.values()),
@@ -200,111 +218,18 @@ def _update(gp, new, settings, old, candidates, optimise) -> UpdateReport:
         optimised=optimised,
         calibrated=calibrated or optimised,
     )
+    return state, report
 
 
-def _checked(gp, structures) -> list:
-    labelled = gp._labelled(structures)
-    check_structures(labelled, species=list(gp._terms[0].descriptor.species))
-    for term in gp._terms:
-        check_periodicity(term.descriptor, labelled)
-    return labelled
-
-
-def _mode(gp, new):
+def _mode(gp, state, new):
     """How e0 of species that were not there before is found."""
-    if gp.e0 == "isolated" and all(int(z) in gp.e0_ for s in new for z in s.atoms.numbers):
+    if gp.e0 == "isolated" and all(int(z) in state.e0 for s in new for z in s.atoms.numbers):
         return "auto"  # nothing to find, and new frames need not hold free atoms
     return gp.e0
 
 
-def _add_columns(gp, grown: growth.Growth, settings, old) -> dict:
-    """Grow terms and statistic; returns rows of kept structures by identity, for calibration."""
-    terms = grown.extend(gp._terms)
-    kept: dict = {}
-    if settings.columns == "exact":
-        if old is None:
-            raise GapyError(
-                "old: expected the structures that the regressor has seen, since columns is "
-                "'exact' and points are added, got None; give them or use columns='sampled'"
-            )
-        statistic = _exact(gp, _seen(gp, old), terms)
-        gp._approximate = False
-    elif settings.columns == "projected":
-        statistic = growth.projected(gp.statistic_, gp._terms, gp._cholesky, grown)
-        gp._approximate = True
-    else:
-        sample = _sample(gp, settings.sample_rows * blocks(terms)[-1].stop)
-        statistic = _exact(gp, sample, terms, kept)
-        gp._approximate = len(sample) < gp.n_structures_
-        if gp._approximate:
-            fitted = gp.potential_.posterior
-            statistic = sampled.estimated(
-                gp.statistic_, gp._terms, grown, fitted, statistic, gp._fitted_noise.sigma
-            )
-    gp._terms, gp._cholesky, gp.statistic_ = terms, cholesky_factors(terms), statistic
-    return kept
-
-
-def _sample(gp, n_rows: float) -> list:
-    """So many of the structures drawn as have `n_rows` labels: a uniform sample of all seen."""
-    drawn = [s for _, s in gp._drawn]
-    enough = int(np.searchsorted(np.cumsum([s.n_labels for s in drawn]), n_rows)) + 1
-    return drawn[:enough]
-
-
-def _seen(gp, structures) -> list:
-    """Labelled structures, refused unless they are those of the fit in their order."""
-    labelled = gp._labelled(structures)
-    if chained_digest(labelled) != gp._digest:
-        raise GapyError(
-            f"old: expected the {gp.n_structures_} structures that the regressor has seen, in the "
-            f"order of its fit and updates, got {len(labelled)} others; give exactly those"
-        )
-    return labelled
-
-
-def _exact(gp, structures, terms=None, kept=None) -> SufficientStatistic:
-    """The statistic of structures against all points of `terms`.
-
-    The rows of those kept for calibration go into `kept`, if it is given.
-    """
-    wanted = set() if kept is None else {id(s) for s in gp._kept}
-    terms = gp._terms if terms is None else terms
-    noise = gp._noise()
-    statistic = SufficientStatistic(blocks(terms)[-1].stop)
-
-    def compute(s):
-        return gp._rows(s, local=id(s) in wanted, terms=terms)
-
-    for s, rows in zip(structures, ordered_map(compute, structures, int(gp.threads))):
-        if id(s) in wanted:
-            kept[id(s)] = rows
-        for kind, k, y, weight in gp._labels(s, rows, noise):
-            add_label(statistic, kind, s, k, y, weight)
-    return statistic
-
-
-def _prune(gp, settings) -> float:
-    """Drop the columns that can go; the change this makes, in noise sigmas."""
-    fitted = posterior.solve(gp._terms, gp._cholesky, gp.statistic_, gp._fitted_noise.sigma)
-    n_labels = sum(factor.n_rows for factor in gp.statistic_.factors.values())
-    columns, change = pruning.removable(
-        fitted, n_labels, change=settings.prune, unexplained=settings.threshold
-    )
-    if len(columns):
-        inducing = [list(term.inducing) for term in gp._terms]
-        for b in fitted.blocks:
-            own = columns[(columns >= b.start) & (columns < b.stop)] - b.start
-            inducing[b.term][b.slot] = np.delete(b.x_sd, own, axis=0)
-        gp._terms = tuple(replace(t, inducing=tuple(x)) for t, x in zip(gp._terms, inducing))
-        gp._cholesky = cholesky_factors(gp._terms)
-        gp.statistic_ = pruning.without(gp.statistic_, columns)
-        gp._kept_rows = {}  # they have the columns of before
-    return change
-
-
-def _require_points(gp, new) -> None:
-    for term in gp._terms:
+def _require_points(terms, new) -> None:
+    for term in terms:
         for z, x_sd in zip(term.descriptor.species, term.inducing):
             where = [s.where for s in new if z in s.atoms.numbers]
             if where and not len(x_sd):
@@ -336,17 +261,3 @@ def _is_due(count: int, every: int) -> bool:
 
 def _is_real(value) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
-
-
-@contextmanager
-def _restored_on_error(gp):
-    """Within it a regressor may be changed; an exception puts back what it was."""
-    before = dict(vars(gp))
-    # What the regressor changes in place gets a copy; the rest it replaces.
-    gp.statistic_, gp._drawn = gp.statistic_.copy(), list(gp._drawn)
-    try:
-        yield
-    except BaseException:
-        vars(gp).clear()
-        vars(gp).update(before)
-        raise

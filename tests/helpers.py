@@ -8,6 +8,8 @@ from ase.geometry import complete_cell
 from ase.neighborlist import neighbor_list
 from hypothesis import strategies as st
 
+from gapy.fit.labels import labels_of, rows_of
+
 VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 PERIODICITY = ((0, 0, 0), (1, 0, 0), (0, 1, 0), (1, 1, 0), (1, 0, 1), (1, 1, 1))
 
@@ -204,3 +206,10 @@ def stillinger_weber(atoms):
     atoms.info["REF_energy"], atoms.arrays["REF_forces"] = float(energy), forces
     atoms.info["REF_stress"] = np.array([stress[k] for k in VOIGT])
     return atoms
+
+
+def labels_in(gp, s, terms=None):
+    """(Rows, labels) of a structure as a fitted regressor sees them, local rows among them."""
+    state = gp.training_
+    rows = rows_of(state.terms if terms is None else terms, s, state.kinds, local=True)
+    return rows, list(labels_of(s, rows, state.e0))

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
-from helpers import images_within, labelled_frames, random_rotation
+from helpers import images_within, labelled_frames, labels_in, random_rotation
 
 import gapy
-from gapy import left_out as leaving_out
 from gapy.data import frames
 from gapy.descriptors import as_descriptor, smooth_soap
+from gapy.fit import left_out as leaving_out
+from gapy.fit.labels import add_labels, stacked
 from gapy.gp import calibration, loo, posterior
 from gapy.gp.reach import Reach, learn_reach
 from gapy.gp.rows import structure_rows
@@ -315,8 +316,7 @@ def leading(gp, columns, coarse):
 def statistic_of(gp, structures, columns):
     out = SufficientStatistic(len(columns))
     for s in structures:
-        for kind, rows, y, weight in gp._labels(s, gp._rows(s), gp._noise()):
-            out.add(kind, s.config_type, rows[:, columns], y, weight)
+        add_labels(out, (replace(one, rows=one.rows[:, columns]) for one in labels_in(gp, s)[1]))
     return out
 
 
@@ -362,16 +362,14 @@ def test_leaving_out_with_the_coarse_posterior_equals_a_refit(two_metals, unmixe
     coarse = gp.potential_.posterior.coarse(0.5, least=1)
     noise = gp.potential_.noise
     s = structures[left_out]
-    rows = gp._rows(s, local=True)
-    parts = list(gp._labels(s, rows, gp._noise()))
-    k, y = (np.concatenate([p[n] for p in parts]) for n in (1, 2))
+    rows, labels = labels_in(gp, s)
+    stack = stacked(labels, noise)
+    k, y = stack.rows, stack.y
     out = loo.leave_one_out(
         gp.potential_.posterior,
         k,
         y,
-        np.concatenate(
-            [np.full(len(p[2]), noise.sigma(p[0], s.config_type) / p[3]) for p in parts]
-        ),
+        stack.sigma,
         rows.local,
         local_prior(gp.potential_.terms, s.atoms.numbers),
         coarse,
@@ -379,7 +377,10 @@ def test_leaving_out_with_the_coarse_posterior_equals_a_refit(two_metals, unmixe
     others = [o for o in structures if o is not s]
     everything = np.arange(gp.statistic_.n_columns)
     refit = posterior.solve(
-        gp.potential_.terms, gp._cholesky, statistic_of(gp, others, everything), noise.sigma
+        gp.potential_.terms,
+        gp.training_.cholesky,
+        statistic_of(gp, others, everything),
+        noise.sigma,
     )
     np.testing.assert_allclose(out.residual, y - k @ refit.alpha, rtol=1e-5, atol=1e-8)
     terms = leading(gp, coarse.columns, coarse)
@@ -394,9 +395,9 @@ def test_leaving_out_with_the_coarse_posterior_equals_a_refit(two_metals, unmixe
 def test_few_points_need_no_second_posterior(two_metals, unmixed, monkeypatch):
     """Where the leading points are all of them, calibration does with one factor a structure."""
     gp = two_metals
-    most = max(len(x) for term in gp._terms for x in term.inducing)
-    arguments = (gp.potential_.posterior, gp.potential_.noise, gp._kept[:3])
-    arguments += (lambda s: gp._rows(s, local=True), lambda s, r: gp._labels(s, r, gp._noise()))
+    most = max(len(x) for term in gp.training_.terms for x in term.inducing)
+    labelled = [(s, *labels_in(gp, s)) for s in gp.training_.calibration_sample[:3]]
+    arguments = (gp.potential_.posterior, gp.potential_.noise, labelled, gp.training_.terms)
     factors = []
     remainder = loo._remainder
     monkeypatch.setattr(
@@ -404,10 +405,10 @@ def test_few_points_need_no_second_posterior(two_metals, unmixed, monkeypatch):
     )  # fmt: skip
     monkeypatch.setattr(leaving_out, "COARSE_LEAST", most)
     monkeypatch.setattr(leaving_out, "NEAR_LEAST", most)
-    one = [out for _, out in leaving_out.left_out(*arguments, gp._terms)]
+    one = [out for _, _, out in leaving_out.left_out(*arguments)]
     assert len(factors) == 3
     monkeypatch.setattr(leaving_out, "_fewer", lambda p, share, least: p.coarse(1.0))
-    two = [out for _, out in leaving_out.left_out(*arguments, gp._terms)]
+    two = [out for _, _, out in leaving_out.left_out(*arguments)]
     assert len(factors) == 3 + 6
     for a, b in zip(one, two):
         for name in ("residual", "local_std", "distances"):

@@ -9,7 +9,7 @@ import scipy.linalg
 from ase import Atoms
 from ase.build import bulk
 from dscribe.descriptors import SOAP
-from helpers import along_atom, along_strain, morse_labels, random_structure, seeds
+from helpers import along_atom, along_strain, labels_in, morse_labels, random_structure, seeds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import multivariate_normal
@@ -19,10 +19,11 @@ from sklearn.exceptions import NotFittedError
 from gapy import Noise, SparseGPRegressor
 from gapy.descriptors import CompiledSOAP, smooth_soap
 from gapy.errors import GapyError, SpeciesError
+from gapy.fit.labels import add_labels, stacked
 from gapy.gp import calibration, loo, posterior, selection
 from gapy.gp.prior import prior_variances
 from gapy.gp.rows import structure_rows
-from gapy.gp.statistic import SufficientStatistic
+from gapy.gp.statistic import Group, SufficientStatistic
 from gapy.gp.terms import JITTER, Term, cholesky_factors, normalised
 from gapy.structures import from_atoms
 
@@ -265,7 +266,7 @@ def random_problem(rng, sizes=(4, 3), n_rows=30, deltas=(0.8, 1.7)):
     return terms, k_mm, delta, rows, y, group, weight
 
 
-SIGMAS = {("energy", "a"): 0.3, ("forces", "b"): 0.7}
+SIGMAS = {Group("energy", "a"): 0.3, Group("forces", "b"): 0.7}
 KEYS = tuple(SIGMAS)
 
 
@@ -277,7 +278,7 @@ def statistic_of(rows, y, group, weight, order=None, chunk=7):
         for g in (0, 1):
             take = part[group[part] == g]
             if len(take):
-                out.add(*KEYS[g], rows[take], y[take], weight[take])
+                out.add(KEYS[g], rows[take], y[take], weight[take])
     return out
 
 
@@ -285,8 +286,8 @@ def noise_of(group, weight):
     return np.array([SIGMAS[k] for k in KEYS])[group] / weight
 
 
-def sigma_of(kind, config_type):
-    return SIGMAS[kind, config_type]
+def sigma_of(*group):
+    return SIGMAS[group]
 
 
 @given(seeds, st.integers(0, 60))
@@ -356,8 +357,8 @@ def test_memory_of_the_statistic_is_bounded():
     rng = np.random.default_rng(0)
     statistic = SufficientStatistic(5)
     for _ in range(50):
-        statistic.add("forces", "x", rng.normal(size=(20, 5)), rng.normal(size=20))
-    factor = statistic.factors["forces", "x"]
+        statistic.add(Group("forces", "x"), rng.normal(size=(20, 5)), rng.normal(size=20))
+    factor = statistic.factors[Group("forces", "x")]
     assert factor.n_rows == 1000
     assert factor.matrix().shape == (6, 6)
 
@@ -370,26 +371,21 @@ def test_statistics_of_other_inducing_points_do_not_merge():
 def test_leave_one_out_equals_refits():
     training = frames(8, seed=11)
     gp = regressor().fit(training)
-    noise, terms = gp._noise(), gp._terms
+    noise, terms = gp.initial_noise(), gp.training_.terms
     structures = from_atoms(training)
-    everything = [list(gp._labels(s, gp._rows(s), noise)) for s in structures]
+    everything = [labels_in(gp, s) for s in structures]
     for k in (0, 3, 7):
-        s, parts = structures[k], everything[k]
-        local = structure_rows(terms, s.atoms, local=True, forces=False).local
-        sigma = np.concatenate(
-            [np.full(len(y), noise.sigma(kind, s.config_type) / w) for kind, _, y, w in parts]
-        )
-        rows = np.concatenate([r for _, r, _, _ in parts])
-        y = np.concatenate([y for _, _, y, _ in parts])
+        s, local = structures[k], everything[k][0].local
+        stack = stacked(everything[k][1], noise)
+        rows, y = stack.rows, stack.y
         out = loo.leave_one_out(
-            gp.potential_.posterior, rows, y, sigma, local, np.full(len(s.atoms), gp.delta**2)
+            gp.potential_.posterior, rows, y, stack.sigma, local, np.full(len(s.atoms), gp.delta**2)
         )
         without = SufficientStatistic(gp.statistic_.n_columns)
         for j, other in enumerate(everything):
             if j != k:
-                for kind, r, label, w in other:
-                    without.add(kind, structures[j].config_type, r, label, w)
-        refit = posterior.solve(terms, gp._cholesky, without, noise.sigma)
+                add_labels(without, other[1])
+        refit = posterior.solve(terms, gp.training_.cholesky, without, noise.sigma)
         np.testing.assert_allclose(out.residual, y - rows @ refit.alpha, rtol=1e-5, atol=1e-7)
         explained, uncertain = refit.explained_and_posterior(local)
         expected = np.sqrt(np.maximum(gp.delta**2 - explained, 0) + uncertain)
@@ -474,17 +470,16 @@ def test_calibration_without_forces():
 def test_distance_without_own_inducing_points_equals_a_smaller_set():
     training = frames(8, seed=12)
     gp = regressor().fit(training)
-    fitted, noise = gp.potential_.posterior, gp._noise()
+    fitted, noise = gp.potential_.posterior, gp.initial_noise()
     block = next(b for b in fitted.blocks if b.slot == 0)
     s = from_atoms(training)[0]
-    rows = gp._rows(s, local=True)
-    parts = list(gp._labels(s, rows, noise))
-    sigma = [np.full(len(y), noise.sigma(kind, s.config_type) / w) for kind, _, y, w in parts]
+    rows, labels = labels_in(gp, s)
+    stack = stacked(labels, noise)
     out = loo.leave_one_out(
         fitted,
-        np.concatenate([r for _, r, _, _ in parts]),
-        np.concatenate([y for _, _, y, _ in parts]),
-        np.concatenate(sigma),
+        stack.rows,
+        stack.y,
+        stack.sigma,
         rows.local,
         np.full(len(s.atoms), gp.delta**2),
     )
@@ -513,7 +508,7 @@ def test_noise_by_kind_config_type_and_structure_equals_an_explicit_covariance()
     rows, y, noise = [], [], []
     base = {"energy": 0.02, "forces": 0.1, "stress": 0.01}
     for k, atoms in enumerate(training):
-        found = structure_rows(gp._terms, atoms, stress=True)
+        found = structure_rows(gp.training_.terms, atoms, stress=True)
         for kind, value in labels(atoms).items():
             sigma = overrides.get(atoms.info["config_type"], {}).get(kind, base[kind])
             sigma = {(2, "energy"): 0.5, (3, "forces"): 0.01, (4, "stress"): 0.2}.get(
@@ -525,7 +520,7 @@ def test_noise_by_kind_config_type_and_structure_equals_an_explicit_covariance()
             y.append(value)
             noise.append(np.full(len(value), sigma))
     rows, y, noise = np.vstack(rows), np.concatenate(y), np.concatenate(noise)
-    k_mm = scipy.linalg.block_diag(*[low @ low.T for low in gp._cholesky])
+    k_mm = scipy.linalg.block_diag(*[low @ low.T for low in gp.training_.cholesky])
     precision = k_mm + (rows.T / noise**2) @ rows
     mean = rows @ np.linalg.solve(precision, rows.T @ (y / noise**2))
     np.testing.assert_allclose(rows @ gp.potential_.posterior.alpha, mean, atol=5e-6)
@@ -550,16 +545,15 @@ def test_likelihood_for_other_noise_equals_a_refit():
 def test_partial_fit_equals_a_fit_of_everything_with_the_same_inducing_points():
     one, two, three = frames(5, seed=14), frames(4, seed=15), frames(1, seed=16)
     gp = regressor(e0={"Si": -1.0, "C": 0.5}).fit(one)
-    terms = gp._terms
+    terms = gp.training_.terms
     before = gp.potential_.posterior.alpha.copy()
     gp.partial_fit(two).partial_fit(three)
-    assert gp._terms is terms
+    assert gp.training_.terms is terms
     assert gp.n_structures_ == 10
     statistic = SufficientStatistic(gp.statistic_.n_columns)
     for s in from_atoms([*three, *two, *one]):
-        for kind, r, y, w in gp._labels(s, gp._rows(s), gp._noise()):
-            statistic.add(kind, s.config_type, r, y, w)
-    expected = posterior.solve(terms, gp._cholesky, statistic, gp._noise().sigma)
+        add_labels(statistic, labels_in(gp, s)[1])
+    expected = posterior.solve(terms, gp.training_.cholesky, statistic, gp.initial_noise().sigma)
     got = gp.potential_.posterior
     assert np.abs(got.alpha - before).max() > 1e-3 * np.abs(before).max()
     rows = structure_rows(terms, three[0], local=True, stress=True)

@@ -9,19 +9,20 @@ from hypothesis import strategies as st
 
 import gapy
 from gapy.descriptors import smooth_soap
-from gapy.fit_records import add_label
+from gapy.fit.labels import Labels, add_labels
+from gapy.fit.left_out import FORCE_SACRIFICE, SCALES, LeftOutErrors, balance_energies
 from gapy.gp import posterior
-from gapy.gp.hyperparameters import FLOOR, SMALL, SPREAD, maximise_likelihood
+from gapy.gp.hyperparameters import LIMITS, SMALL, SPREAD, maximise_likelihood
 from gapy.gp.likelihood import Likelihood, group_moments
-from gapy.gp.statistic import SufficientStatistic
+from gapy.gp.statistic import Group, SufficientStatistic
 from gapy.gp.terms import Term, blocks, cholesky_factors, normalised
-from gapy.left_out import FORCE_SACRIFICE, SCALES, LeftOutErrors, balance_energies
 from gapy.noise import Noise
 from gapy.threads import blas_threads
 
 GROUPS = (
-    ("energy", "solid"), ("energy", "liquid"), ("forces", "solid"), ("forces", "liquid"),
-    ("stress", "solid"),
+    Group("energy", "solid"), Group("energy", "liquid"), Group("forces", "solid"),
+    Group("forces", "liquid"),
+    Group("stress", "solid"),
 )  # fmt: skip
 
 
@@ -68,8 +69,8 @@ class Problem:
 
     def statistic(self, labels, weight=1.0):
         out = SufficientStatistic(self.table[-1].stop)
-        for (kind, config_type), rows in self.rows.items():
-            out.add(kind, config_type, rows, labels[kind, config_type], weight)
+        for group, rows in self.rows.items():
+            out.add(group, rows, labels[group], weight)
         return out
 
     def likelihood(self, statistic, groups):
@@ -120,10 +121,7 @@ def test_value_equals_the_marginal_likelihood_of_the_fit(seed, weight):
 
 # -- the maximum --------------------------------------------------------------------------------
 
-TRUE = {
-    ("energy", "solid"): 0.02, ("energy", "liquid"): 0.05, ("forces", "solid"): 0.2,
-    ("forces", "liquid"): 0.4, ("stress", "solid"): 0.01,
-}  # fmt: skip
+TRUE = dict(zip(GROUPS, (0.02, 0.05, 0.2, 0.4, 0.01)))
 MANY = (300, 300, 900, 900, 300)
 
 
@@ -187,10 +185,10 @@ def test_small_groups_share_one_sigma():
 def test_groups_stay_near_their_kind():
     """A group with almost exact labels may not take over."""
     problem = Problem(np.random.default_rng(5), MANY)
-    exact = {**TRUE, ("forces", "solid"): 1e-3}
+    exact = {**TRUE, Group("forces", "solid"): 1e-3}
     statistic = problem.statistic(problem.labels(lambda *key: exact[key]))
     noise = maximise_likelihood(problem.terms, problem.cholesky, statistic, Noise()).noise
-    for kind, config_type in GROUPS:
+    for kind, config_type, _ in GROUPS:
         ratio = noise.sigma(kind, config_type) / getattr(noise, kind)
         assert 1.0 / SPREAD * (1 - 1e-9) <= ratio <= SPREAD * (1 + 1e-9)
     assert noise.sigma("forces", "solid") == pytest.approx(noise.forces / SPREAD)
@@ -200,8 +198,8 @@ def test_sigma_has_a_floor():
     problem = Problem(np.random.default_rng(6), MANY)
     statistic = problem.statistic(problem.labels(lambda *key: 0.0))
     noise = maximise_likelihood(problem.terms, problem.cholesky, statistic, Noise()).noise
-    for kind, config_type in GROUPS:
-        assert noise.sigma(kind, config_type) == pytest.approx(FLOOR[kind], rel=1e-6)
+    for kind, config_type, _ in GROUPS:
+        assert noise.sigma(kind, config_type) == pytest.approx(LIMITS[kind][0], rel=1e-6)
 
 
 def test_a_block_without_labels_takes_the_mean_delta():
@@ -286,7 +284,7 @@ def learnt(frames):
 def test_learning_raises_the_likelihood(frames, learnt, monkeypatch):
     before = fit(frames, optimize=False)
     balanced = learnt.log_marginal_likelihood()
-    monkeypatch.setattr("gapy.regressor.balance_energies", lambda noise, errors: noise)
+    monkeypatch.setattr("gapy.fit.solving.balance_energies", lambda noise, errors: noise)
     free = fit(frames)
     assert free.log_marginal_likelihood() > before.log_marginal_likelihood()
     assert free.log_marginal_likelihood() >= balanced
@@ -298,9 +296,9 @@ def test_learning_raises_the_likelihood(frames, learnt, monkeypatch):
 
 def test_the_potential_has_the_learnt_numbers(learnt):
     potential = learnt.potential_
-    assert potential.noise != learnt._noise() and min(potential.terms[0].delta) != 1.0
+    assert potential.noise != learnt.initial_noise() and min(potential.terms[0].delta) != 1.0
     again = posterior.solve(
-        potential.terms, learnt._cholesky, learnt.statistic_, potential.noise.sigma
+        potential.terms, learnt.training_.cholesky, learnt.statistic_, potential.noise.sigma
     )
     np.testing.assert_array_equal(again.alpha, potential.posterior.alpha)
     assert [b.delta for b in potential.posterior.blocks] == list(potential.terms[0].delta)
@@ -328,7 +326,7 @@ def test_more_structures_after_learning(frames, test_frames):
     assert gp.potential_.noise != first
     assert gp.n_structures_ == 24
     start = posterior.solve(
-        gp._terms, gp._cholesky, gp.statistic_, gp._noise().sigma
+        gp.training_.terms, gp.training_.cholesky, gp.statistic_, gp.initial_noise().sigma
     ).log_marginal_likelihood
     assert gp.log_marginal_likelihood() > start
     fixed = fit(frames[:12], optimize=False).partial_fit(frames[12:])
@@ -350,13 +348,10 @@ def test_vanishing_rows_change_no_fit(frames, monkeypatch):
     frames = [*frames[:8], perfect]
     gp = fit(frames, optimize=False)
 
-    def keep_all(statistic, kind, structure, rows, y, weight):
-        statistic.add(kind, structure.config_type, rows, y, weight)
-
-    monkeypatch.setattr("gapy.regressor.add_label", keep_all)
+    monkeypatch.setattr("gapy.fit.labels.SYMMETRY_ROW", 0.0)
     everything = fit(frames, optimize=False)
     counts = [
-        sum(f.n_rows for (kind, _), f in one.statistic_.factors.items() if kind == "forces")
+        sum(f.n_rows for g, f in one.statistic_.factors.items() if g.kind == "forces")
         for one in (gp, everything)
     ]
     assert counts == [8 * 12, 9 * 12]
@@ -365,10 +360,9 @@ def test_vanishing_rows_change_no_fit(frames, monkeypatch):
 
 def test_only_vanishing_rows_are_left_out():
     statistic = SufficientStatistic(3)
-    structure = type("Structure", (), {"config_type": "a"})
     rows = np.array([[1e-9, 0.0, 0.0], [0.0, 2e-8, 0.0], [0.0, 0.0, 1.0]])
-    add_label(statistic, "forces", structure, rows, np.array([5.0, 6.0, 7.0]), 1.0)
-    matrix = statistic.factors["forces", "a"].matrix()
+    add_labels(statistic, [Labels(Group("forces", "a"), rows, np.array([5.0, 6.0, 7.0]), 1.0)])
+    matrix = statistic.factors[Group("forces", "a")].matrix()
     np.testing.assert_array_equal(matrix, np.column_stack([rows, [5.0, 6.0, 7.0]])[1:])
 
 

@@ -75,7 +75,7 @@ def test_sigma_must_be_positive_and_finite(kind, value):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"force": 0.1}, "expected the keys energy, forces, stress, overrides, got 'force'"),
+        ({"force": 0.1}, "expected the keys energy, forces, stress, overrides, own, got 'force'"),
         ({"overrides": {"hot": {"virial": 1.0}}}, "config_type 'hot': label kind expected one of"),
         ({"overrides": {"hot": 0.1}}, "config_type 'hot': expected a mapping, got 0.1"),
         ({"overrides": [1]}, r"noise overrides: expected a mapping, got \[1\]"),

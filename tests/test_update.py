@@ -8,12 +8,14 @@ import pytest
 import scipy.linalg
 from ase import Atoms
 from dscribe.descriptors import SOAP
-from helpers import along_atom, morse_labels, random_structure
+from helpers import along_atom, labels_in, morse_labels, random_structure
 from sklearn.exceptions import NotFittedError
 
 import gapy
 from gapy import SparseGPRegressor
 from gapy.errors import GapyError, ModelFileError, SpeciesError
+from gapy.fit.labels import add_labels, stacked
+from gapy.fit.sample import SampleRows
 from gapy.gp import growth, loo, posterior, pruning, sampled
 from gapy.gp.rows import structure_rows
 from gapy.gp.statistic import SufficientStatistic
@@ -93,21 +95,21 @@ def predictions(gp, structures=HELD_OUT):
 
 def statistic_of(gp, structures, terms=None):
     """The statistic of structures, row by row, by the regressor's own labels."""
-    terms = gp._terms if terms is None else terms
+    terms = gp.training_.terms if terms is None else terms
     out = SufficientStatistic(blocks(terms)[-1].stop)
     for s in from_atoms(structures):
-        for kind, k, y, weight in gp._labels(s, gp._rows(s, terms=terms), gp._noise()):
-            out.add(kind, s.config_type, k, y, weight)
+        add_labels(out, labels_in(gp, s, terms)[1])
     return out
 
 
 def with_statistic(gp, statistic, terms=None):
     """A copy of the regressor solved for another statistic."""
     out = copied(gp)
-    out._terms = gp._terms if terms is None else terms
-    out._cholesky = cholesky_factors(out._terms)
-    out.statistic_ = statistic
-    out._solve(calibrated=False)
+    terms = gp.training_.terms if terms is None else terms
+    state = replace(
+        gp.training_, terms=terms, cholesky=cholesky_factors(terms), statistic=statistic
+    )
+    out.training_ = out.solved(state, SampleRows(), calibrated=False)
     return out
 
 
@@ -124,15 +126,15 @@ def test_exact_update_equals_a_fit_from_scratch_with_the_same_points(fitted):
     assert gp.log_marginal_likelihood() == pytest.approx(
         expected.log_marginal_likelihood(), rel=1e-8
     )
-    assert gp.n_structures_ == 16 and gp.n_updates_ == 1
+    assert gp.n_structures_ == 16 and gp.training_.n_updates == 1
 
 
 def test_points_are_those_that_the_present_ones_leave_unexplained(fitted):
     found = growth.choose(
-        fitted._terms, fitted._cholesky, NEW, threshold=THRESHOLD, max_points=1000
+        fitted.training_.terms, fitted.training_.cholesky, NEW, threshold=THRESHOLD, max_points=1000
     )
-    before = cholesky_factors(fitted._terms)
-    terms = found.extend(fitted._terms)
+    before = cholesky_factors(fitted.training_.terms)
+    terms = found.extend(fitted.training_.terms)
     after = cholesky_factors(terms)
     seen = []
     for atoms in NEW:
@@ -141,7 +143,7 @@ def test_points_are_those_that_the_present_ones_leave_unexplained(fitted):
             x_id = normalised(
                 terms[0].descriptor.values(env, env.start_s[slot], env.start_s[slot + 1])
             )
-            for model, factors in ((fitted._terms, before), (terms, after)):
+            for model, factors in ((fitted.training_.terms, before), (terms, after)):
                 x_sd = model[0].inducing[slot]
                 k = (x_sd @ x_id.T) ** 4
                 dense = 1.0 - np.einsum(
@@ -150,7 +152,9 @@ def test_points_are_those_that_the_present_ones_leave_unexplained(fitted):
                 seen.append((model is terms, dense.max(initial=0.0)))
     assert max(d for is_new, d in seen if is_new) <= THRESHOLD * (1 + 1e-6)
     assert max(d for is_new, d in seen if not is_new) == pytest.approx(found.unexplained, rel=1e-6)
-    fewer = growth.choose(fitted._terms, fitted._cholesky, NEW, threshold=THRESHOLD, max_points=3)
+    fewer = growth.choose(
+        fitted.training_.terms, fitted.training_.cholesky, NEW, threshold=THRESHOLD, max_points=3
+    )
     assert fewer.n_points == 3
     for few, many in zip(fewer.points[0], found.points[0]):
         np.testing.assert_array_equal(few, many[: len(few)])
@@ -165,10 +169,18 @@ def test_near_duplicates_add_no_points(fitted):
     assert report.added == {} and report.unexplained < THRESHOLD
     # Two copies of a new structure add what one adds.
     once = growth.choose(
-        fitted._terms, fitted._cholesky, NEW[1:2], threshold=THRESHOLD, max_points=50
+        fitted.training_.terms,
+        fitted.training_.cholesky,
+        NEW[1:2],
+        threshold=THRESHOLD,
+        max_points=50,
     )
     twice = growth.choose(
-        fitted._terms, fitted._cholesky, [NEW[1], NEW[1]], threshold=THRESHOLD, max_points=50
+        fitted.training_.terms,
+        fitted.training_.cholesky,
+        [NEW[1], NEW[1]],
+        threshold=THRESHOLD,
+        max_points=50,
     )
     assert once.n_points == twice.n_points > 0
 
@@ -176,13 +188,13 @@ def test_near_duplicates_add_no_points(fitted):
 def test_projected_columns_are_exact_for_points_in_the_span():
     # zeta = 2 of six features spans 21 dimensions: more points than that are combinations.
     gp = regressor(zeta=2, n_inducing=21).fit([*OLD, *NEW])
-    points = regressor(zeta=2, n_inducing=2).fit(NEW)._terms[0].inducing
+    points = regressor(zeta=2, n_inducing=2).fit(NEW).training_.terms[0].inducing
     extra = growth.Growth((points,), 0.0)
     assert not growth.choose(
-        gp._terms, gp._cholesky, NEW, threshold=1e-8, max_points=50
+        gp.training_.terms, gp.training_.cholesky, NEW, threshold=1e-8, max_points=50
     ).n_points  # so they are in the span
-    terms = extra.extend(gp._terms)
-    got = growth.projected(gp.statistic_, gp._terms, gp._cholesky, extra)
+    terms = extra.extend(gp.training_.terms)
+    got = growth.projected(gp.statistic_, gp.training_.terms, gp.training_.cholesky, extra)
     exact = statistic_of(gp, [*OLD, *NEW], terms)
     for key, factor in exact.factors.items():
         a, b = (f.matrix() for f in (factor, got.factors[key]))
@@ -191,18 +203,24 @@ def test_projected_columns_are_exact_for_points_in_the_span():
 
 
 def test_projection_changes_no_prediction_and_neglects_no_more_than_its_bound(fitted):
-    extra = growth.choose(fitted._terms, fitted._cholesky, NEW, threshold=THRESHOLD, max_points=8)
-    statistic = growth.projected(fitted.statistic_, fitted._terms, fitted._cholesky, extra)
-    terms = extra.extend(fitted._terms)
+    extra = growth.choose(
+        fitted.training_.terms, fitted.training_.cholesky, NEW, threshold=THRESHOLD, max_points=8
+    )
+    statistic = growth.projected(
+        fitted.statistic_, fitted.training_.terms, fitted.training_.cholesky, extra
+    )
+    terms = extra.extend(fitted.training_.terms)
     grown = with_statistic(fitted, statistic, terms)
     for got, wanted in zip(predictions(grown), predictions(fitted)):
         np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-6)
-    old, new = growth.column_map(fitted._terms, extra)
-    table = {b.slot: (b, c) for b, c in zip(blocks(fitted._terms), fitted._cholesky)}
+    old, new = growth.column_map(fitted.training_.terms, extra)
+    table = {
+        b.slot: (b, c) for b, c in zip(blocks(fitted.training_.terms), fitted.training_.cholesky)
+    }
     for atoms in OLD:
         rows = structure_rows(terms, atoms, local=True, forces=False).local
         left = rows[:, new] - growth.projection(
-            fitted._terms, fitted._cholesky, extra, rows[:, old]
+            fitted.training_.terms, fitted.training_.cholesky, extra, rows[:, old]
         )
         descriptor = terms[0].descriptor
         start = 0
@@ -226,8 +244,10 @@ def test_estimated_columns_are_far_closer_to_exact_ones_than_projected():
         atoms.positions += 0.1 * rng.normal(size=atoms.positions.shape)
         morse_labels(atoms)
     gp = regressor(n_inducing=10).fit(many)
-    extra = growth.choose(gp._terms, gp._cholesky, NEW, threshold=THRESHOLD, max_points=15)
-    terms = extra.extend(gp._terms)
+    extra = growth.choose(
+        gp.training_.terms, gp.training_.cholesky, NEW, threshold=THRESHOLD, max_points=15
+    )
+    terms = extra.extend(gp.training_.terms)
     new_rows = statistic_of(gp, NEW, terms)
 
     def forces(statistic):
@@ -236,14 +256,14 @@ def test_estimated_columns_are_far_closer_to_exact_ones_than_projected():
         return predictions(with_statistic(gp, statistic, terms), many[:12])[0]
 
     exact = forces(statistic_of(gp, many, terms))
-    arguments = (gp.statistic_, gp._terms, extra, gp.potential_.posterior)
-    sigma_of = gp._noise().sigma
+    arguments = (gp.statistic_, gp.training_.terms, extra, gp.potential_.posterior)
+    sigma_of = gp.initial_noise().sigma
     errors = {}
     for n in (48, 16):
         sample = statistic_of(gp, many[:n], terms)
         part = sampled.estimated(*arguments, sample, sigma_of)
         errors[n] = np.sqrt(((forces(part) - exact) ** 2).mean())
-    projected = growth.projected(gp.statistic_, gp._terms, gp._cholesky, extra)
+    projected = growth.projected(gp.statistic_, gp.training_.terms, gp.training_.cholesky, extra)
     errors["projected"] = np.sqrt(((forces(projected) - exact) ** 2).mean())
     assert errors[48] < 0.1 * errors["projected"], errors
     assert errors[16] < 0.4 * errors["projected"], errors
@@ -290,12 +310,9 @@ def test_forces_of_the_updated_potential_are_derivatives_of_its_energy(fitted):
 
 def test_bounded_leave_one_out_is_the_exact_one_where_the_rows_are_known(fitted):
     s = from_atoms(OLD)[0]
-    rows = fitted._rows(s, local=True)
-    parts = list(fitted._labels(s, rows, fitted._noise()))
-    k, y = (np.concatenate([part[i] for part in parts]) for i in (1, 2))
-    sigma = np.concatenate(
-        [np.full(len(y), fitted._noise().sigma(kind, "a") / w) for kind, _, y, w in parts]
-    )
+    rows, labels = labels_in(fitted, s)
+    stack = stacked(labels, fitted.initial_noise())
+    k, y, sigma = stack.rows, stack.y, stack.sigma
     posterior_ = fitted.potential_.posterior
     arguments = (posterior_, k, y, sigma, rows.local, np.ones(len(s.atoms)))
     share = loo.data_share(posterior_)
@@ -317,8 +334,8 @@ def squares(gp, statistic, terms):
     """Regularised sum of squares of the fit, solved densely: |w|^2 + sum |y - K alpha|^2 / s^2."""
     factors = cholesky_factors(terms)
     rows, y = [], []
-    for (kind, config_type), factor in statistic.factors.items():
-        sigma = gp._noise().sigma(kind, config_type)
+    for group, factor in statistic.factors.items():
+        sigma = gp.initial_noise().sigma(*group)
         matrix = factor.matrix()
         rows.append(posterior.whiten(blocks(terms), factors, matrix[:, :-1]).T / sigma)
         y.append(matrix[:, -1] / sigma)
@@ -329,16 +346,17 @@ def squares(gp, statistic, terms):
 
 def test_the_change_by_pruning_is_that_of_a_fit_without_the_points():
     gp = regressor(n_inducing=30).fit(OLD)
-    n_labels = sum(f.n_rows for f in gp.statistic_.factors.values())
+    n_labels = gp.statistic_.n_labels
     columns, change = pruning.removable(
         gp.potential_.posterior, n_labels, change=0.1, unexplained=1e-3
     )
     assert 3 < len(columns) < 40 and 0.0 < change <= 0.1
+    (term,) = gp.training_.terms
     keep = [np.delete(x, columns[(columns >= b.start) & (columns < b.stop)] - b.start, axis=0)
-            for b, x in zip(blocks(gp._terms), gp._terms[0].inducing)]  # fmt: skip
-    terms = (replace(gp._terms[0], inducing=tuple(keep)),)
+            for b, x in zip(blocks([term]), term.inducing)]  # fmt: skip
+    terms = (replace(term, inducing=tuple(keep)),)
     smaller = pruning.without(gp.statistic_, columns)
-    rise = squares(gp, smaller, terms) - squares(gp, gp.statistic_, gp._terms)
+    rise = squares(gp, smaller, terms) - squares(gp, gp.statistic_, gp.training_.terms)
     assert change == pytest.approx(np.sqrt(rise / n_labels), rel=1e-3)
     # Dropping columns is exact: the statistic is that of the rows against the points left.
     exact = statistic_of(gp, OLD, terms)
@@ -368,7 +386,7 @@ def test_an_update_prunes_and_says_so():
     plain, pruned = copied(gp), copied(gp)
     update(plain, NEW, settings=settings(threshold=1e-4))
     report = update(pruned, NEW, settings=settings(threshold=1e-4, prune=0.05))
-    n = sum(len(x) for x in pruned._terms[0].inducing)
+    n = sum(len(x) for x in pruned.training_.terms[0].inducing)
     assert report.n_inducing == n == pruned.statistic_.n_columns
     assert sum(report.pruned.values()) > 0 and 0.0 < report.prune_change <= 0.05
     moved = predictions(pruned)[0] - predictions(plain)[0]
@@ -395,7 +413,7 @@ def test_a_saved_state_goes_on_bit_by_bit(fitted, tmp_path):
         update(gp, frames(2, seed=9, length=6.0), settings=choices)
     assert same(resumed.potential_, straight.potential_)
     assert resumed.potential_.metadata == straight.potential_.metadata
-    assert resumed.n_updates_ == straight.n_updates_ == 3
+    assert resumed.training_.n_updates == straight.training_.n_updates == 3
 
 
 def test_a_state_keeps_missing_labels_and_settings(tmp_path):
@@ -408,8 +426,9 @@ def test_a_state_keeps_missing_labels_and_settings(tmp_path):
     save_state(gp, tmp_path / "s.gapy")
     back = load_state(tmp_path / "s.gapy")
     assert back.n_inducing == {"Si": 4, "C": 5} and back.noise_overrides == gp.noise_overrides
-    for (u, s), (v, t) in zip(gp._drawn, back._drawn):
-        assert u == v and s.fingerprint() == t.fingerprint()
+    assert len(back.training_.sample) == 4
+    for s, t in zip(gp.training_.sample, back.training_.sample):
+        assert s.digest() == t.digest()
         assert (s.energy is None, s.forces is None, s.stress is None, s.energy_sigma) == (
             t.energy is None, t.forces is None, t.stress is None, t.energy_sigma,
         )  # fmt: skip
@@ -489,7 +508,7 @@ def test_a_failed_update_leaves_the_regressor_as_it_was(fitted):
 
     with pytest.raises(RuntimeError, match="no memory"):
         update(gp, NEW, settings=settings(optimise_every=1), optimise=fails)
-    assert gp.n_structures_ == 12 and gp.n_updates_ == 0
+    assert gp.n_structures_ == 12 and gp.training_.n_updates == 0
     for one in (gp, untouched):
         update(one, NEW[:2], settings=settings())
     assert same(gp.potential_, untouched.potential_)
@@ -520,7 +539,7 @@ def test_bad_arguments_are_named(fitted):
     with pytest.raises(GapyError, match=r"old: expected the structures .* got None"):
         update(gp, NEW, settings=settings(columns="exact"))
     with pytest.raises(GapyError, match="old: expected the 12 structures"):
-        update(gp, NEW, settings=settings(columns="exact"), old=OLD[::-1])
+        update(gp, NEW, settings=settings(columns="exact"), old=OLD[1:])
     with pytest.raises(GapyError, match="expected at least one"):
         update(gp, [])
     gp.noise_overrides = {"a": {"forces": object()}}
@@ -537,7 +556,7 @@ def test_candidates_seen_before_become_points(fitted):
     without = update(gp, OLD[:1], settings=settings())
     report = update(again, OLD[:1], settings=settings(), candidates=NEW[:1])
     assert sum(report.added.values()) > sum(without.added.values())
-    term = again._terms[0]
+    term = again.training_.terms[0]
     x_nd = normalised(term.descriptor.create(NEW[0]))
     known = np.concatenate(term.inducing)
     assert (known @ x_nd.T).max() == pytest.approx(1.0, abs=1e-12)

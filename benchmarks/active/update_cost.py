@@ -29,7 +29,7 @@ import gapy
 from gapy.descriptors import smooth_soap
 from gapy.gp import posterior, pruning
 from gapy.gp.rows import structure_rows
-from gapy.gp.statistic import SufficientStatistic
+from gapy.gp.statistic import Group, SufficientStatistic
 from gapy.gp.terms import cholesky_factors
 from gapy.structures import from_atoms
 from gapy.threads import blas_threads
@@ -68,7 +68,7 @@ def cost(train) -> list[dict]:
         gp = regressor(400).fit(old)
         row = {
             "old_structures": size,
-            "n_labels": sum(f.n_rows for f in gp.statistic_.factors.values()),
+            "n_labels": gp.statistic_.n_labels,
         }
         for columns, calibrate in (
             ("projected", 0), ("sampled", 0), ("sampled", 1), ("exact", 0),
@@ -139,7 +139,7 @@ def accuracy(train, test) -> list[dict]:
 def prune(train, test) -> list[dict]:
     """Force error and local sigma against the change allowed."""
     gp = regressor(400).fit(train[::2])
-    n_labels = sum(f.n_rows for f in gp.statistic_.factors.values())
+    n_labels = gp.statistic_.n_labels
     before = np.concatenate(
         [gp.potential_.evaluate(s.atoms, local_std=True).energies_std for s in test]
     )
@@ -148,12 +148,12 @@ def prune(train, test) -> list[dict]:
         columns, found = pruning.removable(
             gp.potential_.posterior, n_labels, change=change, unexplained=1e-5
         )
-        x_sd = np.delete(gp._terms[0].inducing[0], columns, axis=0)
-        terms = (replace(gp._terms[0], inducing=(x_sd,)),)
+        x_sd = np.delete(gp.training_.terms[0].inducing[0], columns, axis=0)
+        terms = (replace(gp.training_.terms[0], inducing=(x_sd,)),)
         factors = cholesky_factors(terms)
         smaller = copy.copy(gp)
         fitted = posterior.solve(
-            terms, factors, pruning.without(gp.statistic_, columns), gp._noise().sigma
+            terms, factors, pruning.without(gp.statistic_, columns), gp.initial_noise().sigma
         )
         smaller.potential_ = replace(gp.potential_, terms=terms, posterior=fitted)
         after = np.concatenate(
@@ -172,20 +172,20 @@ def rows(train) -> dict:
     """Seconds for 20 structures: rows for all columns, for 10 columns, and the QR of the former."""
     sample = [s for s in train if len(s.atoms) >= 60][:20]
     gp = regressor(400).fit(train[::8])
-    few = (replace(gp._terms[0], inducing=(gp._terms[0].inducing[0][:10],)),)
+    few = (replace(gp.training_.terms[0], inducing=(gp.training_.terms[0].inducing[0][:10],)),)
 
     def timed(function):
         began = time.process_time()
         result = [function(s) for s in sample]
         return result, round(time.process_time() - began, 2)
 
-    everything, all_columns = timed(lambda s: structure_rows(gp._terms, s.atoms))
+    everything, all_columns = timed(lambda s: structure_rows(gp.training_.terms, s.atoms))
     _, new_columns = timed(lambda s: structure_rows(few, s.atoms))
     statistic = SufficientStatistic(400)
     began = time.process_time()
     for s, r in zip(sample, everything):
-        statistic.add("forces", "default", r.forces, s.forces.ravel())
-    statistic.factors["forces", "default"].matrix()
+        statistic.add(Group("forces", "default"), r.forces, s.forces.ravel())
+    statistic.factors[Group("forces", "default")].matrix()
     out = {
         "structures": len(sample), "n_inducing": 400, "rows_all_columns": all_columns,
         "rows_10_columns": new_columns, "qr": round(time.process_time() - began, 2),

@@ -1,10 +1,11 @@
 """Noise and prior scale that the data themselves prefer: the maximum of the marginal likelihood.
 
 First one sigma for each label kind and one delta for each block, then one sigma for each noise
-group (label kind and config_type) within a factor `SPREAD` of its kind's. The bound is there
-because the likelihood takes model errors for independent noise: without it, groups whose labels
-are nearly exact (small strains of a crystal) pull the fit away from all others. Groups of few
-labels share one sigma.
+group (label kind and config_type) within a factor `SPREAD` of its kind's. The factors of
+structures that state their own sigma make families of their own beside the kinds. The bound is
+there because the likelihood takes model errors for independent noise: without it, groups whose
+labels are nearly exact (small strains of a crystal) pull the fit away from all others. Groups of
+few labels share one sigma.
 """
 
 from __future__ import annotations
@@ -15,13 +16,15 @@ import numpy as np
 from scipy.optimize import minimize
 
 from gapy.gp.likelihood import Likelihood, group_moments
-from gapy.gp.statistic import SufficientStatistic
+from gapy.gp.statistic import Group, SufficientStatistic
 from gapy.gp.terms import Term, blocks
 from gapy.noise import KINDS, Noise
 
-FLOOR = {"energy": 1e-4, "forces": 1e-3, "stress": 1e-5}
-"""Least noise, in the units of the labels: about what reference calculations scatter by."""
-LARGEST = {"energy": 10.0, "forces": 100.0, "stress": 10.0}
+LIMITS = {"energy": (1e-4, 10.0), "forces": (1e-3, 100.0), "stress": (1e-5, 10.0)}
+"""Least noise, in the units of the labels: about what reference calculations scatter by; and the
+largest."""
+OWN_LIMITS = (1e-2, 1e2)
+"""Of the factor on the sigma that structures state themselves."""
 SPREAD = 3.0
 SMALL = 30
 """Labels below which a group has no sigma of its own."""
@@ -45,40 +48,46 @@ def maximise_likelihood(terms, cholesky, statistic: SufficientStatistic, noise: 
     independent of the number of labels.
     """
     table = blocks(terms)
-    by_kind = [g for g in ([k for k in statistic.factors if k[0] == kind] for kind in KINDS) if g]
-    groups = _groups(statistic)
+    families = _families(statistic)
+    groups = [keys for family in families for keys in _split(statistic, family)]
     moments = group_moments(table, cholesky, statistic, groups)
     start_delta = np.log([b.delta for b in table])
-    start = np.log([_mean_sigma(statistic, noise, keys) for keys in by_kind])
-    kind_of = [next(k for k, keys in enumerate(by_kind) if keys[0][0] == g[0][0]) for g in groups]
-
-    def by_kind_of(log_kind):
-        return log_kind[kind_of]
-
+    start = np.log([_mean_sigma(statistic, noise, keys) for keys in families])
+    family_of = [next(f for f, keys in enumerate(families) if g[0] in keys) for g in groups]
     likelihood = Likelihood(table, moments)
-    shared = np.eye(len(by_kind))[kind_of]
-    limits = [(np.log(FLOOR[keys[0][0]]), np.log(LARGEST[keys[0][0]])) for keys in by_kind]
+    shared = np.eye(len(families))[family_of]
+    limits = [tuple(np.log(_limits(keys[0]))) for keys in families]
     first = _maximise(likelihood, shared, np.clip(start, *np.array(limits).T), start_delta, limits)
-    log_sigma, log_delta = by_kind_of(first.log_parameters), first.log_delta
+    log_sigma, log_delta = first.log_parameters[family_of], first.log_delta
     best = first
-    if len(groups) > len(by_kind):
+    if len(groups) > len(families):
         near = [
-            (max(x - np.log(SPREAD), limits[k][0]), min(x + np.log(SPREAD), limits[k][1]))
-            for x, k in zip(log_sigma, kind_of)
+            (max(x - np.log(SPREAD), limits[f][0]), min(x + np.log(SPREAD), limits[f][1]))
+            for x, f in zip(log_sigma, family_of)
         ]
         best = _maximise(likelihood, np.eye(len(groups)), log_sigma, log_delta, near)
         log_sigma, log_delta = best.log_parameters, best.log_delta
-    begin, *_ = likelihood.value_and_gradient(by_kind_of(start), start_delta)
-    kinds = {keys[0][0]: float(np.exp(x)) for keys, x in zip(by_kind, first.log_parameters)}
+    begin, *_ = likelihood.value_and_gradient(start[family_of], start_delta)
+    sigmas = {
+        keys[0].kind: float(np.exp(x))
+        for keys, x in zip(families, first.log_parameters)
+        if not keys[0].own
+    }
+    # By config_type: sigmas where they differ within a kind, and factors, which have no default.
     overrides: dict[str, dict[str, float]] = {}
+    own: dict[str, dict[str, float]] = {}
+    differ = len(groups) > len(families)
     for keys, x in zip(groups, log_sigma):
-        for kind, config_type in keys:
-            overrides.setdefault(config_type, {})[kind] = float(np.exp(x))
+        for group in keys:
+            if group.own or differ:
+                table_of = own if group.own else overrides
+                table_of.setdefault(group.config_type, {})[group.kind] = float(np.exp(x))
     return Optimum(
         terms=_with_delta(terms, table, np.exp(log_delta)),
         noise=Noise(
-            **{kind: kinds.get(kind, getattr(noise, kind)) for kind in KINDS},
-            overrides=overrides if len(groups) > len(by_kind) else {},
+            **{kind: sigmas.get(kind, getattr(noise, kind)) for kind in KINDS},
+            overrides=overrides,
+            own=own,
         ),
         gain=0.5 * (begin - best.value),
     )
@@ -115,20 +124,28 @@ def _maximise(likelihood, spread_gp, start, start_delta, limits) -> _Point:
     return _Point(found.x[:n], found.x[n:], float(found.fun - off @ off))
 
 
-def _groups(statistic: SufficientStatistic) -> list[list[tuple[str, str]]]:
-    """Keys of the factors that share one sigma: small groups of a kind together."""
-    out = []
-    for kind in KINDS:
-        keys = [k for k in statistic.factors if k[0] == kind]
-        small = [k for k in keys if statistic.factors[k].n_rows < SMALL]
-        out += [[k] for k in keys if k not in small]
-        if small:
-            out.append(small)
-    return out
+def _families(statistic: SufficientStatistic) -> list[list[Group]]:
+    """Groups by kind, those with sigmas of their own apart."""
+    every = [
+        [g for g in sorted(statistic.factors) if g.kind == kind and g.own == own]
+        for own in (False, True)
+        for kind in KINDS
+    ]
+    return [family for family in every if family]
 
 
-def _mean_sigma(statistic, noise: Noise, keys) -> float:
-    """Geometric mean over the labels of what the groups of one kind have now."""
+def _split(statistic: SufficientStatistic, family: list[Group]) -> list[list[Group]]:
+    """Groups of a family that share one sigma: the small ones together."""
+    small = [g for g in family if statistic.factors[g].n_rows < SMALL]
+    return [[g] for g in family if g not in small] + ([small] if small else [])
+
+
+def _limits(group: Group) -> tuple[float, float]:
+    return OWN_LIMITS if group.own else LIMITS[group.kind]
+
+
+def _mean_sigma(statistic, noise: Noise, keys: list[Group]) -> float:
+    """Geometric mean over the labels of what the groups of a family have now."""
     counts = np.array([statistic.factors[k].n_rows for k in keys])
     return float(np.exp(np.average(np.log([noise.sigma(*k) for k in keys]), weights=counts)))
 

@@ -42,7 +42,7 @@ class Moments:
 
 
 def group_moments(table, cholesky, statistic: SufficientStatistic, groups) -> list[Moments]:
-    """Moments of each group; a group is a collection of keys (kind, config_type) of factors."""
+    """Moments of each group; a group is a collection of keys of factors."""
     out = []
     for keys in groups:
         m = statistic.n_columns

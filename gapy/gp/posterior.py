@@ -91,14 +91,15 @@ def whiten(table, cholesky, rows: np.ndarray) -> np.ndarray:
 
 
 def solve(terms, cholesky, statistic: SufficientStatistic, sigma_of) -> Posterior:
-    """Fit for given noise; `sigma_of(kind, config_type)` is the noise of a group (label units)."""
+    """Fit for given noise; `sigma_of(*group)` is the sigma of a noise group (label units)."""
     table = blocks(terms)
     m = statistic.n_columns
     triangle = np.zeros((m + 1, m + 1), order="F")
     triangle[np.arange(m), np.arange(m)] = 1.0
     log_noise = 0.0
-    for (kind, config_type), factor in statistic.factors.items():
-        sigma = sigma_of(kind, config_type)
+    for group in sorted(statistic.factors):  # whatever the order in which they came
+        factor = statistic.factors[group]
+        sigma = sigma_of(*group)
         matrix = factor.matrix()
         rows = np.empty_like(matrix, order="F")
         rows[:, :m] = whiten(table, cholesky, matrix[:, :m]).T

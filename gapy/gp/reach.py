@@ -29,6 +29,7 @@ import scipy.linalg
 from gapy._jit.covariance import normalise
 from gapy._jit.pairs import closest_ratio, least_distances
 from gapy.descriptors.base import species_slots
+from gapy.errors import GapyError
 from gapy.gp.surroundings import surroundings
 from gapy.threads import ordered_map
 
@@ -148,6 +149,30 @@ def learn_reach(descriptor, frames, threads: int = 1, known: Reach | None = None
         tuple(s and replace(s, limit=limit) for s, limit in zip(species, limits)),
         np.where(np.isfinite(least), least, 0.0),
     )
+
+
+def merged_reach(a: Reach | None, b: Reach | None) -> Reach | None:
+    """The reach of all environments of two parts, measured by one metric.
+
+    Raises GapyError where mean or directions of a species differ.
+    """
+    if a is None or b is None:
+        return a or b
+    species = []
+    for x, y in zip(a.species, b.species):
+        if x is None or y is None:
+            species.append(x or y)
+            continue
+        if not (np.array_equal(x.mean_d, y.mean_d) and np.array_equal(x.w_dr, y.w_dr)):
+            raise GapyError(
+                "merge: expected two states that began from one, got different metrics of their "
+                "environments; begin once, with the reach of some structures, and absorb each "
+                "part of the data into that state"
+            )
+        species.append(replace(x, limit=max(x.limit, y.limit)))
+    seen = [np.where(r.least_ss > 0.0, r.least_ss, np.inf) for r in (a, b)]
+    least = np.minimum(*seen)
+    return Reach(tuple(species), np.where(np.isfinite(least), least, 0.0))
 
 
 def _descriptors(descriptor, frames, threads):

@@ -54,7 +54,7 @@ def estimated(
     statistic, terms : of all old structures, and the model before it grows
     fitted : posterior of that model
     sample : statistic of a uniform sample of the old structures, columns of `growth.extend(terms)`
-    sigma_of : noise of a group, `sigma_of(kind, config_type)`
+    sigma_of : noise of a group, `sigma_of(*group)`
     """
     old, new = column_map(terms, growth)
     parts = {}

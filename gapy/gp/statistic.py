@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import lapack
@@ -118,20 +119,37 @@ def absorb(triangle: np.ndarray, rows: np.ndarray, *, upper: bool = False) -> np
     return out
 
 
+class Group(NamedTuple):
+    """Labels that share one noise sigma: a kind in a config_type.
+
+    own: of structures that state their own sigma, by which their rows are divided; the sigma of
+    the group is then a factor without unit.
+    """
+
+    kind: str
+    config_type: str
+    own: bool = False
+
+
 @dataclass
 class SufficientStatistic:
-    """Factors of all groups; a group is (label kind, config_type)."""
+    """Factors of all noise groups."""
 
     n_columns: int
-    factors: dict[tuple[str, str], Factor] = field(default_factory=dict)
+    factors: dict[Group, Factor] = field(default_factory=dict)
 
     def copy(self) -> SufficientStatistic:
         """A statistic that can grow while this one stays as it is."""
         return copy.deepcopy(self)
 
-    def add(self, kind: str, config_type: str, rows, y, weight=1.0) -> None:
+    @property
+    def n_labels(self) -> int:
+        """Labels that the factors stand for."""
+        return sum(factor.n_rows for factor in self.factors.values())
+
+    def add(self, group: Group, rows, y, weight=1.0) -> None:
         """Add labelled rows to a group."""
-        self._factor(kind, config_type).add(np.atleast_2d(rows), np.atleast_1d(y), weight)
+        self._factor(group).add(np.atleast_2d(rows), np.atleast_1d(y), weight)
 
     def merge(self, other: SufficientStatistic) -> None:
         """Add everything another statistic of the same inducing points holds."""
@@ -140,11 +158,8 @@ class SufficientStatistic:
                 f"statistic: cannot merge {other.n_columns} columns into {self.n_columns}; "
                 "both must use the same inducing points"
             )
-        for key, factor in other.factors.items():
-            self._factor(*key).merge(factor)
+        for group, factor in other.factors.items():
+            self._factor(group).merge(factor)
 
-    def _factor(self, kind: str, config_type: str) -> Factor:
-        key = (kind, config_type)
-        if key not in self.factors:
-            self.factors[key] = Factor(self.n_columns)
-        return self.factors[key]
+    def _factor(self, group: Group) -> Factor:
+        return self.factors.setdefault(group, Factor(self.n_columns))

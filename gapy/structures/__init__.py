@@ -7,6 +7,7 @@ from gapy.structures.labelled import (
     StructureWarning,
     chained_digest,
     is_isolated_atom,
+    multiset_digest,
 )
 from gapy.structures.lookup import from_atoms
 from gapy.structures.reading import read_atoms, read_structures
@@ -19,6 +20,7 @@ __all__ = [
     "check_structures",
     "from_atoms",
     "is_isolated_atom",
+    "multiset_digest",
     "read_atoms",
     "read_structures",
 ]

@@ -77,12 +77,25 @@ class LabelledStructure:
         parts += [np.asarray(v, dtype=float) for v in labels if v is not None]
         return b"".join(np.ascontiguousarray(p).tobytes() for p in parts)
 
+    def digest(self, salt: bytes = b"") -> bytes:
+        """SHA-256 of all that a fit sees of the structure: geometry, labels, group, own noise."""
+        sigmas = (self.energy_sigma, self.forces_sigma, self.stress_sigma)
+        stated = repr((self.config_type, sigmas)).encode()
+        return hashlib.sha256(salt + self.fingerprint() + stated).digest()
+
+
+def multiset_digest(structures, begin: bytes = bytes(32)) -> bytes:
+    """One digest of structures in any order, each as often as it occurs.
+
+    The sum of their digests modulo 2^256, so that digests of parts add up: `begin` is that of
+    those counted already.
+    """
+    total = sum((int.from_bytes(s.digest()) for s in structures), int.from_bytes(begin))
+    return (total % 2**256).to_bytes(32)
+
 
 def chained_digest(structures, begin: bytes = b"") -> bytes:
-    """SHA-256 of structures in their order, going on from that of the structures before them.
-
-    Chained, not kept as a hash object: those cannot be pickled.
-    """
+    """SHA-256 of structures in their order, which model files of version 2 hold."""
     for s in structures:
         begin = hashlib.sha256(begin + s.fingerprint()).digest()
     return begin

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from gapy.errors import GapyError
-from gapy.gp.loo import leave_one_out
-from gapy.gp.rows import structure_rows
-from gapy.gp.terms import local_prior
+from gapy.fit.labels import labels_of, rows_of, stacked
+from gapy.fit.training import TrainingState
+from gapy.gp.loo import left_out_residual
 from gapy.regressor import SparseGPRegressor
 from gapy.structures import LabelledStructure
 from gapy.structures.labelled import is_isolated_atom
@@ -115,8 +115,8 @@ def score(
         residuals = _held_out(potential, test)
     elif criterion == "loo":
         with blas_threads(1):
-            residuals = _left_out(potential, structures, gp.fit_stress)
-    n_labels = sum(factor.n_rows for factor in gp.statistic_.factors.values())
+            residuals = _left_out(gp.training_, structures)
+    n_labels = gp.statistic_.n_labels
     energy, forces = (
         np.concatenate([np.empty(0), *(r[k] for r in residuals if r[k] is not None)])
         for k in (0, 1)
@@ -133,48 +133,22 @@ def _rms(values: np.ndarray) -> float | None:
     return float(np.sqrt((values**2).mean())) if len(values) else None
 
 
-def _left_out(potential, structures, fit_stress: bool):
+def _left_out(state: TrainingState, structures):
     """(energy residual per atom (1,), force residuals (3n,)) of structures without their labels."""
     free = [s for s in structures if not is_isolated_atom(s)]
     small = [s for s in free if 3 * len(s.atoms) + 7 <= MOST_LABELS]
     chosen = small or sorted(free, key=lambda s: len(s.atoms))[:1]
-    return [_without_own_labels(potential, s, fit_stress) for s in chosen[:N_LEFT_OUT]]
+    return [_without_own_labels(state, s) for s in chosen[:N_LEFT_OUT]]
 
 
-def _without_own_labels(potential, s: LabelledStructure, fit_stress: bool):
-    stress = fit_stress and s.stress is not None
-    rows = structure_rows(
-        potential.terms, s.atoms, energy=s.energy is not None, local=True,
-        forces=s.forces is not None, stress=stress,
-    )  # fmt: skip
-    n = len(s.atoms)
-    parts = []  # rows, labels, standard deviation of each label
-    if s.energy is not None:
-        y = s.energy - sum(potential.e0[int(z)] for z in s.atoms.numbers)
-        sigma = _sigma(potential, s, "energy", s.energy_sigma) * np.sqrt(n)
-        parts.append((rows.energy[None], np.array([y]), sigma))
-    if s.forces is not None:
-        sigma = _sigma(potential, s, "forces", s.forces_sigma)
-        parts.append((rows.forces, s.forces.ravel(), sigma))
-    if stress:
-        sigma = _sigma(potential, s, "stress", s.stress_sigma)
-        parts.append((rows.stress, s.stress, sigma))
-    out = leave_one_out(
-        potential.posterior,
-        np.concatenate([k for k, _, _ in parts]),
-        np.concatenate([y for _, y, _ in parts]),
-        np.concatenate([np.full(len(y), sigma) for _, y, sigma in parts]),
-        rows.local,
-        local_prior(potential.terms, s.atoms.numbers),
-    )
-    start = 0 if s.energy is None else 1
-    energy = out.residual[:start] / n if start else None
-    forces = None if s.forces is None else out.residual[start : start + 3 * n]
-    return energy, forces
-
-
-def _sigma(potential, s: LabelledStructure, kind: str, own: float | None) -> float:
-    return potential.noise.sigma(kind, s.config_type) if own is None else own
+def _without_own_labels(state: TrainingState, s: LabelledStructure):
+    rows = rows_of(state.terms, s, state.kinds)
+    labels = stacked(labels_of(s, rows, state.e0), state.noise)
+    if labels is None:
+        return None, None
+    residual = left_out_residual(state.potential.posterior, labels.rows, labels.y, labels.sigma)
+    energy = labels.of("energy", residual)
+    return None if energy is None else energy / len(s.atoms), labels.of("forces", residual)
 
 
 def _held_out(potential, structures):

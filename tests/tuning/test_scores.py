@@ -9,7 +9,7 @@ import gapy
 from gapy.errors import GapyError
 from gapy.gp import posterior
 from gapy.gp.rows import structure_rows
-from gapy.gp.statistic import SufficientStatistic
+from gapy.gp.statistic import Group, SufficientStatistic
 from gapy.structures import from_atoms
 from gapy.tuning import scores
 from gapy.tuning.candidates import Candidate, work
@@ -23,6 +23,10 @@ SPECIES = ("Al", "Cu")
 @pytest.fixture(scope="module")
 def structures(train_frames):
     return stratified(from_atoms(train_frames), seed=0)
+
+
+def small_fit(structures):
+    return gapy.SparseGPRegressor(SMALL.soap(SPECIES), n_inducing=12, zeta=3).fit(structures)
 
 
 def refitted_without(potential, structures, k):
@@ -40,7 +44,7 @@ def refitted_without(potential, structures, k):
     for j, s in enumerate(structures):
         if j != k:
             for kind, rows, y, weight in labels(s):
-                statistic.add(kind, s.config_type, rows, y, weight)
+                statistic.add(Group(kind, s.config_type), rows, y, weight)
     fitted = posterior.solve(
         potential.terms, potential.posterior.cholesky, statistic, potential.noise.sigma
     )
@@ -81,9 +85,9 @@ def test_own_noise_of_a_structure_counts(train_frames):
     for name in ("energy", "forces", "stress"):
         frames[4].info[f"{name}_sigma"] = 1e6
     structures = from_atoms(frames)
-    _, potential = score(SMALL, SPECIES, structures, "loo")
-    energy, forces = _without_own_labels(potential, structures[4], True)
-    predicted = potential.evaluate(frames[4])
+    gp = small_fit(structures)
+    energy, forces = _without_own_labels(gp.training_, structures[4])
+    predicted = gp.potential_.evaluate(frames[4])
     np.testing.assert_allclose(forces, (structures[4].forces - predicted.forces).ravel(), rtol=1e-5)
     assert energy[0] == pytest.approx(
         (structures[4].energy - predicted.energy) / len(frames[4]), rel=1e-5
@@ -120,16 +124,16 @@ def test_rare_species_and_free_atoms_come_first(train_frames):
 def test_free_atoms_are_not_judged(structures, train_frames):
     free = bulk("Cu")[:1]
     free.info.update(config_type="isolated_atom", REF_energy=0.1)
-    _, potential = score(SMALL, SPECIES, structures, "loo")
-    residuals = _left_out(potential, from_atoms([free, *train_frames]), True)
+    state = small_fit(structures).training_
+    residuals = _left_out(state, from_atoms([free, *train_frames]))
     assert len(residuals) == len(train_frames)
 
 
 def test_huge_structures_are_left_out_only_alone(structures, monkeypatch):
     """Where every structure has too many labels, the smallest one is judged."""
-    _, potential = score(SMALL, SPECIES, structures, "loo")
+    state = small_fit(structures).training_
     monkeypatch.setattr(scores, "MOST_LABELS", 10)
-    assert len(_left_out(potential, structures, True)) == 1
+    assert len(_left_out(state, structures)) == 1
 
 
 def test_too_few_to_hold_out(structures):

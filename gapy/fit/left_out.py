@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gapy.fit.labels import stacked
 from gapy.gp.calibration import (
     COARSE,
     COARSE_LEAST,
@@ -35,20 +36,10 @@ class LeftOutErrors:
     forces: float | None
 
 
-def left_out(
-    posterior,
-    noise: Noise,
-    structures,
-    rows_of,
-    labels_of,
-    terms,
-    *,
-    approximate=False,
-    sigmas=True,
-):
-    """(structure, LeftOut) of labelled structures in closed form, one at a time.
+def left_out(posterior, noise: Noise, labelled, terms, *, approximate=False, sigmas=True):
+    """(structure, its StackedLabels, LeftOut) in closed form, one structure at a time.
 
-    rows_of(s) gives the Rows of a structure, labels_of(s, rows) its (kind, rows, y, weight);
+    labelled: (structure, Rows with local rows, its labels) of each, see `gapy.fit.labels`;
     approximate: the posterior does not hold just these rows, see `gapy.gp.sampled`. Without
     `sigmas` only the residuals are computed, at half the cost.
     """
@@ -58,23 +49,17 @@ def left_out(
     shares = (None, None)
     if approximate:
         shares = (data_share(posterior), None if coarse is None else data_share(coarse))
-    for s in structures:
-        rows = rows_of(s)
-        parts = list(labels_of(s, rows))
-        if not parts:
+    for s, rows, labels in labelled:
+        stack = stacked(labels, noise)
+        if stack is None:
             continue  # its only label is a stress that is not fitted
-        sigma = [np.full(len(y), noise.sigma(k, s.config_type) / w) for k, _, y, w in parts]
-        labels = (
-            np.concatenate([k for _, k, _, _ in parts]),
-            np.concatenate([y for _, _, y, _ in parts]),
-            np.concatenate(sigma),
-        )
+        of = (stack.rows, stack.y, stack.sigma)
         if not sigmas:
-            yield s, LeftOut(left_out_residual(posterior, *labels, shares[0]))
+            yield s, stack, LeftOut(left_out_residual(posterior, *of, shares[0]))
             continue
         out = leave_one_out(
             posterior,
-            *labels,
+            *of,
             rows.local,
             local_prior(terms, s.atoms.numbers),
             coarse,
@@ -82,7 +67,7 @@ def left_out(
             first,
             data_shares=shares,
         )
-        yield s, out
+        yield s, stack, out
 
 
 def _fewer(posterior, share: float, least: int):
@@ -91,18 +76,19 @@ def _fewer(posterior, share: float, least: int):
     return coarse if len(coarse.columns) < len(posterior.alpha) else None
 
 
-def left_out_errors(pairs) -> LeftOutErrors:
-    """Errors over (structure, LeftOut) pairs."""
+def left_out_errors(results) -> LeftOutErrors:
+    """Errors over what `left_out` gives."""
     energy, forces = [], []
-    for s, out in pairs:
-        if s.energy is not None:
-            energy.append((out.residual[0] / len(s.atoms)) ** 2)
-        if s.forces is not None:
-            forces.append(_force_residual(s, out).ravel() ** 2)
-    return LeftOutErrors(
-        energy=float(np.sqrt(np.mean(energy))) if energy else None,
-        forces=float(np.sqrt(np.concatenate(forces).mean())) if forces else None,
-    )
+    for s, stack, out in results:
+        if "energy" in stack.where:
+            energy.append(stack.of("energy", out.residual) / len(s.atoms))
+        if "forces" in stack.where:
+            forces.append(stack.of("forces", out.residual))
+    return LeftOutErrors(energy=_rms(energy), forces=_rms(forces))
+
+
+def _rms(parts) -> float | None:
+    return float(np.sqrt((np.concatenate(parts) ** 2).mean())) if parts else None
 
 
 def balance_energies(noise: Noise, errors) -> Noise:
@@ -114,7 +100,7 @@ def balance_energies(noise: Noise, errors) -> Noise:
     """
     best_noise, best, first = noise, None, None
     for scale in SCALES:
-        trial = _with_energy_scaled(noise, scale)
+        trial = noise.energy_scaled(scale)
         found = errors(trial)
         if found.energy is None or found.forces is None:
             return noise
@@ -127,17 +113,17 @@ def balance_energies(noise: Noise, errors) -> Noise:
     return best_noise
 
 
-def calibrate(pairs, noise: Noise, surroundings_of) -> ForceCalibration:
-    """Force calibration from (structure, LeftOut) pairs; `noise` where there are no forces.
+def calibrate(results, noise: Noise, surroundings_of) -> ForceCalibration:
+    """Force calibration from what `left_out` gives; `noise` where there are no forces.
 
     surroundings_of(atoms) gives the pairs over which indicators are gathered.
     """
     errors, told, gathered = [np.empty((0, 3))], [np.empty(0, dtype=bool)], [np.empty((0, 4))]
     labels = [np.empty((0, 3))]
-    for s, out in pairs:
-        if s.forces is None:
+    for s, stack, out in results:
+        if "forces" not in stack.where:
             continue
-        residual = _force_residual(s, out)
+        residual = stack.of("forces", out.residual).reshape(-1, 3)
         # Forces that vanish by symmetry say nothing about errors.
         told.append(np.abs(s.forces).max(axis=1) > SYMMETRY_FORCE)
         own = np.stack([out.first, out.distances, out.local_std**2], axis=1)
@@ -155,16 +141,3 @@ def calibrate(pairs, noise: Noise, surroundings_of) -> ForceCalibration:
     )
     typical = np.sqrt((np.concatenate(labels) ** 2).mean()) if indicators.size else 0.0
     return replace(found, beyond=max(float(typical), noise.forces))
-
-
-def _force_residual(s, out) -> np.ndarray:
-    start = 0 if s.energy is None else 1
-    return out.residual[start : start + s.forces.size].reshape(-1, 3)
-
-
-def _with_energy_scaled(noise: Noise, scale: float) -> Noise:
-    overrides = {
-        name: {k: v * scale if k == "energy" else v for k, v in sigmas.items()}
-        for name, sigmas in noise.overrides.items()
-    }
-    return Noise(noise.energy * scale, noise.forces, noise.stress, overrides)

@@ -1,0 +1,125 @@
+"""The equation of a label: which rows, which value, which noise.
+
+    energy   y = E - sum_i e0(Z_i)    standard deviation  sigma_E sqrt(N)
+    forces   y = F                                        sigma_F
+    stress   y = S                                        sigma_S
+
+with the sigmas of the structure's noise group, a label kind in a config_type. A structure's own
+sigma s is absolute: its rows belong to a group of their own, whose sigma is a factor without unit
+(1 unless it is learnt), so that the standard deviation is s times the factor, times sqrt(N) for an
+energy. The fit, leave-one-out errors, calibration and inspection all take their labels from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from gapy.gp.rows import Rows, structure_rows
+from gapy.gp.statistic import Group, SufficientStatistic
+from gapy.noise import KINDS, Noise
+from gapy.structures import LabelledStructure
+
+SYMMETRY_ROW = 1e-8
+"""Rows K_nM of a smaller norm, at delta = 1 in 1/A, vanish by symmetry up to rounding."""
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Labels of one kind of one structure.
+
+    group: their noise group; rows (n, M) of K_nM at delta = 1; y (n,) in label units, less what is
+    subtracted before the fit; scale: standard deviation of the noise over the sigma of the group.
+    """
+
+    group: Group
+    rows: np.ndarray
+    y: np.ndarray
+    scale: float
+
+    def sigma(self, noise: Noise) -> float:
+        """Standard deviation of the noise of each label, in the units of y."""
+        return noise.sigma(*self.group) * self.scale
+
+
+def labelled_kinds(s: LabelledStructure, kinds: Collection[str] = KINDS) -> tuple[str, ...]:
+    """Those of `kinds` that a structure has labels of."""
+    return tuple(k for k in KINDS if k in kinds and getattr(s, k) is not None)
+
+
+def rows_of(terms, s: LabelledStructure, kinds: Collection[str] = KINDS, *, local=False) -> Rows:
+    """Rows of K_nM for the labels of these kinds; `local`: for the local energies too."""
+    have = labelled_kinds(s, kinds)
+    return structure_rows(
+        terms,
+        s.atoms,
+        energy="energy" in have,
+        local=local,
+        forces="forces" in have,
+        stress="stress" in have,
+    )
+
+
+def labels_of(s: LabelledStructure, rows: Rows, e0: Mapping[int, float]) -> Iterator[Labels]:
+    """Labels of every kind for which there are rows, as `rows_of` gives them."""
+    if rows.energy is not None:
+        y = s.energy - sum(e0[int(z)] for z in s.atoms.numbers)
+        yield _labels(s, "energy", rows.energy[None], np.array([y]), np.sqrt(len(s.atoms)))
+    if rows.forces is not None:
+        yield _labels(s, "forces", rows.forces, s.forces.ravel(), 1.0)
+    if rows.stress is not None:
+        yield _labels(s, "stress", rows.stress, s.stress, 1.0)
+
+
+def _labels(s: LabelledStructure, kind: str, rows, y, unit: float) -> Labels:
+    own = getattr(s, f"{kind}_sigma")
+    group = Group(kind, s.config_type, own is not None)
+    return Labels(group, rows, y, unit if own is None else own * unit)
+
+
+def add_labels(statistic: SufficientStatistic, labels: Iterable[Labels]) -> None:
+    """Add labels to a statistic, each divided by its scale.
+
+    What vanishes by symmetry is known without data and would only pass for labels without noise.
+    """
+    for one in labels:
+        told = np.einsum("rs,rs->r", one.rows, one.rows) >= SYMMETRY_ROW**2
+        if told.any():
+            statistic.add(one.group, one.rows[told], one.y[told], 1.0 / one.scale)
+
+
+@dataclass(frozen=True)
+class StackedLabels:
+    """All labels of a structure, one below the other: energy, forces, stress.
+
+    rows (n, M), y (n,) and the standard deviation of their noise, sigma (n,); `where` says which
+    of them are of a kind.
+    """
+
+    rows: np.ndarray
+    y: np.ndarray
+    sigma: np.ndarray
+    where: Mapping[str, slice]
+
+    def of(self, kind: str, values: np.ndarray) -> np.ndarray | None:
+        """Those of `values` (n,), one for each label, that are of a kind; None without labels."""
+        return values[self.where[kind]] if kind in self.where else None
+
+
+def stacked(labels: Iterable[Labels], noise: Noise) -> StackedLabels | None:
+    """Labels of one structure for its leave-one-out error; None if there are none."""
+    parts = list(labels)
+    if not parts:
+        return None
+    where, start = {}, 0
+    for one in parts:
+        where[one.group.kind] = slice(start, start + len(one.y))
+        start += len(one.y)
+    return StackedLabels(
+        rows=np.concatenate([one.rows for one in parts]),
+        y=np.concatenate([one.y for one in parts]),
+        sigma=np.concatenate([np.full(len(one.y), one.sigma(noise)) for one in parts]),
+        where=where,
+    )

@@ -1,0 +1,55 @@
+"""The sample of the training structures that leave-one-out errors and calibration look at.
+
+A structure's number is a seeded hash of what it is, and the sample are those with the smallest
+numbers: uniform, the same in whatever order structures come, and the sample of two parts is that
+of their samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from gapy.gp.rows import Rows
+from gapy.structures import LabelledStructure
+
+LARGEST = 200
+"""Structures in the sample."""
+ROW_BYTES = 100_000_000
+"""Memory that the rows of those that are looked at may take."""
+
+
+def drawn(structures: Iterable[LabelledStructure], seed: int) -> tuple[LabelledStructure, ...]:
+    """The sample of `structures`, in the order of their numbers."""
+    salt = int(seed).to_bytes(16, signed=False)
+    return tuple(sorted(structures, key=lambda s: s.digest(salt))[:LARGEST])
+
+
+def within_memory(sample, n_columns: int) -> list[LabelledStructure]:
+    """The first of a sample whose rows of so many columns fit the memory, at least one."""
+    used = np.cumsum([4 * len(s.atoms) + 7 for s in sample])
+    fits = int(np.searchsorted(used, ROW_BYTES // (8 * n_columns), side="right"))
+    return list(sample[: max(fits, 1)])
+
+
+class SampleRows:
+    """Rows of sampled structures, kept from absorbing until the state is solved.
+
+    They belong to one set of inducing points: a state whose points change needs a new one.
+    """
+
+    def __init__(self):
+        self._rows: dict[bytes, Rows] = {}
+
+    def keep(self, s: LabelledStructure, rows: Rows) -> None:
+        """Remember the rows of a structure, local rows among them."""
+        self._rows[s.digest()] = rows
+
+    def all_of(self, structures, compute) -> Iterator[tuple[LabelledStructure, Rows]]:
+        """Each structure with its rows, from `compute` where they are not known yet."""
+        for s in structures:
+            key = s.digest()
+            if key not in self._rows:
+                self._rows[key] = compute(s)
+            yield s, self._rows[key]

@@ -1,0 +1,125 @@
+"""From the labels in a state to a potential: noise and prior learnt, weights solved, calibrated."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+import gapy
+from gapy.fit.labels import labels_of, rows_of
+from gapy.fit.left_out import balance_energies, calibrate, left_out, left_out_errors
+from gapy.fit.sample import SampleRows
+from gapy.fit.training import TrainingState
+from gapy.gp import posterior
+from gapy.gp.hyperparameters import maximise_likelihood
+from gapy.gp.surroundings import surroundings
+from gapy.noise import Noise
+from gapy.potential import Potential
+from gapy.progress import track
+from gapy.threads import blas_threads
+
+N_BALANCE = 64
+"""Structures on which energy and force errors are weighed against each other."""
+N_REFERENCES = 3
+
+
+def learn(state: TrainingState, *, rows: SampleRows | None = None) -> TrainingState:
+    """The state with the delta and the noise that its labels prefer; not solved yet.
+
+    First by the log marginal likelihood (`gapy.gp.hyperparameters`), then the energies against
+    the forces by leave-one-out errors (`gapy.fit.left_out.balance_energies`).
+    """
+    rows = rows or SampleRows()
+    with blas_threads(1):
+        best = maximise_likelihood(state.terms, state.cholesky, state.statistic, state.noise)
+        learnt = replace(state, terms=best.terms, noise=best.noise)
+
+        def errors(noise: Noise):
+            fitted = posterior_of(learnt, noise)
+            return left_out_errors(
+                _left_out(learnt, fitted, noise, rows, most=N_BALANCE, sigmas=False)
+            )
+
+        return replace(learnt, noise=balance_energies(best.noise, errors))
+
+
+def solve(
+    state: TrainingState,
+    *,
+    rows: SampleRows | None = None,
+    calibrated: bool = True,
+    force_tolerance: float | None = None,
+    record: Mapping[str, object] | None = None,
+    progress: bool = False,
+) -> TrainingState:
+    """The state with its potential, for the noise and the delta in force.
+
+    rows: of sampled structures, where they are known. calibrated: whether the force sigma is
+    calibrated on the sample; without it the potential keeps the calibration of the one before.
+    force_tolerance: see `Potential.reduced`. record: plain JSON that the potential's metadata hold
+    beside what the state knows.
+    """
+    with blas_threads(1):
+        fitted = posterior_of(state, state.noise)
+        if calibrated or state.potential is None:
+            results = _left_out(state, fitted, state.noise, rows or SampleRows())
+
+            def around(atoms):
+                return surroundings(state.terms[0].descriptor, atoms)
+
+            shown = track(results, "calibration", progress)
+            calibration = calibrate(shown, state.noise, around)
+        else:
+            calibration = state.potential.calibration
+        potential = Potential(
+            terms=state.terms,
+            posterior=fitted,
+            e0=dict(state.e0),
+            noise=state.noise,
+            calibration=calibration,
+            reach=state.reach,
+            metadata={**_metadata(state, fitted), **(record or {})},
+        )
+        sample = [s.atoms for s in state.calibration_sample]
+        if force_tolerance is not None:
+            potential = potential.reduced(float(force_tolerance), sample)
+        references = tuple(atoms.copy() for atoms in sample[:N_REFERENCES])
+        return replace(state, potential=potential.with_references(references))
+
+
+def posterior_of(state: TrainingState, noise: Noise) -> posterior.Posterior:
+    """The posterior of the state's labels for some noise."""
+    return posterior.solve(state.terms, state.cholesky, state.statistic, noise.sigma)
+
+
+def _left_out(state, fitted, noise, rows: SampleRows, *, most=None, sigmas=True):
+    def compute(s):
+        return rows_of(state.terms, s, state.kinds, local=True)
+
+    labelled = (
+        (s, found, labels_of(s, found, state.e0))
+        for s, found in rows.all_of(state.calibration_sample[:most], compute)
+    )
+    return left_out(
+        fitted, noise, labelled, state.terms, approximate=state.approximate, sigmas=sigmas
+    )
+
+
+def _metadata(state: TrainingState, fitted: posterior.Posterior) -> dict:
+    """Plain JSON: versions, hash of the data, counts of labels by config_type and kind."""
+    counts: dict = {}
+    for group, factor in sorted(state.statistic.factors.items()):
+        of = counts.setdefault(group.config_type, {})
+        of[group.kind] = of.get(group.kind, 0) + factor.n_rows
+    return {
+        "gapy": gapy.__version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "data_sha256": state.digest.hex(),
+        "n_structures": state.n_structures,
+        "n_labels": counts,
+        "log_marginal_likelihood": fitted.log_marginal_likelihood,
+    }

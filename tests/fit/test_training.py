@@ -1,0 +1,215 @@
+"""States of a fit: merged in any order, never changed, kept by an error, pickled."""
+
+import pickle
+from dataclasses import replace
+from functools import reduce
+
+import numpy as np
+import pytest
+from helpers import labelled_frames
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import gapy
+from gapy.descriptors import smooth_soap
+from gapy.errors import GapyError, SpeciesError
+from gapy.fit.sample import drawn
+from gapy.fit.solving import learn, solve
+from gapy.fit.training import absorb, begin, merge
+from gapy.gp.reach import learn_reach
+from gapy.state import load_state, save_state
+from gapy.structures import from_atoms, multiset_digest
+
+N = 16
+
+
+def regressor(**options):
+    soap = smooth_soap(["Al", "Cu"], r_cut=4.0, n_max=3, l_max=2)
+    return gapy.SparseGPRegressor(soap, n_inducing=12, zeta=2, **options)
+
+
+@pytest.fixture(scope="module")
+def structures():
+    frames = labelled_frames(N, seed=7)
+    frames[3].info["forces_sigma"] = 0.2
+    return from_atoms(frames)
+
+
+@pytest.fixture(scope="module")
+def fitted(structures):
+    return regressor().fit(structures)
+
+
+@pytest.fixture(scope="module")
+def start(fitted, structures):
+    """A state without labels, with the inducing points and the metric of the whole set."""
+    state = fitted.training_
+    frames = [s.atoms for s in structures]
+    reach = [learn_reach(term.descriptor, frames) for term in state.terms]
+    return begin(state.terms, state.e0, state.noise, kinds=state.kinds, reach=reach)
+
+
+def forces_of(state, frames):
+    out = [state.potential.evaluate(a, force_std=True) for a in frames]
+    return (
+        np.concatenate([o.forces.ravel() for o in out]),
+        np.concatenate([o.forces_std for o in out]),
+    )
+
+
+@given(st.permutations(range(4)), st.lists(st.integers(0, 3), min_size=N, max_size=N))
+@settings(max_examples=8)
+def test_four_shards_merged_in_any_order_equal_one_fit(start, fitted, structures, order, shard_of):
+    shards = [[s for s, k in zip(structures, shard_of) if k == shard] for shard in range(4)]
+    states = [absorb(start, shards[k]) for k in order if shards[k]]
+    merged = solve(reduce(merge, states))
+    one = fitted.training_
+    assert merged.digest == one.digest == multiset_digest(structures[::-1])
+    assert merged.n_structures == N and merged.statistic.n_labels == one.statistic.n_labels
+    assert [s.digest() for s in merged.sample] == [s.digest() for s in one.sample]
+    test = labelled_frames(3, seed=8)
+    for got, expected in zip(forces_of(merged, test), forces_of(one, test)):
+        np.testing.assert_allclose(got, expected, rtol=1e-6, atol=1e-9)
+    assert merged.potential.posterior.log_marginal_likelihood == pytest.approx(
+        one.potential.posterior.log_marginal_likelihood, rel=1e-9
+    )
+
+
+def test_learning_after_a_merge_is_learning_on_everything(start, structures):
+    merged = learn(merge(absorb(start, structures[:5]), absorb(start, structures[5:])))
+    at_once = learn(absorb(start, structures))
+    for group in at_once.statistic.factors:
+        assert merged.noise.sigma(*group) == pytest.approx(at_once.noise.sigma(*group), rel=1e-3)
+
+
+def test_states_of_another_noise_merge_to_its_mean_weighted_by_labels(start, structures):
+    a = absorb(replace(start, noise=gapy.Noise(forces=0.01)), structures[:4])
+    b = absorb(
+        replace(start, noise=gapy.Noise(forces=0.04, overrides={"alloy": {"energy": 0.004}})),
+        structures[4:],
+    )
+    one, other = merge(a, b), merge(b, a)
+    for noise in (one.noise, other.noise):
+        assert 0.01 < noise.sigma("forces", "pure") < 0.04
+        assert noise.sigma("energy", "pure") == 0.001
+        assert 0.001 < noise.sigma("energy", "alloy") < 0.004
+    for group in one.statistic.factors:
+        assert one.noise.sigma(*group) == pytest.approx(other.noise.sigma(*group), rel=1e-12)
+    parts = [absorb(replace(start, noise=x.noise), s) for x, s in ((a, structures[:2]),)]
+    assert merge(merge(parts[0], a), b).noise.sigma("forces", "pure") == pytest.approx(
+        merge(parts[0], merge(a, b)).noise.sigma("forces", "pure"), rel=1e-12
+    )
+
+
+def altered(state, what):
+    (term,) = state.terms
+    if what == "zeta":
+        return replace(state, terms=(replace(term, zeta=3),))
+    if what == "the inducing points":
+        return replace(
+            state, terms=(replace(term, inducing=tuple(x[::-1] for x in term.inducing)),)
+        )
+    if what == "the number of terms":
+        return replace(state, terms=(term, term))
+    if what == "the fitted label kinds":
+        return replace(state, kinds=("energy",))
+    if what == "e0":
+        return replace(state, e0={z: e + 1.0 for z, e in state.e0.items()})
+    return replace(state, seed=5)
+
+
+@pytest.mark.parametrize(
+    "what",
+    ["zeta", "the inducing points", "the number of terms", "e0", "the fitted label kinds",
+     "the seed of the sample"],
+)  # fmt: skip
+def test_states_that_did_not_begin_as_one_are_refused_by_name(start, structures, what):
+    a = absorb(start, structures[:4])
+    with pytest.raises(GapyError, match=f"got different {what}"):
+        merge(a, altered(a, what))
+
+
+def test_metrics_learnt_apart_are_refused(start, structures):
+    apart = [
+        absorb(begin(start.terms, start.e0, start.noise), part)
+        for part in (structures[:6], structures[6:])
+    ]
+    with pytest.raises(GapyError, match="different metrics"):
+        merge(*apart)
+
+
+def test_absorbing_changes_no_state(start, structures):
+    one = absorb(start, structures[:4])
+    before = {g: f.matrix().copy() for g, f in one.statistic.factors.items()}
+    absorb(one, structures[4:])
+    merge(one, one)
+    assert start.n_structures == 0 and not start.statistic.factors
+    assert one.n_structures == 4
+    for group, matrix in before.items():
+        np.testing.assert_array_equal(one.statistic.factors[group].matrix(), matrix)
+
+
+def test_an_unknown_species_is_refused(start):
+    atoms = labelled_frames(1, seed=0)[0]
+    atoms.symbols[:] = "Ni"
+    with pytest.raises(SpeciesError, match=r"inducing points for \['Al', 'Cu'\].*'Ni'"):
+        absorb(start, from_atoms([atoms]))
+
+
+def test_an_interrupted_partial_fit_leaves_the_model_and_a_retry_counts_once(
+    structures, monkeypatch
+):
+    first, more = structures[:8], structures[8:15]
+    gp = regressor().fit(first)
+    before = gp.training_
+    calls = []
+
+    def interrupted(s, rows, e0):
+        calls.append(s)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return gapy.fit.labels.labels_of(s, rows, e0)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("gapy.fit.training.labels_of", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            gp.partial_fit(more)
+    assert gp.training_ is before and gp.n_structures_ == 8
+    gp.partial_fit(more)
+    straight = regressor().fit(first).partial_fit(more)
+    assert gp.n_structures_ == 15
+    np.testing.assert_array_equal(
+        gp.potential_.posterior.alpha, straight.potential_.posterior.alpha
+    )
+
+
+@pytest.mark.parametrize("options", [{"force_tolerance": -1.0}, {"delta": -1.0}, {"seed": -1}])
+def test_a_refused_setting_absorbs_nothing(structures, options):
+    gp = regressor().fit(structures[:6])
+    before = gp.training_
+    with pytest.raises(GapyError):
+        gp.set_params(**options).partial_fit(structures[6:])
+    assert gp.training_ is before
+
+
+def test_a_state_pickles_and_goes_on(fitted, structures, tmp_path):
+    save_state(fitted, tmp_path / "state.gapy")
+    more = from_atoms(labelled_frames(3, seed=11))
+    expected = solve(absorb(fitted.training_, more))
+    for state in (
+        pickle.loads(pickle.dumps(fitted.training_)),
+        load_state(tmp_path / "state.gapy").training_,
+    ):
+        got = solve(absorb(state, more))
+        np.testing.assert_array_equal(
+            got.potential.posterior.alpha, expected.potential.posterior.alpha
+        )
+        assert got.digest == expected.digest
+
+
+@given(st.permutations(range(N)))
+@settings(max_examples=10)
+def test_the_sample_knows_no_order(structures, order):
+    shuffled = [structures[k] for k in order]
+    assert [s.digest() for s in drawn(shuffled, 1)] == [s.digest() for s in drawn(structures, 1)]
+    assert [s.digest() for s in drawn(structures, 2)] != [s.digest() for s in drawn(structures, 1)]
