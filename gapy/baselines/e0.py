@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from ase.data import atomic_numbers, chemical_symbols
+from ase.data import chemical_symbols
 
+from gapy.baselines.elements import atomic_number
 from gapy.errors import GapyError, SpeciesError
 from gapy.structures import LabelledStructure, StructureWarning, is_isolated_atom
 
@@ -92,19 +93,11 @@ def parse_e0(e0: str | Mapping[str | int, float]) -> str | dict[int, float]:
         )
     values: dict[int, float] = {}
     for name, value in pairs:
-        z = _atomic_number(name)
+        z = atomic_number(name, "e0")
         if z in values:
             raise GapyError(f"e0: expected {chemical_symbols[z]} once, got it twice; remove one")
         values[z] = _energy(value, chemical_symbols[z])
     return values
-
-
-def _atomic_number(name: str | int) -> int:
-    text = str(name).strip()
-    z = int(text) if text.isdigit() else atomic_numbers.get(text, 0)
-    if not 0 < z < len(chemical_symbols):
-        raise SpeciesError(f"e0: expected a chemical element, got {name!r}; correct the symbol")
-    return z
 
 
 def _energy(value: object, symbol: str) -> float:
