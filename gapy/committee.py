@@ -17,6 +17,7 @@ import numpy as np
 from ase.calculators.calculator import PropertyNotImplementedError, all_changes
 
 from gapy import engine
+from gapy._support.voigt import has_volume, stress_of
 from gapy.calculator import GAPCalculator
 from gapy.errors import GapyError
 from gapy.gp.samples import augmented, points_to_add, sample_weights
@@ -24,7 +25,6 @@ from gapy.members import evaluate_members
 
 QUADRATIC_BYTES = 400_000_000
 """Memory that the members' quadratic forms may take; beyond it they use the general path."""
-VOIGT = ((0, 1, 2, 1, 0, 0), (0, 1, 2, 2, 2, 1))
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ class CommitteeCalculator(GAPCalculator):
         if atoms is not None:
             self._remember(atoms)
         atoms, wanted = self.atoms, set(properties)
-        periodic = bool(atoms.pbc.any()) and abs(np.linalg.det(atoms.cell.array)) > 1e-8
+        periodic = has_volume(atoms)
         if not periodic and wanted & {"stress", "stress_members"}:
             raise PropertyNotImplementedError(
                 "stress: the structure has no periodic cell with a volume"
@@ -196,16 +196,11 @@ class CommitteeCalculator(GAPCalculator):
         self.results = {name: getattr(out, name) for name in names}
         self.results["free_energy"] = out.energy
         if periodic:
-            self.results["stress"] = _stress(out.virial, atoms.get_volume())
+            self.results["stress"] = stress_of(out.virial, atoms)
         if asked:
             self.results["forces_members"] = out.forces_members
             if periodic:
-                self.results["stress_members"] = _stress(out.virial_members, atoms.get_volume())
-
-
-def _stress(virial: np.ndarray, volume: float) -> np.ndarray:
-    symmetric = 0.5 * (virial + np.swapaxes(virial, -1, -2)) / volume
-    return symmetric[(..., *VOIGT)]
+                self.results["stress_members"] = stress_of(out.virial_members, atoms)
 
 
 def sample(potential, n: int, seed: int, cover=None) -> Committee:

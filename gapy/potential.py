@@ -15,6 +15,8 @@ import ase.data
 import numpy as np
 
 from gapy import engine, modelfile, serialise
+from gapy._support.voigt import has_volume
+from gapy.baselines import Baseline
 from gapy.calculator import GAPCalculator
 from gapy.committee import Committee, sample
 from gapy.descriptors.base import species_slots
@@ -82,7 +84,8 @@ class Potential:
     plain JSON (data hash, versions, label counts). reach: of each term, how far the training
     environments extend (None: not known). references: structures whose energies are
     checked when the file is loaded. bases: of each block, orthonormal columns (D, r) onto which
-    energies and forces project descriptors, or None; empty: exact.
+    energies and forces project descriptors, or None; empty: exact. baselines: what energies,
+    forces and virial have beside e0 and the Gaussian process.
     """
 
     terms: tuple[Term, ...]
@@ -94,6 +97,7 @@ class Potential:
     reach: tuple[Reach | None, ...] = ()
     references: tuple = ()
     bases: tuple[np.ndarray | None, ...] = ()
+    baselines: tuple[Baseline, ...] = ()
 
     def __repr__(self) -> str:
         symbols = ", ".join(ase.data.chemical_symbols[z] for z in self.species)
@@ -267,12 +271,12 @@ class Potential:
         """
         self.check_species(atoms.numbers)
         self.check_periodicity(atoms)
-        if stress and not _has_volume(atoms):
+        if stress and not has_volume(atoms):
             raise GapyError(
                 "stress: expected a periodic structure with a cell of full rank, got "
                 f"pbc={atoms.pbc.tolist()}; leave stress out"
             )
-        stress = _has_volume(atoms) if stress is None else stress
+        stress = has_volume(atoms) if stress is None else stress
         n = len(atoms)
         envs = [t.descriptor.environments(atoms) for t in self.terms]
         rows = structure_rows(
@@ -366,7 +370,3 @@ def from_archive(archive: modelfile.Archive, path) -> Potential:
                 f"got {found.energy:.10g} eV; fit again with this version of gapy"
             )
     return potential
-
-
-def _has_volume(atoms) -> bool:
-    return bool(atoms.pbc.any()) and abs(np.linalg.det(atoms.cell.array)) > 1e-8

@@ -14,6 +14,7 @@ from gapy.descriptors import as_descriptor
 from gapy.descriptors.soap import warn_if_rough
 from gapy.errors import GapyError
 from gapy.fit.checks import labelled
+from gapy.fit.labels import without
 from gapy.fit.sample import SampleRows
 from gapy.fit.solving import learn, posterior_of, solve
 from gapy.fit.training import TrainingState, absorb, begin
@@ -54,6 +55,8 @@ class SparseGPRegressor(BaseEstimator):
         data, starting from those above: by marginal likelihood, then the energies against the
         forces by leave-one-out errors; see `optimize_hyperparameters`.
     e0 : "auto", "isolated", "fit", "zero", {symbol: eV} or "Si=-107.1,..."
+    baselines : gapy.baselines.Baseline objects, such as ZBL()
+        What labels lose before the fit, and predictions get back exactly.
     selection : "cholesky", "farthest", "cur", "kmeans" or "random"
         How inducing points are chosen.
     energy_key, forces_key, stress_key : str
@@ -93,6 +96,7 @@ class SparseGPRegressor(BaseEstimator):
         noise_overrides=None,
         optimize=False,
         e0="auto",
+        baselines=(),
         selection="cholesky",
         energy_key="REF_energy",
         forces_key="REF_forces",
@@ -113,6 +117,7 @@ class SparseGPRegressor(BaseEstimator):
         self.noise_overrides = noise_overrides
         self.optimize = optimize
         self.e0 = e0
+        self.baselines = baselines
         self.selection = selection
         self.energy_key = energy_key
         self.forces_key = forces_key
@@ -137,10 +142,11 @@ class SparseGPRegressor(BaseEstimator):
         rng = np.random.default_rng(self.seed)
         # BLAS with one thread keeps the order of its sums: the same fit for any `threads`.
         with blas_threads(1):
-            e0 = isolated_atom_energies(structures, self.e0)
+            less = [without(s, self.baselines) for s in structures]
+            e0 = isolated_atom_energies(less, self.e0)
             terms = [self._term(d, structures, rng) for d in descriptors]
         kinds = KINDS if self.fit_stress else tuple(k for k in KINDS if k != "stress")
-        state = begin(terms, e0, noise, kinds=kinds, seed=int(self.seed))
+        state = begin(terms, e0, noise, baselines=self.baselines, kinds=kinds, seed=int(self.seed))
         self.training_ = self._absorbed(state, structures)
         self.fit_seconds_ = time.perf_counter() - began
         return self

@@ -6,6 +6,7 @@ import ase.data
 import numpy as np
 from ase import Atoms
 
+from gapy.baselines import from_settings as baseline_from_settings
 from gapy.descriptors import descriptor_from_settings
 from gapy.gp.calibration import ForceCalibration
 from gapy.gp.posterior import Posterior
@@ -44,6 +45,7 @@ def pack(potential) -> tuple[dict, dict[str, np.ndarray]]:
         "terms": [_pack_term(term) for term in potential.terms],
         "reach": [_reach_numbers(reach) for reach in potential.reach],
         "e0": {symbols[z]: float(e) for z, e in potential.e0.items()},
+        "baselines": [{"kind": b.kind, "settings": b.settings()} for b in potential.baselines],
         "noise": potential.noise.to_dict(),
         "calibration": potential.calibration.to_dict(),
         "bases": len(potential.bases),
@@ -79,6 +81,9 @@ def unpack(model: dict, arrays: dict[str, np.ndarray]) -> dict:
         "terms": terms,
         "posterior": posterior,
         "e0": {ase.data.atomic_numbers[symbol]: e for symbol, e in model["e0"].items()},
+        "baselines": tuple(
+            baseline_from_settings(b["kind"], b["settings"]) for b in model.get("baselines", ())
+        ),
         "noise": Noise.from_dict(model["noise"]),
         "calibration": ForceCalibration.from_dict(model["calibration"]),
         "bases": _unpack_bases(model, arrays),

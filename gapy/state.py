@@ -89,7 +89,7 @@ def load_state(path) -> SparseGPRegressor:
 def _rebuilt(state: dict, arrays: dict, terms: list, potential) -> SparseGPRegressor:
     descriptors = [descriptor_from_settings(**term["descriptor"]) for term in terms]
     chosen = descriptors if state["several_terms"] else descriptors[0]
-    gp = SparseGPRegressor(chosen, **state["settings"])
+    gp = SparseGPRegressor(chosen, baselines=potential.baselines, **state["settings"])
     statistic = SufficientStatistic(len(potential.posterior.alpha))
     for g, group in enumerate(state["groups"]):
         key = Group(group["kind"], group["config_type"], group.get("own", False))
@@ -102,6 +102,7 @@ def _rebuilt(state: dict, arrays: dict, terms: list, potential) -> SparseGPRegre
         cholesky=potential.posterior.cholesky,
         statistic=statistic,
         e0={ase.data.atomic_numbers[symbol]: e for symbol, e in state["e0"].items()},
+        baselines=potential.baselines,
         noise=potential.noise,
         kinds=tuple(state.get("kinds") or _kinds_of_version_2(gp)),
         reach=potential.reach,
@@ -123,7 +124,7 @@ def _kinds_of_version_2(gp) -> tuple[str, ...]:
 def _settings(gp) -> dict:
     """Constructor arguments but the descriptor, as plain JSON types."""
     settings = gp.get_params(deep=False)
-    del settings["descriptor"]
+    del settings["descriptor"], settings["baselines"]  # the model holds them
     return {name: _plain(value, name) for name, value in settings.items()}
 
 

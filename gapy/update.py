@@ -20,6 +20,7 @@ from gapy.errors import GapyError, SpeciesError
 from gapy.fit import growing
 from gapy.fit.checks import labelled
 from gapy.fit.growing import COLUMNS
+from gapy.fit.labels import without
 from gapy.fit.sample import SampleRows
 from gapy.fit.training import TrainingState, absorb
 from gapy.gp import growth
@@ -173,7 +174,8 @@ def _updated(
 ) -> tuple[TrainingState, UpdateReport]:
     state, threads = gp.training_, int(gp.threads)
     new = labelled(structures, gp.label_keys(), [term.descriptor for term in state.terms])
-    e0 = isolated_atom_energies(new, _mode(gp, state, new), known=state.e0) | state.e0
+    less = [without(s, state.baselines) for s in new]
+    e0 = isolated_atom_energies(less, _mode(gp, state, new), known=state.e0) | state.e0
     state = replace(state, e0=e0)
     frames = [s.atoms for s in new] + [getattr(s, "atoms", s) for s in candidates]
     with blas_threads(1):

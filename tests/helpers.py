@@ -212,4 +212,4 @@ def labels_in(gp, s, terms=None):
     """(Rows, labels) of a structure as a fitted regressor sees them, local rows among them."""
     state = gp.training_
     rows = rows_of(state.terms if terms is None else terms, s, state.kinds, local=True)
-    return rows, list(labels_of(s, rows, state.e0))
+    return rows, labels_of(s, rows, state.e0, state.baselines)

@@ -396,8 +396,11 @@ def test_few_points_need_no_second_posterior(two_metals, unmixed, monkeypatch):
     """Where the leading points are all of them, calibration does with one factor a structure."""
     gp = two_metals
     most = max(len(x) for term in gp.training_.terms for x in term.inducing)
-    labelled = [(s, *labels_in(gp, s)) for s in gp.training_.calibration_sample[:3]]
-    arguments = (gp.potential_.posterior, gp.potential_.noise, labelled, gp.training_.terms)
+    sampled = [
+        (s, labels_in(gp, s)[0].local, labels_in(gp, s)[1])
+        for s in gp.training_.calibration_sample[:3]
+    ]
+    arguments = (gp.potential_.posterior, gp.potential_.noise, sampled, gp.training_.terms)
     factors = []
     remainder = loo._remainder
     monkeypatch.setattr(

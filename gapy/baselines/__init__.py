@@ -14,6 +14,7 @@ from gapy.baselines.protocol import (
     largest_cutoff,
     total,
 )
+from gapy.baselines.structure import baseline_of, system_of
 from gapy.baselines.zbl import ZBL
 
 __all__ = [
@@ -26,9 +27,11 @@ __all__ = [
     "FreeAtoms",
     "PairList",
     "System",
+    "baseline_of",
     "from_settings",
     "isolated_atom_energies",
     "largest_cutoff",
     "parse_e0",
+    "system_of",
     "total",
 ]

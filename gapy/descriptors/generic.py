@@ -13,6 +13,7 @@ import math
 import ase.data
 import numpy as np
 
+from gapy._support import voigt
 from gapy.descriptors.base import DerivativeBlock, order_by_species, species_slots
 from gapy.descriptors.dscribe_compat import mend_system
 from gapy.errors import GapyError
@@ -20,8 +21,6 @@ from gapy.neighbours import Neighbours, check_geometry
 
 STRAIN_STEP = 1e-5
 """Central-difference strain; the error of an O(1) third derivative is 1e-11."""
-
-VOIGT_PAIRS = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 
 
 class GenericEnvironments:
@@ -67,7 +66,7 @@ class GenericEnvironments:
         """d x_i / d strain in Voigt order."""
         if self._strain_ivd is None:
             out = np.empty((len(self), 6, self.x_id.shape[1]))
-            for v, (a, b) in enumerate(VOIGT_PAIRS):
+            for v, (a, b) in enumerate(voigt.PAIRS):
                 out[:, v] = (
                     self._strained(a, b, STRAIN_STEP) - self._strained(a, b, -STRAIN_STEP)
                 ) / (2.0 * STRAIN_STEP)
@@ -150,7 +149,7 @@ class GenericDescriptor:
         atoms, g_id = env.atom_i[begin:end], store[begin:end]
         forces -= np.einsum("id,ijcd->jc", g_id, env.dx_ijcd[atoms])
         strain = np.einsum("id,ivd->v", g_id, env.strain_ivd[atoms])
-        for value, (a, b) in zip(strain, VOIGT_PAIRS):
+        for value, (a, b) in zip(strain, voigt.PAIRS):
             virial[a, b] += value
             if a != b:
                 virial[b, a] += value

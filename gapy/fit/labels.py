@@ -1,22 +1,25 @@
 """The equation of a label: which rows, which value, which noise.
 
-    energy   y = E - sum_i e0(Z_i)    standard deviation  sigma_E sqrt(N)
-    forces   y = F                                        sigma_F
-    stress   y = S                                        sigma_S
+    energy   y = E - E_b - sum_i e0(Z_i)    standard deviation  sigma_E sqrt(N)
+    forces   y = F - F_b                                        sigma_F
+    stress   y = S - S_b                                        sigma_S
 
-with the sigmas of the structure's noise group, a label kind in a config_type. A structure's own
-sigma s is absolute: its rows belong to a group of their own, whose sigma is a factor without unit
-(1 unless it is learnt), so that the standard deviation is s times the factor, times sqrt(N) for an
-energy. The fit, leave-one-out errors, calibration and inspection all take their labels from here.
+with what the baselines b give of the structure (`gapy.baselines`) and the sigmas of the structure's
+noise group, a label kind in a config_type. A structure's own sigma s is absolute: its rows belong
+to a group of their own, whose sigma is a factor without unit (1 unless it is learnt), so that the
+standard deviation is s times the factor, times sqrt(N) for an energy. The fit, leave-one-out
+errors, calibration and inspection all take their labels from here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gapy._support.voigt import stress_of
+from gapy.baselines import Baseline, baseline_of
 from gapy.gp.rows import Rows, structure_rows
 from gapy.gp.statistic import Group, SufficientStatistic
 from gapy.noise import KINDS, Noise
@@ -62,15 +65,32 @@ def rows_of(terms, s: LabelledStructure, kinds: Collection[str] = KINDS, *, loca
     )
 
 
-def labels_of(s: LabelledStructure, rows: Rows, e0: Mapping[int, float]) -> Iterator[Labels]:
+def without(s: LabelledStructure, baselines: Sequence[Baseline]) -> LabelledStructure:
+    """The structure with labels that have lost what the baselines give."""
+    if not baselines:
+        return s
+    base = baseline_of(s.atoms, baselines)
+    return replace(
+        s,
+        energy=None if s.energy is None else s.energy - base.energy,
+        forces=None if s.forces is None else s.forces - base.forces,
+        stress=None if s.stress is None else s.stress - stress_of(base.virial, s.atoms),
+    )
+
+
+def labels_of(
+    s: LabelledStructure, rows: Rows, e0: Mapping[int, float], baselines: Sequence[Baseline] = ()
+) -> list[Labels]:
     """Labels of every kind for which there are rows, as `rows_of` gives them."""
+    less, out = without(s, baselines), []
     if rows.energy is not None:
-        y = s.energy - sum(e0[int(z)] for z in s.atoms.numbers)
-        yield _labels(s, "energy", rows.energy[None], np.array([y]), np.sqrt(len(s.atoms)))
+        y = less.energy - sum(e0[int(z)] for z in s.atoms.numbers)
+        out.append(_labels(s, "energy", rows.energy[None], np.array([y]), np.sqrt(len(s.atoms))))
     if rows.forces is not None:
-        yield _labels(s, "forces", rows.forces, s.forces.ravel(), 1.0)
+        out.append(_labels(s, "forces", rows.forces, less.forces.ravel(), 1.0))
     if rows.stress is not None:
-        yield _labels(s, "stress", rows.stress, s.stress, 1.0)
+        out.append(_labels(s, "stress", rows.stress, less.stress, 1.0))
+    return out
 
 
 def _labels(s: LabelledStructure, kind: str, rows, y, unit: float) -> Labels:

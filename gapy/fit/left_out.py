@@ -36,12 +36,12 @@ class LeftOutErrors:
     forces: float | None
 
 
-def left_out(posterior, noise: Noise, labelled, terms, *, approximate=False, sigmas=True):
+def left_out(posterior, noise: Noise, sampled, terms, *, approximate=False, sigmas=True):
     """(structure, its StackedLabels, LeftOut) in closed form, one structure at a time.
 
-    labelled: (structure, Rows with local rows, its labels) of each, see `gapy.fit.labels`;
-    approximate: the posterior does not hold just these rows, see `gapy.gp.sampled`. Without
-    `sigmas` only the residuals are computed, at half the cost.
+    sampled: structures with local rows and labels, see `gapy.fit.sample.Sampled`; approximate: the
+    posterior does not hold just these rows, see `gapy.gp.sampled`. Without `sigmas` only the
+    residuals are computed, at half the cost.
     """
     coarse = _fewer(posterior, COARSE, COARSE_LEAST)
     near = _fewer(posterior, NEAR, NEAR_LEAST)
@@ -49,7 +49,7 @@ def left_out(posterior, noise: Noise, labelled, terms, *, approximate=False, sig
     shares = (None, None)
     if approximate:
         shares = (data_share(posterior), None if coarse is None else data_share(coarse))
-    for s, rows, labels in labelled:
+    for s, local, labels in sampled:
         stack = stacked(labels, noise)
         if stack is None:
             continue  # its only label is a stress that is not fitted
@@ -60,7 +60,7 @@ def left_out(posterior, noise: Noise, labelled, terms, *, approximate=False, sig
         out = leave_one_out(
             posterior,
             *of,
-            rows.local,
+            local,
             local_prior(terms, s.atoms.numbers),
             coarse,
             near,

@@ -8,10 +8,11 @@ of their samples.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 
-from gapy.gp.rows import Rows
+from gapy.fit.labels import Labels
 from gapy.structures import LabelledStructure
 
 LARGEST = 200
@@ -33,23 +34,30 @@ def within_memory(sample, n_columns: int) -> list[LabelledStructure]:
     return list(sample[: max(fits, 1)])
 
 
+class Sampled(NamedTuple):
+    """What leave-one-out needs of a structure: local rows (n, M) and the labels of every kind."""
+
+    structure: LabelledStructure
+    local: np.ndarray
+    labels: list[Labels]
+
+
 class SampleRows:
-    """Rows of sampled structures, kept from absorbing until the state is solved.
+    """Rows and labels of sampled structures, kept from absorbing until the state is solved.
 
     They belong to one set of inducing points: a state whose points change needs a new one.
     """
 
     def __init__(self):
-        self._rows: dict[bytes, Rows] = {}
+        self._known: dict[bytes, Sampled] = {}
 
-    def keep(self, s: LabelledStructure, rows: Rows) -> None:
-        """Remember the rows of a structure, local rows among them."""
-        self._rows[s.digest()] = rows
+    def keep(self, sampled: Sampled) -> None:
+        """Remember a structure."""
+        self._known[sampled.structure.digest()] = sampled
 
-    def all_of(self, structures, compute) -> Iterator[tuple[LabelledStructure, Rows]]:
+    def all_of(self, structures, compute) -> Iterator[Sampled]:
         """Each structure with its rows, from `compute` where they are not known yet."""
         for s in structures:
-            key = s.digest()
-            if key not in self._rows:
-                self._rows[key] = compute(s)
-            yield s, self._rows[key]
+            if s.digest() not in self._known:
+                self.keep(compute(s))
+            yield self._known[s.digest()]

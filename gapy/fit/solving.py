@@ -11,7 +11,7 @@ import numpy as np
 import gapy
 from gapy.fit.labels import labels_of, rows_of
 from gapy.fit.left_out import balance_energies, calibrate, left_out, left_out_errors
-from gapy.fit.sample import SampleRows
+from gapy.fit.sample import Sampled, SampleRows
 from gapy.fit.training import TrainingState
 from gapy.gp import posterior
 from gapy.gp.hyperparameters import maximise_likelihood
@@ -78,6 +78,7 @@ def solve(
             terms=state.terms,
             posterior=fitted,
             e0=dict(state.e0),
+            baselines=state.baselines,
             noise=state.noise,
             calibration=calibration,
             reach=state.reach,
@@ -97,14 +98,12 @@ def posterior_of(state: TrainingState, noise: Noise) -> posterior.Posterior:
 
 def _left_out(state, fitted, noise, rows: SampleRows, *, most=None, sigmas=True):
     def compute(s):
-        return rows_of(state.terms, s, state.kinds, local=True)
+        found = rows_of(state.terms, s, state.kinds, local=True)
+        return Sampled(s, found.local, labels_of(s, found, state.e0, state.baselines))
 
-    labelled = (
-        (s, found, labels_of(s, found, state.e0))
-        for s, found in rows.all_of(state.calibration_sample[:most], compute)
-    )
+    sampled = rows.all_of(state.calibration_sample[:most], compute)
     return left_out(
-        fitted, noise, labelled, state.terms, approximate=state.approximate, sigmas=sigmas
+        fitted, noise, sampled, state.terms, approximate=state.approximate, sigmas=sigmas
     )
 
 

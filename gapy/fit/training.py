@@ -23,9 +23,10 @@ from dataclasses import dataclass, replace
 import ase.data
 import numpy as np
 
+from gapy.baselines import Baseline
 from gapy.errors import GapyError, SpeciesError
 from gapy.fit.labels import add_labels, labels_of, rows_of
-from gapy.fit.sample import SampleRows, drawn, within_memory
+from gapy.fit.sample import Sampled, SampleRows, drawn, within_memory
 from gapy.gp.reach import Reach, learn_reach, merged_reach
 from gapy.gp.statistic import Group, SufficientStatistic
 from gapy.gp.terms import Term, blocks, cholesky_factors
@@ -46,6 +47,7 @@ class TrainingState:
     cholesky : factors of K_MM of each block, at delta = 1
     statistic : factors of all noise groups; not to be changed
     e0 : energy of the free atom by atomic number, eV
+    baselines : what labels lose beside it before they enter
     noise : the noise in force: that which was asked for, or what was learnt
     kinds : label kinds that are fitted
     reach : of each term, how far the training environments extend; None before any
@@ -67,6 +69,7 @@ class TrainingState:
     sample: tuple[LabelledStructure, ...] = ()
     digest: bytes = bytes(32)
     seed: int = 0
+    baselines: tuple[Baseline, ...] = ()
     n_structures: int = 0
     n_updates: int = 0
     approximate: bool = False
@@ -99,6 +102,7 @@ def begin(
     e0: Mapping[int, float],
     noise: Noise,
     *,
+    baselines: Sequence[Baseline] = (),
     kinds: Sequence[str] = KINDS,
     seed: int = 0,
     reach: Sequence[Reach] | None = None,
@@ -118,6 +122,7 @@ def begin(
         cholesky=cholesky_factors(terms),
         statistic=SufficientStatistic(blocks(terms)[-1].stop),
         e0=dict(e0),
+        baselines=tuple(baselines),
         noise=noise,
         kinds=tuple(kinds),
         reach=(None,) * len(terms) if reach is None else tuple(reach),
@@ -178,9 +183,10 @@ def add_structures(
 
     computed = ordered_map(compute, structures, threads)
     for s, found in track(zip(structures, computed), "rows", progress, total=len(structures)):
+        labels = labels_of(s, found, state.e0, state.baselines)
         if found.local is not None:
-            rows.keep(s, found)
-        add_labels(statistic, labels_of(s, found, state.e0))
+            rows.keep(Sampled(s, found.local, labels))
+        add_labels(statistic, labels)
 
 
 def merge(a: TrainingState, b: TrainingState) -> TrainingState:
@@ -189,8 +195,8 @@ def merge(a: TrainingState, b: TrainingState) -> TrainingState:
     Where the noise or the deltas of the two differ, the result has their geometric mean, weighted
     by the number of labels or structures behind them. It is not solved yet.
 
-    Raises GapyError, naming it, where inducing points, kernels, e0, fitted kinds, seeds of the
-    sample or metrics of the environments differ.
+    Raises GapyError, naming it, where inducing points, kernels, e0, baselines, fitted kinds, seeds
+    of the sample or metrics of the environments differ.
     """
     _require_same(a, b)
     statistic = a.statistic.copy()
@@ -240,6 +246,7 @@ def _require_same(a: TrainingState, b: TrainingState) -> None:
                 for what, same in _compared(x, y)
             ),
             ("e0", all(a.e0[z] == b.e0[z] for z in a.e0.keys() & b.e0.keys())),
+            ("baselines", a.baselines == b.baselines),
             ("the fitted label kinds", a.kinds == b.kinds),
             ("the seed of the sample", a.seed == b.seed),
         )

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gapy._support.voigt import voigt
 from gapy.gp.rows import derivative_chunks, strain_of
 
 
@@ -95,7 +96,7 @@ def _strain_norms(chunk) -> np.ndarray:
     if chunk.strain_ivd is not None:
         return np.linalg.norm(chunk.strain_ivd, axis=2).sum(axis=0)
     outer = np.einsum("pa,pb->ab", np.linalg.norm(chunk.dx_pcd, axis=2), np.abs(chunk.r_pc))
-    return 0.5 * (outer + outer.T)[(0, 1, 2, 1, 0, 0), (0, 1, 2, 2, 2, 1)]
+    return voigt(outer)
 
 
 def _add_forces(zeta, delta, chunks, x_id, t, force_nc) -> None:

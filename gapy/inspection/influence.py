@@ -52,7 +52,7 @@ def influence(potential, structures, *, left_out: bool, progress=False) -> Influ
             if is_isolated_atom(s) or not labelled_kinds(s, kinds):
                 continue
             rows = rows_of(potential.terms, s, kinds)
-            labels = stacked(labels_of(s, rows, potential.e0), potential.noise)
+            labels = stacked(labels_of(s, rows, potential.e0, potential.baselines), potential.noise)
             if left_out:
                 residual = left_out_residual(
                     potential.posterior, labels.rows, labels.y, labels.sigma

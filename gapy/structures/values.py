@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from gapy._support.voigt import voigt as in_voigt_order
 from gapy.errors import StructureError
 
-VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))  # xx yy zz yz xz xy
 # Written tensors are rounded; anything less symmetric than this is not a stress.
 ASYMMETRY = 1e-3
 
@@ -58,8 +58,7 @@ def voigt(value: object, key: str, where: str) -> np.ndarray:
             f"{where}: {key!r} expected a symmetric tensor, got {tensor.tolist()}; correct the "
             "file or give 6 numbers (xx yy zz yz xz xy)"
         )
-    symmetric = (tensor + tensor.T) / 2
-    return np.array([symmetric[k] for k in VOIGT])
+    return in_voigt_order(tensor)
 
 
 def stress_from_virial(virial: np.ndarray, volume: float, key: str, where: str) -> np.ndarray:

@@ -143,7 +143,7 @@ def _left_out(state: TrainingState, structures):
 
 def _without_own_labels(state: TrainingState, s: LabelledStructure):
     rows = rows_of(state.terms, s, state.kinds)
-    labels = stacked(labels_of(s, rows, state.e0), state.noise)
+    labels = stacked(labels_of(s, rows, state.e0, state.baselines), state.noise)
     if labels is None:
         return None, None
     residual = left_out_residual(state.potential.posterior, labels.rows, labels.y, labels.sigma)

@@ -164,11 +164,11 @@ def test_an_interrupted_partial_fit_leaves_the_model_and_a_retry_counts_once(
     before = gp.training_
     calls = []
 
-    def interrupted(s, rows, e0):
+    def interrupted(s, *rest):
         calls.append(s)
         if len(calls) == 4:
             raise KeyboardInterrupt
-        return gapy.fit.labels.labels_of(s, rows, e0)
+        return gapy.fit.labels.labels_of(s, *rest)
 
     with monkeypatch.context() as patch:
         patch.setattr("gapy.fit.training.labels_of", interrupted)
