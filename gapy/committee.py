@@ -88,7 +88,7 @@ class Committee:
         return CommitteeCalculator(self, driver=driver, skin=skin, threads=threads)
 
     def evaluate(
-        self, atoms, *, driver=None, forces_members=False, environments=None, threads=1
+        self, atoms, *, driver=None, forces_members=False, neighbourhood=None, threads=1
     ) -> CommitteeEvaluation:
         """Energy, forces and virial of the driver with the energies of all members.
 
@@ -101,7 +101,7 @@ class Committee:
         out = evaluate_members(
             self._fitted_of(self.check_driver(driver)),
             self._alphas,
-            potential.environments(atoms) if environments is None else environments,
+            (neighbourhood or potential.neighbourhood(atoms)).environments,
             len(atoms),
             forces=forces_members,
             quadratics=self._quadratics if forces_members else None,
@@ -183,13 +183,13 @@ class CommitteeCalculator(GAPCalculator):
                 "stress: the structure has no periodic cell with a volume"
             )
         self.potential.check_periodicity(atoms)
-        environments = self._environments(atoms)
+        neighbourhood = self._neighbourhood(atoms)
         asked = bool(wanted & {"forces_members", "stress_members"})
         out = self.committee.evaluate(
             atoms,
             driver=self.driver,
             forces_members=asked,
-            environments=environments,
+            neighbourhood=neighbourhood,
             threads=self.threads,
         )
         names = ("energy", "energies", "forces", "energy_members", "energies_members")

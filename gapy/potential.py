@@ -29,11 +29,11 @@ from gapy.gp.calibration import (
     ForceCalibration,
     Indicators,
 )
+from gapy.gp.neighbourhood import Neighbourhood, largest_cutoff, neighbourhood, worst_around
 from gapy.gp.posterior import Coarse, Posterior
 from gapy.gp.prior import prior_variances
 from gapy.gp.reach import Reach
 from gapy.gp.rows import structure_rows
-from gapy.gp.surroundings import surroundings
 from gapy.gp.terms import Term, local_prior
 from gapy.noise import Noise
 from gapy.reduction import reduced, unreduced
@@ -110,8 +110,13 @@ class Potential:
 
     @property
     def cutoff(self) -> float:
-        """Largest cutoff of all terms, A."""
-        return max(t.descriptor.cutoff for t in self.terms)
+        """Largest cutoff of all terms, A; NaN if none states one."""
+        return float(np.fmax.reduce([t.descriptor.cutoff for t in self.terms]))
+
+    @cached_property
+    def pairs_cutoff(self) -> float:
+        """Cutoff that a pair list must have, A."""
+        return largest_cutoff(self.terms)
 
     @cached_property
     def _fitted(self) -> tuple[engine.Fitted, ...]:
@@ -196,10 +201,14 @@ class Potential:
 
     def environments(self, atoms) -> dict[int, object]:
         """Environments of each term's descriptor, by its id."""
-        return {id(t.descriptor): t.descriptor.environments(atoms) for t in self.terms}
+        return self.neighbourhood(atoms).environments
+
+    def neighbourhood(self, atoms, pairs=None) -> Neighbourhood:
+        """Pairs of a structure, searched unless given, and what each term sees of them."""
+        return neighbourhood(self.terms, atoms, pairs)
 
     def evaluate(
-        self, atoms, *, local_std=False, force_std=False, environments=None, threads=1
+        self, atoms, *, local_std=False, force_std=False, neighbourhood=None, threads=1
     ) -> Evaluation:
         """Energy, forces and virial of a structure, with sigmas if asked for.
 
@@ -207,14 +216,14 @@ class Potential:
         gives it exactly); two fifths of a force call more. force_std:
         calibrated force sigma of each atom (see `gapy.gp.calibration`), from the posterior of the
         leading inducing points, which then gives the local sigmas too unless local_std is asked
-        for; a quarter of a force call more. `threads` do not change the result. `environments` of
-        these atoms, as from the method of that name, or a function of the atoms that gives them,
-        save the search for neighbours.
+        for; a quarter of a force call more. `threads` do not change the result. `neighbourhood` of
+        these atoms, as from the method of that name, or a function of the atoms that gives it,
+        saves the search for neighbours.
         """
         free_atoms = self._e0(atoms.numbers)  # checks the species too
         self.check_periodicity(atoms)
-        envs = environments or self.environments
-        envs = envs(atoms) if callable(envs) else envs
+        found = neighbourhood or self.neighbourhood
+        pairs, envs = found(atoms) if callable(found) else found
         out = engine.evaluate(
             self._fitted_with_indicators
             if force_std
@@ -230,7 +239,7 @@ class Potential:
         energies = out.energies + free_atoms
         variances, forces_std = out.variances, None
         if force_std:
-            forces_std = self.calibration.sigma(self._indicators(atoms, envs, out))
+            forces_std = self.calibration.sigma(self._indicators(atoms, pairs, out))
             if local_std:
                 exact = self._fitted_with_variance
                 variances = engine.evaluate(
@@ -246,15 +255,13 @@ class Potential:
             forces_std,
         )
 
-    def _indicators(self, atoms, envs, out: engine.Sums) -> Indicators:
-        """What the force sigma follows, over the surroundings, from the sums of the engine."""
-        descriptor = self.terms[0].descriptor
-        around = surroundings(descriptor, atoms, envs[id(descriptor)])
+    def _indicators(self, atoms, pairs, out: engine.Sums) -> Indicators:
+        """What the force sigma follows, over the neighbourhood, from the sums of the engine."""
         own = np.stack([out.first, out.distances, out.variances, np.log1p(out.excess) ** 2], axis=1)
-        first, distances, variances, beyond = np.ascontiguousarray(around.values(own).T)
+        first, distances, variances, beyond = np.ascontiguousarray(worst_around(pairs, own).T)
         if self.reach and self.reach[0]:
-            slots = species_slots(descriptor.species, atoms.numbers)
-            beyond += self.reach[0].closeness(around, slots) ** 2
+            slots = species_slots(self.terms[0].descriptor.species, atoms.numbers)
+            beyond += self.reach[0].closeness(pairs, slots) ** 2
         forces = np.einsum("nc,nc->n", out.forces, out.forces)
         return Indicators(first, distances, variances, forces, beyond)
 

@@ -18,10 +18,10 @@ from gapy.fit_records import add_label, fit_metadata
 from gapy.gp import posterior
 from gapy.gp.hyperparameters import maximise_likelihood
 from gapy.gp.inducing import choose_inducing
+from gapy.gp.neighbourhood import pairs_of
 from gapy.gp.reach import learn_reach
 from gapy.gp.rows import structure_rows
 from gapy.gp.statistic import SufficientStatistic
-from gapy.gp.surroundings import surroundings
 from gapy.gp.terms import Term, blocks, cholesky_factors
 from gapy.left_out import balance_energies, calibrate, left_out, left_out_errors
 from gapy.noise import Noise
@@ -324,7 +324,7 @@ class SparseGPRegressor(BaseEstimator):
             posterior=fitted,
             e0=dict(self.e0_),
             noise=noise,
-            calibration=calibrate(shown, noise, partial(surroundings, self._terms[0].descriptor))
+            calibration=calibrate(shown, noise, partial(pairs_of, self._terms))
             if calibrated
             else self.potential_.calibration,
             reach=self._reach,
