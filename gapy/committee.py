@@ -16,10 +16,10 @@ from typing import ClassVar
 import numpy as np
 from ase.calculators.calculator import PropertyNotImplementedError, all_changes
 
-from gapy import engine
 from gapy.calculator import GAPCalculator
 from gapy.errors import GapyError
 from gapy.gp.samples import augmented, points_to_add, sample_weights
+from gapy.local_energy import EnergyBlock, Quadratic
 from gapy.members import evaluate_members
 
 QUADRATIC_BYTES = 400_000_000
@@ -99,7 +99,7 @@ class Committee:
         potential.check_species(atoms.numbers)
         potential.check_periodicity(atoms)
         out = evaluate_members(
-            self._fitted_of(self.check_driver(driver)),
+            self._blocks_of(self.check_driver(driver)),
             self._alphas,
             (neighbourhood or potential.neighbourhood(atoms)).environments,
             len(atoms),
@@ -132,20 +132,23 @@ class Committee:
     def _quadratics(self) -> tuple[np.ndarray | None, ...]:
         """Quadratic forms (k, D, D) of zeta = 2, where they save work."""
         return tuple(
-            np.stack([(f.x_sd.T * alpha_s) @ f.x_sd for alpha_s in alpha_sk.T])
-            if f.quadratic_dd is not None
-            and f.x_sd.shape[1] < f.x_sd.shape[0]
-            and 8 * len(self) * f.x_sd.shape[1] ** 2 <= QUADRATIC_BYTES
+            np.stack([(x_sd.T * alpha_s) @ x_sd for alpha_s in alpha_sk.T])
+            if isinstance(block.short_cut, Quadratic)
+            and x_sd.shape[1] < x_sd.shape[0]
+            and 8 * len(self) * x_sd.shape[1] ** 2 <= QUADRATIC_BYTES
             else None
-            for f, alpha_sk in zip(self.potential._fitted, self._alphas)
+            for block, alpha_sk in zip(self.potential.energy_blocks, self._alphas)
+            for x_sd in (block.kernel.x_sd,)
         )
 
-    def _fitted_of(self, driver) -> tuple[engine.Fitted, ...]:
+    def _blocks_of(self, driver) -> tuple[EnergyBlock, ...]:
+        blocks = self.potential.energy_blocks
         if driver is None:
-            return self.potential._fitted
+            return blocks
+        weights = (np.ascontiguousarray(alpha_sk[:, driver]) for alpha_sk in self._alphas)
         return tuple(
-            replace(f, alpha_s=np.ascontiguousarray(alpha_sk[:, driver]), quadratic_dd=None)
-            for f, alpha_sk in zip(self.potential._fitted, self._alphas)
+            replace(block, kernel=replace(block.kernel, alpha_s=alpha_s), short_cut=None)
+            for block, alpha_s in zip(blocks, weights)
         )
 
 

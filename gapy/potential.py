@@ -19,7 +19,7 @@ from gapy.calculator import GAPCalculator
 from gapy.committee import Committee, sample
 from gapy.descriptors.base import species_slots
 from gapy.errors import GapyError, ModelFileError, SpeciesError, StructureError
-from gapy.fitted import fitted_blocks, with_variance
+from gapy.fitted import energy_blocks, variance_blocks
 from gapy.gp.calibration import (
     COARSE,
     COARSE_LEAST,
@@ -35,6 +35,8 @@ from gapy.gp.prior import prior_variances
 from gapy.gp.reach import Reach
 from gapy.gp.rows import structure_rows
 from gapy.gp.terms import Term, local_prior
+from gapy.local_energy import EnergyBlock
+from gapy.local_variance import VarianceBlock, nonnegative
 from gapy.noise import Noise
 from gapy.reduction import reduced, unreduced
 
@@ -119,8 +121,9 @@ class Potential:
         return largest_cutoff(self.terms)
 
     @cached_property
-    def _fitted(self) -> tuple[engine.Fitted, ...]:
-        return fitted_blocks(self.terms, self.posterior, self.bases)
+    def energy_blocks(self) -> tuple[EnergyBlock, ...]:
+        """What the engine needs for energies and forces, one for each block of the posterior."""
+        return energy_blocks(self.terms, self.posterior, self.bases)
 
     def reduced(self, force_tolerance: float, structures=None) -> Potential:
         """A faster copy whose descriptors are projected onto the directions that matter.
@@ -137,9 +140,10 @@ class Potential:
         return reduced(self, force_tolerance, structures)
 
     @cached_property
-    def _fitted_with_variance(self) -> tuple[engine.Fitted, ...]:
+    def variance_blocks(self) -> tuple[VarianceBlock, ...]:
+        """What the engine needs for the posterior variances of local energies, of all points."""
         # Made when first asked for: it takes O(M^3), which a plain force call need not wait for.
-        return with_variance(self._fitted, self.terms, self.posterior)
+        return variance_blocks(self.terms, self.posterior)
 
     @cached_property
     def coarse(self) -> Coarse:
@@ -152,16 +156,9 @@ class Potential:
         return self.posterior.coarse(NEAR, NEAR_LEAST)
 
     @cached_property
-    def _fitted_with_indicators(self) -> tuple[engine.Fitted, ...]:
-        return tuple(
-            replace(f, reach=self.reach[b.term].species[b.slot])
-            if self.reach and self.reach[b.term]
-            else f
-            for f, b in zip(
-                with_variance(self._fitted, self.terms, self.coarse, self.near, FIRST),
-                self.posterior.blocks,
-            )
-        )
+    def indicator_blocks(self) -> tuple[VarianceBlock, ...]:
+        """What the engine needs for what the force sigma follows."""
+        return variance_blocks(self.terms, self.coarse, self.near, FIRST, self.reach)
 
     @cached_property
     def _sees_images(self) -> bool:
@@ -224,26 +221,18 @@ class Potential:
         self.check_periodicity(atoms)
         found = neighbourhood or self.neighbourhood
         pairs, envs = found(atoms) if callable(found) else found
-        out = engine.evaluate(
-            self._fitted_with_indicators
-            if force_std
-            else self._fitted_with_variance
-            if local_std
-            else self._fitted,
-            envs,
-            len(atoms),
-            variance=local_std or force_std,
-            distance=force_std,
-            threads=threads,
-        )
+        variances = None
+        if local_std or force_std:
+            variances = self.indicator_blocks if force_std else self.variance_blocks
+        out = engine.evaluate(self.energy_blocks, envs, len(atoms), variances, threads=threads)
         energies = out.energies + free_atoms
         variances, forces_std = out.variances, None
         if force_std:
             forces_std = self.calibration.sigma(self._indicators(atoms, pairs, out))
             if local_std:
-                exact = self._fitted_with_variance
+                exact = self.variance_blocks
                 variances = engine.evaluate(
-                    exact, envs, len(atoms), variance=True, threads=threads
+                    self.energy_blocks, envs, len(atoms), exact, threads=threads
                 ).variances
         energies_std = None if variances is None else np.sqrt(variances)
         return Evaluation(
@@ -308,7 +297,7 @@ class Potential:
         explained, posterior = self.posterior.explained_and_posterior(rows)
         # A variance that symmetry makes vanish carries the rounding error of its terms.
         scale = np.maximum(prior, 1e-6 * size)
-        return np.sqrt(engine.nonnegative(prior - explained, scale) + posterior)
+        return np.sqrt(nonnegative(prior - explained, scale) + posterior)
 
     def calculator(self, *, uncertainty=False, skin=0.5, threads=1) -> GAPCalculator:
         """ASE calculator; see GAPCalculator for `uncertainty`."""
