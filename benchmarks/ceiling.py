@@ -37,9 +37,7 @@ def features(potential, structures):
             continue
         n = len(s.atoms)
         envs = potential.environments(s.atoms)
-        out = engine.evaluate(
-            potential._fitted_with_indicators, envs, n, variance=True, distance=True
-        )
+        out = engine.evaluate(potential.energy_blocks, envs, n, potential.indicator_blocks)
         env = envs[id(descriptor)]
         i = env.atom_i[np.repeat(np.arange(n), np.diff(env.first_i))]
         r = np.linalg.norm(env.r_pc, axis=1)

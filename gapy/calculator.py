@@ -8,9 +8,9 @@ from typing import ClassVar
 import numpy as np
 from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
 
-from gapy.descriptors.moving import MovingEnvironments
 from gapy.errors import GapyError
-from gapy.neighbours import differ
+from gapy.geometry.moving import MovingPairs
+from gapy.geometry.neighbours import differ
 
 MODES = (False, True, "local", "full")
 
@@ -56,11 +56,7 @@ class GAPCalculator(Calculator):
         self.threads = int(threads)
         self._last_volume = (b"", 0.0)
         self._kept = None
-        # One list for each descriptor that works from neighbours; others search for themselves.
-        self._update = tuple(
-            MovingEnvironments(d, skin).update if d.takes_neighbours else d.environments
-            for d in (term.descriptor for term in potential.terms)
-        )
+        self._pairs = MovingPairs(potential.pairs_cutoff, skin)
 
     def check_state(self, atoms, tol=1e-15):
         """What changed since the last call, among what the energy depends on.
@@ -112,11 +108,8 @@ class GAPCalculator(Calculator):
             self._last_volume = (key, volume)
         return self._last_volume[1]
 
-    def _environments(self, atoms) -> dict:
-        return {
-            id(term.descriptor): update(atoms)
-            for term, update in zip(self.potential.terms, self._update)
-        }
+    def _neighbourhood(self, atoms):
+        return self.potential.neighbourhood(atoms, self._pairs.update(atoms))
 
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
         # ASE's own would look for a working directory as well.
@@ -129,7 +122,7 @@ class GAPCalculator(Calculator):
         calibrated = self.uncertainty is True or bool(wanted & {"energies_std", "forces_std"})
         calibrated = calibrated and self.uncertainty != "full"
         out = self.potential.evaluate(
-            atoms, local_std=local, force_std=calibrated, environments=self._environments,
+            atoms, local_std=local, force_std=calibrated, neighbourhood=self._neighbourhood,
             threads=self.threads,
         )  # fmt: skip
         results = {

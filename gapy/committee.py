@@ -16,11 +16,11 @@ from typing import ClassVar
 import numpy as np
 from ase.calculators.calculator import PropertyNotImplementedError, all_changes
 
-from gapy import engine
 from gapy._support.voigt import has_volume, stress_of
 from gapy.calculator import GAPCalculator
 from gapy.errors import GapyError
 from gapy.gp.samples import augmented, points_to_add, sample_weights
+from gapy.local_energy import EnergyBlock, Quadratic
 from gapy.members import evaluate_members
 
 QUADRATIC_BYTES = 400_000_000
@@ -88,7 +88,7 @@ class Committee:
         return CommitteeCalculator(self, driver=driver, skin=skin, threads=threads)
 
     def evaluate(
-        self, atoms, *, driver=None, forces_members=False, environments=None, threads=1
+        self, atoms, *, driver=None, forces_members=False, neighbourhood=None, threads=1
     ) -> CommitteeEvaluation:
         """Energy, forces and virial of the driver with the energies of all members.
 
@@ -99,9 +99,9 @@ class Committee:
         potential.check_species(atoms.numbers)
         potential.check_periodicity(atoms)
         out = evaluate_members(
-            self._fitted_of(self.check_driver(driver)),
+            self._blocks_of(self.check_driver(driver)),
             self._alphas,
-            potential.environments(atoms) if environments is None else environments,
+            (neighbourhood or potential.neighbourhood(atoms)).environments,
             len(atoms),
             forces=forces_members,
             quadratics=self._quadratics if forces_members else None,
@@ -132,20 +132,23 @@ class Committee:
     def _quadratics(self) -> tuple[np.ndarray | None, ...]:
         """Quadratic forms (k, D, D) of zeta = 2, where they save work."""
         return tuple(
-            np.stack([(f.x_sd.T * alpha_s) @ f.x_sd for alpha_s in alpha_sk.T])
-            if f.quadratic_dd is not None
-            and f.x_sd.shape[1] < f.x_sd.shape[0]
-            and 8 * len(self) * f.x_sd.shape[1] ** 2 <= QUADRATIC_BYTES
+            np.stack([(x_sd.T * alpha_s) @ x_sd for alpha_s in alpha_sk.T])
+            if isinstance(block.short_cut, Quadratic)
+            and x_sd.shape[1] < x_sd.shape[0]
+            and 8 * len(self) * x_sd.shape[1] ** 2 <= QUADRATIC_BYTES
             else None
-            for f, alpha_sk in zip(self.potential._fitted, self._alphas)
+            for block, alpha_sk in zip(self.potential.energy_blocks, self._alphas)
+            for x_sd in (block.kernel.x_sd,)
         )
 
-    def _fitted_of(self, driver) -> tuple[engine.Fitted, ...]:
+    def _blocks_of(self, driver) -> tuple[EnergyBlock, ...]:
+        blocks = self.potential.energy_blocks
         if driver is None:
-            return self.potential._fitted
+            return blocks
+        weights = (np.ascontiguousarray(alpha_sk[:, driver]) for alpha_sk in self._alphas)
         return tuple(
-            replace(f, alpha_s=np.ascontiguousarray(alpha_sk[:, driver]), quadratic_dd=None)
-            for f, alpha_sk in zip(self.potential._fitted, self._alphas)
+            replace(block, kernel=replace(block.kernel, alpha_s=alpha_s), short_cut=None)
+            for block, alpha_s in zip(blocks, weights)
         )
 
 
@@ -183,13 +186,13 @@ class CommitteeCalculator(GAPCalculator):
                 "stress: the structure has no periodic cell with a volume"
             )
         self.potential.check_periodicity(atoms)
-        environments = self._environments(atoms)
+        neighbourhood = self._neighbourhood(atoms)
         asked = bool(wanted & {"forces_members", "stress_members"})
         out = self.committee.evaluate(
             atoms,
             driver=self.driver,
             forces_members=asked,
-            environments=environments,
+            neighbourhood=neighbourhood,
             threads=self.threads,
         )
         names = ("energy", "energies", "forces", "energy_members", "energies_members")

@@ -7,57 +7,19 @@ engine sees arrays only: no ASE object passes this line except through a descrip
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg.blas import dtrmm
 
-from gapy._jit.covariance import energy_and_weights, kernel, normalise, tangent
-from gapy.gp.explained import CLOSE, Explained
-from gapy.gp.reach import SpeciesReach, norms
+from gapy._jit.covariance import normalise, tangent
+from gapy.local_energy import EnergyBlock
+from gapy.local_variance import VarianceSums
 from gapy.threads import blas_threads, workers
 
 BLOCK = 128
 """Centres in one block: enough for the matrix products to run at full speed (measured: 64 is 5 %
 slower, 256 no faster), few enough that all arrays of a block stay near the cache."""
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """What the engine needs of one (term, species) block.
-
-    x_sd (M, D) normalised inducing points, alpha_s (M,). For the variance, `spread_rs` (R, M)
-    with var_i = sum delta^2 - |sum spread k_i|^2, the sums over the terms that describe the
-    species; None: no variances. With one term it is upper triangular; with several, `n_terms` > 1,
-    the terms' errors are correlated and R counts the inducing points of all of them. For the
-    distance from the inducing points, lower triangular `whiten_ms` = delta L^-1, and `first_ms` for
-    that from the first few of them. All may cover fewer inducing points than the energy, the
-    leading ones. `explained` and `near`: the factors of variance and distance in mixed precision.
-    `reach`: of the species, if known.
-
-    Two ways to less work: `quadratic_dd` = sum_s alpha_s x_s x_s^T, with which zeta = 2 is a
-    quadratic form, exact and independent of M; or `basis_dr` (D, r), orthonormal columns onto
-    which descriptors and inducing points are projected (`x_sr`), an approximation whose energy
-    and forces are still exact derivatives of one another.
-    """
-
-    descriptor: object
-    slot: int
-    zeta: int
-    delta: float
-    x_sd: np.ndarray
-    alpha_s: np.ndarray
-    spread_rs: np.ndarray | None = None
-    n_terms: int = 1
-    whiten_ms: np.ndarray | None = None
-    first_ms: np.ndarray | None = None
-    reach: SpeciesReach | None = None
-    explained: Explained | None = None
-    near: Explained | None = None
-    quadratic_dd: np.ndarray | None = None
-    basis_dr: np.ndarray | None = None
-    x_sr: np.ndarray | None = None
 
 
 class Sums(NamedTuple):
@@ -78,29 +40,30 @@ class Sums(NamedTuple):
     excess: np.ndarray | None = None
 
 
-def evaluate(fitted, envs, n_atoms: int, *, variance: bool, distance=False, threads=1) -> Sums:
+def evaluate(energy_blocks, envs, n_atoms: int, variance_blocks=None, *, threads=1) -> Sums:
     """Sum of all blocks.
 
     Arguments
     ---------
-    fitted : sequence of Fitted
+    energy_blocks : sequence of EnergyBlock
     envs : dict from descriptor id to Environments
-    variance, distance : whether the sums hold them
+    variance_blocks : VarianceBlock beside each of them, or None for no variances
     threads : blocks of atoms run in parallel; results do not depend on it
     """
     energies = np.zeros(n_atoms)
     forces = np.zeros((n_atoms, 3))
     virial = np.zeros((3, 3))
-    spread = _Spread(fitted, n_atoms, variance, distance) if variance or distance else None
+    sums = None if variance_blocks is None else VarianceSums(variance_blocks, n_atoms)
     with blas_threads(1):
-        for group in _by_descriptor(fitted):
-            descriptor = group[0].descriptor
+        for group in side_by_side(energy_blocks, variance_blocks or repeat(None)):
+            descriptor = group[0][0].descriptor
             env = envs[id(descriptor)]
             gradients = descriptor.gradient_store(env)
-            jobs = [(f, b, e) for f in group for b, e in env.blocks(f.slot, BLOCK)]
+            jobs = [(pair, b, e) for pair in group for b, e in env.blocks(pair[0].slot, BLOCK)]
 
             def run(job, env=env, gradients=gradients):
-                _evaluate_block(*job, env, gradients, energies, spread)
+                pair, begin, end = job
+                _evaluate_block(*pair, begin, end, env, gradients, energies, sums)
                 return job
 
             parallel = threads > 1 and len(jobs) > 1
@@ -108,138 +71,45 @@ def evaluate(fitted, envs, n_atoms: int, *, variance: bool, distance=False, thre
             # Forces are summed here, in the order of the blocks, while the next are computed.
             for _, begin, end in done:
                 descriptor.collect(env, begin, end, gradients, forces, virial)
+    if sums is None:
+        return Sums(energies, forces, virial)
     return Sums(
-        energies,
-        forces,
-        virial,
-        spread.variances() if variance else None,
-        spread.distances() if distance else None,
-        spread.first() if distance else None,
-        spread.excess if spread is not None else None,
+        energies, forces, virial, sums.variances(), sums.distances(), sums.first(), sums.excess
     )
 
 
-def _by_descriptor(fitted):
-    """Blocks that may run side by side: one descriptor, every species slot at most once."""
-    groups: dict[tuple[int, int], list[Fitted]] = {}
+def side_by_side(energy_blocks, others):
+    """Groups of (EnergyBlock, other) that may run side by side.
+
+    Those of one group share the descriptor, and hold every species slot at most once.
+    """
+    groups: dict[tuple[int, int], list[tuple]] = {}
     seen: dict[tuple[int, int], int] = {}
-    for f in fitted:
-        turn = seen.get((id(f.descriptor), f.slot), 0)
-        seen[id(f.descriptor), f.slot] = turn + 1
-        groups.setdefault((id(f.descriptor), turn), []).append(f)
+    for block, other in zip(energy_blocks, others):
+        turn = seen.get((id(block.descriptor), block.slot), 0)
+        seen[id(block.descriptor), block.slot] = turn + 1
+        groups.setdefault((id(block.descriptor), turn), []).append((block, other))
     return groups.values()
 
 
-def _evaluate_block(f: Fitted, begin, end, env, gradients, energies, spread) -> None:
-    state, x_id = f.descriptor.forward(env, begin, end)
+def _evaluate_block(
+    block: EnergyBlock, variance, begin, end, env, gradients, energies, sums
+) -> None:
+    state, x_id = block.descriptor.forward(env, begin, end)
     atoms = env.atom_i[begin:end]
     inv_norm_i = np.empty(end - begin)
     normalise(x_id, inv_norm_i)
-    if spread is not None and f.reach is not None:
-        excess = f.reach.excess(x_id, norms(inv_norm_i))
-        spread.excess[atoms] = np.maximum(spread.excess[atoms], excess)
-    eps_i, g_id = _energy_and_gradient(f, x_id, atoms, spread)
-    energies[atoms] += eps_i
-    tangent(g_id, x_id, inv_norm_i, f.zeta, eps_i)
-    f.descriptor.backward(env, begin, end, state, g_id, gradients)
-
-
-def _energy_and_gradient(f: Fitted, x_id, atoms, spread):
-    """eps_i and d eps_i / d xh of normalised descriptors; variances on the way if asked for."""
-    exact = f.basis_dr is None
+    kernel, short_cut = block.kernel, block.short_cut
     t_is = None
-    if spread is not None:
-        shares = exact and f.quadratic_dd is None
-        t_is = x_id @ (f.x_sd if shares else f.x_sd[: _points(f)]).T
-        spread.add(f, atoms, t_is)
-    if f.quadratic_dd is not None:
-        g_id = x_id @ f.quadratic_dd
-        eps_i = np.einsum("id,id->i", g_id, x_id)
-        g_id *= 2.0
-        return eps_i, g_id
-    if exact:
-        t_is = x_id @ f.x_sd.T if t_is is None else t_is
+    if variance is not None:
+        sums.add_excess(variance, atoms, x_id, inv_norm_i)
+        # The full kernel needs the products with all points; the variances use the leading ones.
+        t_is = x_id @ (kernel if short_cut is None else variance).x_sd.T
+        sums.add(variance, atoms, t_is)
+    if short_cut is None:
+        eps_i, g_id = kernel.energy_and_gradient(x_id, t_is)
     else:
-        t_is = (x_id @ f.basis_dr) @ f.x_sr.T
-    eps_i = np.empty(len(x_id))
-    energy_and_weights(t_is, f.alpha_s, f.zeta, eps_i)
-    return eps_i, t_is @ f.x_sd if exact else (t_is @ f.x_sr) @ f.basis_dr.T
-
-
-def _points(f: Fitted) -> int:
-    """Number of leading inducing points that the variance of a block covers."""
-    return max(0 if a is None else a.shape[1] for a in (f.spread_rs, f.whiten_ms))
-
-
-class _Spread:
-    """Local variances and distances, gathered block by block."""
-
-    def __init__(self, fitted, n_atoms: int, variance: bool, distance: bool):
-        self._variance, self._distance = variance, distance
-        self._prior = np.zeros(n_atoms)
-        self._explained = np.zeros(n_atoms)
-        self._near = np.zeros(n_atoms)
-        self._first = np.zeros(n_atoms)
-        self.excess = np.zeros(n_atoms)
-        shared = [len(f.spread_rs) for f in fitted if variance and f.n_terms > 1]
-        width = max(shared, default=0)
-        self._shared_ir = np.zeros((n_atoms if width else 0, width))
-
-    def add(self, f: Fitted, atoms, t_is) -> None:
-        """Some atoms, from their products t with the inducing points of one block."""
-        self._prior[atoms] += f.delta**2
-        if self._distance:
-            self._near[atoms] += _explained(f, f.whiten_ms, f.near, t_is, lower=True)
-            self._first[atoms] += _explained(f, f.first_ms, None, t_is, lower=True)
-        if self._variance and f.n_terms > 1:
-            k_is = _kernel(t_is, f.zeta, f.spread_rs.shape[1])
-            self._shared_ir[atoms, : len(f.spread_rs)] += k_is @ f.spread_rs.T
-        elif self._variance:
-            self._explained[atoms] = _explained(f, f.spread_rs, f.explained, t_is, lower=False)
-
-    def variances(self) -> np.ndarray:
-        """Variance of every local energy, eV^2."""
-        explained = self._explained
-        if self._shared_ir.size:
-            explained = explained + np.einsum("ir,ir->i", self._shared_ir, self._shared_ir)
-        return nonnegative(self._prior - explained, self._prior)
-
-    def distances(self) -> np.ndarray:
-        """Prior variance of every local energy that the inducing points leave, eV^2."""
-        return nonnegative(self._prior - self._near, self._prior)
-
-    def first(self) -> np.ndarray:
-        """Prior variance of every local energy that the first inducing points leave, eV^2."""
-        return nonnegative(self._prior - self._first, self._prior)
-
-
-def _explained(f: Fitted, factor_ms, mixed, t_is, *, lower: bool) -> np.ndarray:
-    """|T k|^2 of triangular T, in mixed precision unless too little of the prior is left."""
-    if mixed is None:
-        # A triangular factor halves the product; k_is.T is Fortran-ordered.
-        k_is = _kernel(t_is, f.zeta, factor_ms.shape[1])
-        l_mi = dtrmm(1.0, factor_ms, k_is.T, lower=lower, overwrite_b=1)
-        return np.einsum("mi,mi->i", l_mi, l_mi)
-    total, single = mixed.of(t_is, f.zeta)
-    close = f.delta**2 - total < CLOSE * single
-    if close.any():
-        total[close] = _explained(f, factor_ms, None, t_is[close], lower=lower)
-    return total
-
-
-def _kernel(t_is, zeta: int, n_points: int) -> np.ndarray:
-    """k = t^zeta of the leading points."""
-    k_is = np.empty((len(t_is), n_points))
-    kernel(t_is, zeta, k_is)
-    return k_is
-
-
-def nonnegative(variance: np.ndarray, scale) -> np.ndarray:
-    """Rounding may take a vanishing variance below zero; anything larger is a fault."""
-    worst = float((variance / np.maximum(scale, 1e-300)).min(initial=0.0))
-    if worst < -1e-6:
-        raise FloatingPointError(
-            f"variance: expected at least zero, got {worst:.2e} of the prior; the covariance "
-            "factors of the model are inconsistent"
-        )
-    return np.maximum(variance, 0.0)
+        eps_i, g_id = short_cut.energy_and_gradient(x_id)
+    energies[atoms] += eps_i
+    tangent(g_id, x_id, inv_norm_i, kernel.zeta, eps_i)
+    block.descriptor.backward(env, begin, end, state, g_id, gradients)

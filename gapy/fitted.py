@@ -2,74 +2,83 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import repeat
 
 import numpy as np
 import scipy.linalg
 
-from gapy import engine
 from gapy.gp.explained import explained
 from gapy.gp.posterior import Posterior, Precision
 from gapy.gp.quadratic import quadratic_form
+from gapy.local_energy import EnergyBlock, Kernel, Projected, Quadratic
+from gapy.local_variance import Distances, SharedFactor, Triangle, VarianceBlock
 
 
-def fitted_blocks(terms, posterior: Posterior, bases=()) -> tuple[engine.Fitted, ...]:
+def energy_blocks(terms, posterior: Posterior, bases=()) -> tuple[EnergyBlock, ...]:
     """Blocks for energies and forces; `bases` (D, r), if any, to project each block onto."""
-    return tuple(
-        engine.Fitted(
-            descriptor=terms[b.term].descriptor,
-            slot=b.slot,
-            zeta=b.zeta,
-            delta=b.delta,
-            x_sd=np.ascontiguousarray(b.x_sd),
-            alpha_s=np.ascontiguousarray(posterior.alpha[b.columns]),
-            **_short_cut(b, posterior.alpha[b.columns], basis_dr),
+    out = []
+    for b, basis_dr in zip(posterior.blocks, bases or repeat(None)):
+        alpha_s = np.ascontiguousarray(posterior.alpha[b.columns])
+        kernel = Kernel(np.ascontiguousarray(b.x_sd), alpha_s, b.zeta)
+        out.append(
+            EnergyBlock(terms[b.term].descriptor, b.slot, kernel, _short_cut(kernel, basis_dr))
         )
-        for b, basis_dr in zip(posterior.blocks, bases or repeat(None))
-    )
+    return tuple(out)
 
 
-def with_variance(
-    fitted, terms, precision: Precision, near: Precision | None = None, n_first: int = 0
-) -> tuple[engine.Fitted, ...]:
-    """The blocks with the factors of the variances that `precision` gives.
+def variance_blocks(
+    terms, precision: Precision, near: Precision | None = None, n_first: int = 0, reach=()
+) -> tuple[VarianceBlock, ...]:
+    """Blocks for the variances that `precision` gives, which covers leading inducing points.
 
     Both in mixed precision where one term describes a species (`gapy.gp.explained`). Distances
     are those from the inducing points of `near`, and from the first `n_first` of them; without it
-    there are none.
+    there are none. `reach`: of each term, or None.
     """
     by_species: dict[int, list[int]] = {}
     for i, b in enumerate(precision.blocks):
         by_species.setdefault(terms[b.term].descriptor.species[b.slot], []).append(i)
-    out = list(fitted)
+    out: dict[int, VarianceBlock] = {}
     for chosen in by_species.values():
         factor = _variance_factor(precision, chosen)
         start = 0
         for i in chosen:
-            stop = start + len(precision.blocks[i].x_sd)
-            whiten = None if near is None else _whitening(near.cholesky[i], out[i].delta)
-            out[i] = replace(
-                out[i],
-                spread_rs=np.asfortranarray(factor[:stop, start:stop]),
-                n_terms=len(chosen),
-                explained=explained(factor) if len(chosen) == 1 else None,
-                whiten_ms=whiten,
-                first_ms=None if whiten is None else np.asfortranarray(whiten[:n_first, :n_first]),
-                near=None if whiten is None else explained(whiten),
+            b = precision.blocks[i]
+            stop = start + len(b.x_sd)
+            part = np.asfortranarray(factor[:stop, start:stop])
+            own = reach[b.term] if reach else None
+            parts = [b] if near is None else [b, near.blocks[i]]
+            out[i] = VarianceBlock(
+                x_sd=np.ascontiguousarray(max((p.x_sd for p in parts), key=len)),
+                zeta=b.zeta,
+                delta=b.delta,
+                posterior=Triangle(part, lower=False, mixed=explained(factor))
+                if len(chosen) == 1
+                else SharedFactor(part),
+                distances=None if near is None else _distances(near.cholesky[i], b.delta, n_first),
+                reach=None if own is None else own.species[b.slot],
             )
             start = stop
-    return tuple(out)
+    return tuple(out[i] for i in range(len(out)))
 
 
-def _short_cut(block, alpha_s, basis_dr) -> dict:
-    """Arrays of engine.Fitted that save work: the quadratic form of zeta = 2, or a projection."""
-    n_points, n_features = block.x_sd.shape
-    if block.zeta == 2 and n_features < 2 * n_points:
-        return {"quadratic_dd": quadratic_form(block.x_sd, alpha_s)}
+def _distances(lower: np.ndarray, delta: float, n_first: int) -> Distances:
+    """Factors delta L^-1, with which the explained prior variance of k is |delta L^-1 k|^2."""
+    inverse = scipy.linalg.solve_triangular(lower, np.eye(len(lower)), lower=True)
+    whiten = np.asfortranarray(delta * inverse)
+    few = np.asfortranarray(whiten[:n_first, :n_first])
+    return Distances(Triangle(whiten, True, explained(whiten)), Triangle(few, True))
+
+
+def _short_cut(kernel: Kernel, basis_dr) -> Quadratic | Projected | None:
+    """What saves work: the quadratic form of zeta = 2, or a projection."""
+    n_points, n_features = kernel.x_sd.shape
+    if kernel.zeta == 2 and n_features < 2 * n_points:
+        return Quadratic(quadratic_form(kernel.x_sd, kernel.alpha_s))
     if basis_dr is not None:
-        return {"basis_dr": basis_dr, "x_sr": np.ascontiguousarray(block.x_sd @ basis_dr)}
-    return {}
+        x_sr = np.ascontiguousarray(kernel.x_sd @ basis_dr)
+        return Projected(basis_dr, x_sr, kernel.alpha_s, kernel.zeta)
+    return None
 
 
 def _variance_factor(posterior: Precision, chosen: list[int]) -> np.ndarray:
@@ -95,9 +104,3 @@ def _variance_factor(posterior: Precision, chosen: list[int]) -> np.ndarray:
         )
         start = rows.stop
     return np.asfortranarray(scipy.linalg.qr(factor.T, mode="r")[0])
-
-
-def _whitening(lower: np.ndarray, delta: float) -> np.ndarray:
-    """delta L^-1, with which the explained prior variance of k is |delta L^-1 k|^2."""
-    inverse = scipy.linalg.solve_triangular(lower, np.eye(len(lower)), lower=True)
-    return np.asfortranarray(delta * inverse)

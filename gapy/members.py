@@ -15,6 +15,7 @@ from gapy import engine
 from gapy._jit.covariance import kernel_and_weights, normalise, powers, tangent
 from gapy._jit.soap_members import tangent_members
 from gapy._jit.vector import LANES
+from gapy.local_energy import EnergyBlock, Quadratic
 from gapy.threads import blas_threads, workers
 
 
@@ -30,38 +31,36 @@ class MemberSums(NamedTuple):
 
 
 def evaluate_members(
-    fitted, alphas, envs, n_atoms: int, *, forces: bool, quadratics=None, threads=1
+    blocks, alphas, envs, n_atoms: int, *, forces: bool, quadratics=None, threads=1
 ) -> MemberSums:
-    """Energy and forces of `fitted`, and energies (and forces) of all members.
+    """Energy and forces of `blocks`, and energies (and forces) of all members.
 
     Arguments
     ---------
-    fitted : sequence of engine.Fitted without a projection, the weights of the driver in it
-    alphas : weights (M, k) of the members for each block of `fitted`
+    blocks : sequence of EnergyBlock without a projection, the weights of the driver in it
+    alphas : weights (M, k) of the members for each block
     envs : dict from descriptor id to Environments
     forces : whether forces and virials of the members are computed
     quadratics : for each block None or (k, D, D), the members' quadratic forms of zeta = 2
     threads : blocks of atoms run in parallel; results do not depend on it
     """
     n_members = alphas[0].shape[1]
-    of = {id(f): k for k, f in enumerate(fitted)}
     driver = engine.Sums(np.zeros(n_atoms), np.zeros((n_atoms, 3)), np.zeros((3, 3)))
     energies = np.zeros((n_members, n_atoms))
     groups = range(0, n_members, LANES) if forces else ()
     forces_gncv = np.zeros((len(groups), n_atoms, 3, LANES))
     virial_gccv = np.zeros((len(groups), 3, 3, LANES))
     with blas_threads(1):
-        for group in engine._by_descriptor(fitted):
-            descriptor = group[0].descriptor
+        for group in engine.side_by_side(blocks, range(len(blocks))):
+            descriptor = group[0][0].descriptor
             env = envs[id(descriptor)]
             reverse = _reverse_pass(descriptor)
             gradients = descriptor.gradient_store(env)
             stores = [reverse.gradient_store_members(env) for _ in groups]
 
             def run(job, env=env, gradients=gradients, stores=stores, reverse=reverse):
-                f, begin, end = job
-                b = of[id(f)]
-                block = _Block(f, env, begin, end, keep_slopes=forces)
+                (energy_block, b), begin, end = job
+                block = _Block(energy_block, env, begin, end, keep_slopes=forces)
                 block.driver(driver.energies, gradients)
                 eps_ik = block.k_is @ alphas[b]
                 energies[:, block.atoms] += eps_ik.T
@@ -74,7 +73,9 @@ def evaluate_members(
                     g_idv = block.tangents(g_vid, eps_ik[:, chosen])
                     reverse.backward_members(env, begin, end, block.state, g_idv, store)
 
-            jobs = [(f, b, e) for f in group for b, e in env.blocks(f.slot, engine.BLOCK)]
+            jobs = [
+                (pair, b, e) for pair in group for b, e in env.blocks(pair[0].slot, engine.BLOCK)
+            ]
             if threads > 1 and len(jobs) > 1:
                 list(workers(threads).map(run, jobs))
             else:
@@ -100,9 +101,10 @@ def _members_first(by_group: np.ndarray, n_members: int) -> np.ndarray:
 class _Block:
     """What members share for some centres of one species: descriptors and kernel values."""
 
-    def __init__(self, f: engine.Fitted, env, begin: int, end: int, *, keep_slopes: bool):
-        self._f, self._env, self._range = f, env, (begin, end)
-        self.state, self._x_id = f.descriptor.forward(env, begin, end)
+    def __init__(self, block: EnergyBlock, env, begin: int, end: int, *, keep_slopes: bool):
+        f = block.kernel
+        self._block, self._env, self._range = block, env, (begin, end)
+        self.state, self._x_id = block.descriptor.forward(env, begin, end)
         self._inv_norm_i = np.empty(end - begin)
         normalise(self._x_id, self._inv_norm_i)
         self.atoms = env.atom_i[begin:end]
@@ -119,14 +121,14 @@ class _Block:
 
     def driver(self, energies, gradients) -> None:
         """Local energies of the driver, and its gradients with respect to the neighbours."""
-        f = self._f
-        if f.quadratic_dd is not None:
-            g_id = 2.0 * (self._x_id @ f.quadratic_dd)
+        kernel, short_cut = self._block.kernel, self._block.short_cut
+        if isinstance(short_cut, Quadratic):
+            g_id = 2.0 * (self._x_id @ short_cut.form_dd)
         else:
-            g_id = self._weights_is @ f.x_sd
+            g_id = self._weights_is @ kernel.x_sd
         energies[self.atoms] += self._eps_i
-        tangent(g_id, self._x_id, self._inv_norm_i, f.zeta, self._eps_i)
-        f.descriptor.backward(self._env, *self._range, self.state, g_id, gradients)
+        tangent(g_id, self._x_id, self._inv_norm_i, kernel.zeta, self._eps_i)
+        self._block.descriptor.backward(self._env, *self._range, self.state, g_id, gradients)
 
     def gradients(self, alpha_sv, quadratic_vdd) -> np.ndarray:
         """d eps / d xh (v, b, D) of some members."""
@@ -136,15 +138,16 @@ class _Block:
         weights_is = np.empty_like(self._slope_is)
         for g_id, alpha_s in zip(out, alpha_sv.T.copy()):
             np.multiply(self._slope_is, alpha_s, out=weights_is)
-            np.matmul(weights_is, self._f.x_sd, out=g_id)
+            np.matmul(weights_is, self._block.kernel.x_sd, out=g_id)
         return out
 
     def tangents(self, g_vid, eps_iv) -> np.ndarray:
         """d eps / d x (b, D, 8) from d eps / d xh; lanes without a member are zero."""
         out = np.empty((*self._x_id.shape, LANES))
         tangent_members(
-            g_vid, self._x_id, self._inv_norm_i, self._f.zeta, np.ascontiguousarray(eps_iv), out
-        )
+            g_vid, self._x_id, self._inv_norm_i, self._block.kernel.zeta,
+            np.ascontiguousarray(eps_iv), out,
+        )  # fmt: skip
         return out
 
 

@@ -21,7 +21,7 @@ from gapy.calculator import GAPCalculator
 from gapy.committee import Committee, sample
 from gapy.descriptors.base import species_slots
 from gapy.errors import GapyError, ModelFileError, SpeciesError, StructureError
-from gapy.fitted import fitted_blocks, with_variance
+from gapy.fitted import energy_blocks, variance_blocks
 from gapy.gp.calibration import (
     COARSE,
     COARSE_LEAST,
@@ -31,12 +31,14 @@ from gapy.gp.calibration import (
     ForceCalibration,
     Indicators,
 )
+from gapy.gp.neighbourhood import Neighbourhood, largest_cutoff, neighbourhood, worst_around
 from gapy.gp.posterior import Coarse, Posterior
 from gapy.gp.prior import prior_variances
 from gapy.gp.reach import Reach
 from gapy.gp.rows import structure_rows
-from gapy.gp.surroundings import surroundings
 from gapy.gp.terms import Term, local_prior
+from gapy.local_energy import EnergyBlock
+from gapy.local_variance import VarianceBlock, nonnegative
 from gapy.noise import Noise
 from gapy.reduction import reduced, unreduced
 
@@ -114,12 +116,18 @@ class Potential:
 
     @property
     def cutoff(self) -> float:
-        """Largest cutoff of all terms, A."""
-        return max(t.descriptor.cutoff for t in self.terms)
+        """Largest cutoff of all terms, A; NaN if none states one."""
+        return float(np.fmax.reduce([t.descriptor.cutoff for t in self.terms]))
 
     @cached_property
-    def _fitted(self) -> tuple[engine.Fitted, ...]:
-        return fitted_blocks(self.terms, self.posterior, self.bases)
+    def pairs_cutoff(self) -> float:
+        """Cutoff that a pair list must have, A."""
+        return largest_cutoff(self.terms)
+
+    @cached_property
+    def energy_blocks(self) -> tuple[EnergyBlock, ...]:
+        """What the engine needs for energies and forces, one for each block of the posterior."""
+        return energy_blocks(self.terms, self.posterior, self.bases)
 
     def reduced(self, force_tolerance: float, structures=None) -> Potential:
         """A faster copy whose descriptors are projected onto the directions that matter.
@@ -136,9 +144,10 @@ class Potential:
         return reduced(self, force_tolerance, structures)
 
     @cached_property
-    def _fitted_with_variance(self) -> tuple[engine.Fitted, ...]:
+    def variance_blocks(self) -> tuple[VarianceBlock, ...]:
+        """What the engine needs for the posterior variances of local energies, of all points."""
         # Made when first asked for: it takes O(M^3), which a plain force call need not wait for.
-        return with_variance(self._fitted, self.terms, self.posterior)
+        return variance_blocks(self.terms, self.posterior)
 
     @cached_property
     def coarse(self) -> Coarse:
@@ -151,16 +160,9 @@ class Potential:
         return self.posterior.coarse(NEAR, NEAR_LEAST)
 
     @cached_property
-    def _fitted_with_indicators(self) -> tuple[engine.Fitted, ...]:
-        return tuple(
-            replace(f, reach=self.reach[b.term].species[b.slot])
-            if self.reach and self.reach[b.term]
-            else f
-            for f, b in zip(
-                with_variance(self._fitted, self.terms, self.coarse, self.near, FIRST),
-                self.posterior.blocks,
-            )
-        )
+    def indicator_blocks(self) -> tuple[VarianceBlock, ...]:
+        """What the engine needs for what the force sigma follows."""
+        return variance_blocks(self.terms, self.coarse, self.near, FIRST, self.reach)
 
     @cached_property
     def _sees_images(self) -> bool:
@@ -200,10 +202,14 @@ class Potential:
 
     def environments(self, atoms) -> dict[int, object]:
         """Environments of each term's descriptor, by its id."""
-        return {id(t.descriptor): t.descriptor.environments(atoms) for t in self.terms}
+        return self.neighbourhood(atoms).environments
+
+    def neighbourhood(self, atoms, pairs=None) -> Neighbourhood:
+        """Pairs of a structure, searched unless given, and what each term sees of them."""
+        return neighbourhood(self.terms, atoms, pairs)
 
     def evaluate(
-        self, atoms, *, local_std=False, force_std=False, environments=None, threads=1
+        self, atoms, *, local_std=False, force_std=False, neighbourhood=None, threads=1
     ) -> Evaluation:
         """Energy, forces and virial of a structure, with sigmas if asked for.
 
@@ -211,34 +217,26 @@ class Potential:
         gives it exactly); two fifths of a force call more. force_std:
         calibrated force sigma of each atom (see `gapy.gp.calibration`), from the posterior of the
         leading inducing points, which then gives the local sigmas too unless local_std is asked
-        for; a quarter of a force call more. `threads` do not change the result. `environments` of
-        these atoms, as from the method of that name, or a function of the atoms that gives them,
-        save the search for neighbours.
+        for; a quarter of a force call more. `threads` do not change the result. `neighbourhood` of
+        these atoms, as from the method of that name, or a function of the atoms that gives it,
+        saves the search for neighbours.
         """
         free_atoms = self._e0(atoms.numbers)  # checks the species too
         self.check_periodicity(atoms)
-        envs = environments or self.environments
-        envs = envs(atoms) if callable(envs) else envs
-        out = engine.evaluate(
-            self._fitted_with_indicators
-            if force_std
-            else self._fitted_with_variance
-            if local_std
-            else self._fitted,
-            envs,
-            len(atoms),
-            variance=local_std or force_std,
-            distance=force_std,
-            threads=threads,
-        )
+        found = neighbourhood or self.neighbourhood
+        pairs, envs = found(atoms) if callable(found) else found
+        variances = None
+        if local_std or force_std:
+            variances = self.indicator_blocks if force_std else self.variance_blocks
+        out = engine.evaluate(self.energy_blocks, envs, len(atoms), variances, threads=threads)
         energies = out.energies + free_atoms
         variances, forces_std = out.variances, None
         if force_std:
-            forces_std = self.calibration.sigma(self._indicators(atoms, envs, out))
+            forces_std = self.calibration.sigma(self._indicators(atoms, pairs, out))
             if local_std:
-                exact = self._fitted_with_variance
+                exact = self.variance_blocks
                 variances = engine.evaluate(
-                    exact, envs, len(atoms), variance=True, threads=threads
+                    self.energy_blocks, envs, len(atoms), exact, threads=threads
                 ).variances
         energies_std = None if variances is None else np.sqrt(variances)
         return Evaluation(
@@ -250,15 +248,13 @@ class Potential:
             forces_std,
         )
 
-    def _indicators(self, atoms, envs, out: engine.Sums) -> Indicators:
-        """What the force sigma follows, over the surroundings, from the sums of the engine."""
-        descriptor = self.terms[0].descriptor
-        around = surroundings(descriptor, atoms, envs[id(descriptor)])
+    def _indicators(self, atoms, pairs, out: engine.Sums) -> Indicators:
+        """What the force sigma follows, over the neighbourhood, from the sums of the engine."""
         own = np.stack([out.first, out.distances, out.variances, np.log1p(out.excess) ** 2], axis=1)
-        first, distances, variances, beyond = np.ascontiguousarray(around.values(own).T)
+        first, distances, variances, beyond = np.ascontiguousarray(worst_around(pairs, own).T)
         if self.reach and self.reach[0]:
-            slots = species_slots(descriptor.species, atoms.numbers)
-            beyond += self.reach[0].closeness(around, slots) ** 2
+            slots = species_slots(self.terms[0].descriptor.species, atoms.numbers)
+            beyond += self.reach[0].closeness(pairs, slots) ** 2
         forces = np.einsum("nc,nc->n", out.forces, out.forces)
         return Indicators(first, distances, variances, forces, beyond)
 
@@ -305,7 +301,7 @@ class Potential:
         explained, posterior = self.posterior.explained_and_posterior(rows)
         # A variance that symmetry makes vanish carries the rounding error of its terms.
         scale = np.maximum(prior, 1e-6 * size)
-        return np.sqrt(engine.nonnegative(prior - explained, scale) + posterior)
+        return np.sqrt(nonnegative(prior - explained, scale) + posterior)
 
     def calculator(self, *, uncertainty=False, skin=0.5, threads=1) -> GAPCalculator:
         """ASE calculator; see GAPCalculator for `uncertainty`."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from gapy.errors import GapyError
 from gapy.gp.directions import energy_directions
+from gapy.local_energy import Quadratic
 
 THRESHOLDS = 10.0 ** np.arange(-12.0, 0.0, 0.125)
 """Sizes, as fractions of the largest, below which directions are left out, tried by bisection."""
@@ -52,9 +53,9 @@ def _directions(potential) -> list:
     alpha = potential.posterior.alpha
     return [
         None
-        if f.quadratic_dd is not None
+        if isinstance(block.short_cut, Quadratic)
         else energy_directions(b.x_sd, np.ascontiguousarray(alpha[b.columns]), b.zeta)
-        for f, b in zip(potential._fitted, potential.posterior.blocks)
+        for block, b in zip(potential.energy_blocks, potential.posterior.blocks)
     ]
 
 

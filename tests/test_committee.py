@@ -14,6 +14,7 @@ import gapy
 from gapy.descriptors import smooth_soap
 from gapy.errors import GapyError, SpeciesError
 from gapy.gp.rows import structure_rows
+from gapy.local_energy import Projected
 
 N = 11  # more than one group of eight, and a group that is not full
 
@@ -71,7 +72,7 @@ def test_shared_evaluation_equals_that_of_separate_potentials(kind):
 
 def test_the_kinds_take_the_paths_they_name():
     made = {name: make() for name, make in kinds().items() if name != "not compiled"}
-    assert all(f.quadratic_dd is not None for f in made["zeta 2 as a quadratic form"]._fitted)
+    assert all(b.short_cut is not None for b in made["zeta 2 as a quadratic form"].energy_blocks)
     assert any(q is not None for q in made["zeta 2 as a quadratic form"].sample(2)._quadratics)
     assert len(made["two terms"].terms) == 2
 
@@ -79,7 +80,7 @@ def test_the_kinds_take_the_paths_they_name():
 def test_samples_of_a_reduced_potential_are_those_of_the_exact_one():
     potential, frames = fitted()
     reduced = potential.reduced(0.5, frames)
-    assert any(f.basis_dr is not None for f in reduced._fitted)
+    assert any(isinstance(b.short_cut, Projected) for b in reduced.energy_blocks)
     out = reduced.sample(3, seed=1).evaluate(frames[0], forces_members=True)
     expected = potential.sample(3, seed=1).evaluate(frames[0], forces_members=True)
     np.testing.assert_array_equal(out.forces_members, expected.forces_members)

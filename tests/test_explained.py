@@ -9,6 +9,7 @@ from gapy import SparseGPRegressor, engine
 from gapy.descriptors import smooth_soap
 from gapy.gp.explained import FEWEST, explained
 from gapy.gp.selection import select
+from gapy.local_variance import Triangle
 
 DELTA = 3.0
 
@@ -35,9 +36,8 @@ def variances(factor, t_is):
     exact = DELTA**2 - ((factor @ k_is.T) ** 2).sum(axis=0)
     mixed = explained(factor)
     fast = DELTA**2 - mixed.of(t_is, 4)[0]
-    f = engine.Fitted(None, 0, 4, DELTA, np.empty((200, 24)), np.empty(200))
     is_lower = not np.triu(factor, 1).any()
-    checked = DELTA**2 - engine._explained(f, factor, mixed, t_is, lower=is_lower)
+    checked = DELTA**2 - Triangle(factor, is_lower, mixed).explained(t_is, 4, DELTA)
     return exact, fast, checked
 
 
@@ -94,7 +94,7 @@ def silicon():
 def test_local_sigma_is_within_one_percent_everywhere(silicon):
     """Training structures hold the inducing points; hot ones are far away."""
     potential, frames = silicon
-    assert all(f.explained is not None for f in potential._fitted_with_variance)
+    assert all(b.posterior.mixed is not None for b in potential.variance_blocks)
     hot = frames[20].copy()
     hot.rattle(0.4, seed=3)
     for atoms in (*frames[::3], hot):

@@ -13,11 +13,12 @@ from gapy.data import frames
 from gapy.descriptors import as_descriptor, smooth_soap
 from gapy.fit import left_out as leaving_out
 from gapy.fit.labels import add_labels, stacked
+from gapy.geometry.pairs import pairs_within
 from gapy.gp import calibration, loo, posterior
+from gapy.gp.neighbourhood import worst_around
 from gapy.gp.reach import Reach, learn_reach
 from gapy.gp.rows import structure_rows
 from gapy.gp.statistic import SufficientStatistic
-from gapy.gp.surroundings import surroundings
 from gapy.gp.terms import blocks, cholesky_factors, local_prior
 from gapy.structures import from_atoms
 
@@ -217,18 +218,18 @@ def test_a_loaded_model_has_the_same_sigma(silicon, two_metals, tmp_path):
             np.testing.assert_array_equal(sigma(loaded, a), sigma(potential, a))
 
 
-def test_values_over_the_surroundings():
+def test_values_over_the_neighbourhood():
     """Half an atom's own value and half the largest around it, nearer ones counting more."""
     rng = np.random.default_rng(4)
     atoms = rattled()
     atoms.cell *= 0.8
     atoms.wrap()
-    around = surroundings(as_descriptor(smooth_soap(["Si"], r_cut=4.0, n_max=2, l_max=1)), atoms)
+    pairs = pairs_within(atoms, 4.0)
     v = rng.uniform(size=(len(atoms), 2))
     largest = v.copy()
     for i, j, r in images_within(atoms, 4.0):
         largest[i] = np.maximum(largest[i], (1.0 - r @ r / 16.0) * v[j])
-    np.testing.assert_allclose(around.values(v), 0.5 * (v + largest), rtol=1e-9)
+    np.testing.assert_allclose(worst_around(pairs, v), 0.5 * (v + largest), rtol=1e-9)
     assert (largest > v).any() and (largest == v).any()
 
 

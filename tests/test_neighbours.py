@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gapy.errors import StructureError
-from gapy.neighbours import VerletList, neighbour_list
+from gapy.geometry.neighbours import VerletList, neighbour_list
 
 
 def pairs_of(neighbours, cutoff=np.inf):

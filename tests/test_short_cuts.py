@@ -12,6 +12,7 @@ from gapy.descriptors import smooth_soap
 from gapy.errors import GapyError
 from gapy.gp.directions import energy_directions
 from gapy.gp.quadratic import quadratic_form
+from gapy.local_energy import Projected, Quadratic
 
 
 def fitted(zeta, n_inducing, **options):
@@ -30,12 +31,12 @@ def fitted(zeta, n_inducing, **options):
 def test_quadratic_form_equals_the_general_path():
     gp, frames = fitted(zeta=2, n_inducing=48)
     potential = gp.potential_
-    assert all(f.quadratic_dd is not None for f in potential._fitted)
-    general = tuple(replace(f, quadratic_dd=None) for f in potential._fitted)
+    assert all(isinstance(b.short_cut, Quadratic) for b in potential.energy_blocks)
+    general = tuple(replace(b, short_cut=None) for b in potential.energy_blocks)
     for atoms in frames:
         envs = potential.environments(atoms)
-        short = engine.evaluate(potential._fitted, envs, len(atoms), variance=False)
-        long = engine.evaluate(general, envs, len(atoms), variance=False)
+        short = engine.evaluate(potential.energy_blocks, envs, len(atoms))
+        long = engine.evaluate(general, envs, len(atoms))
         for a, b in zip(short[:3], long[:3]):
             np.testing.assert_allclose(a, b, atol=1e-10 * max(np.abs(b).max(), 1.0))
 
@@ -149,7 +150,7 @@ def test_projection_keeps_its_promise_and_conserves_energy(tmp_path):
 def test_projected_forces_do_not_depend_on_the_threads():
     gp, frames = fitted(zeta=4, n_inducing=48)
     reduced = gp.potential_.reduced(1e-2, frames)
-    assert any(f.basis_dr is not None for f in reduced._fitted)
+    assert any(isinstance(b.short_cut, Projected) for b in reduced.energy_blocks)
     atoms = frames[0].repeat((5, 5, 4))
     forces = [reduced.evaluate(atoms, threads=n).forces for n in (1, 2, 3)]
     np.testing.assert_array_equal(forces[1], forces[0])
@@ -162,7 +163,7 @@ def test_reducing_again_starts_from_the_exact_potential():
     assert again.metadata == gp.potential_.reduced(1e-3, frames).metadata
     tight = gp.potential_.reduced(1e-1, frames).reduced(1e-300, frames)
     assert "reduction" not in tight.metadata or tight.metadata["reduction"]["ranks"] == [
-        f.x_sd.shape[1] for f in tight._fitted
+        b.kernel.x_sd.shape[1] for b in tight.energy_blocks
     ]
 
 

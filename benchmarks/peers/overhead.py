@@ -14,7 +14,7 @@ def measure(options) -> dict:
     environments = potential.environments(atoms)
 
     def bare():
-        engine.evaluate(potential._fitted, environments, len(atoms), variance=False)
+        engine.evaluate(potential.energy_blocks, environments, len(atoms))
 
     calls = {"calculator": force_call(potential, atoms), "engine": bare}
     seconds = interleaved(calls, 10 * options.repeat, turn=0.05)

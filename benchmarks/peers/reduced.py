@@ -55,10 +55,10 @@ def measure(options) -> dict:
 def _difference_from_general_path(potential, atoms) -> dict:
     """Largest differences of local energies and forces, relative to the largest of each."""
     environments = potential.environments(atoms)
-    general = tuple(replace(f, quadratic_dd=None) for f in potential._fitted)
+    general = tuple(replace(b, short_cut=None) for b in potential.energy_blocks)
     a, b = (
-        engine.evaluate(f, environments, len(atoms), variance=False)[:2]
-        for f in (potential._fitted, general)
+        engine.evaluate(blocks, environments, len(atoms))[:2]
+        for blocks in (potential.energy_blocks, general)
     )
     return {
         f"zeta2_{name}_difference": float(np.abs(x - y).max() / np.abs(y).max())
@@ -72,18 +72,17 @@ def _energy_errors(potential, atoms) -> dict:
     The reference is the formula of the general path, sum alpha (x . x_s)^2, on the same
     descriptors in extended precision (where numpy has it).
     """
-    (short,) = potential._fitted
+    (short,) = potential.energy_blocks
     env = potential.environments(atoms)[id(short.descriptor)]
     x_id = short.descriptor.values(env, 0, len(env))
     normalise(x_id, np.empty(len(x_id)))
     wide = np.longdouble
-    t_is = x_id.astype(wide) @ short.x_sd.T.astype(wide)
-    exact = t_is**2 @ short.alpha_s.astype(wide)
-    paths = {"quadratic": short, "general": replace(short, quadratic_dd=None)}
+    t_is = x_id.astype(wide) @ short.kernel.x_sd.T.astype(wide)
+    exact = t_is**2 @ short.kernel.alpha_s.astype(wide)
+    paths = {"quadratic": short, "general": replace(short, short_cut=None)}
     row = {"precision": float(np.finfo(wide).eps)}
     for name, path in paths.items():
-        energies = engine.evaluate(
-            (path,), {id(short.descriptor): env}, len(env), variance=False
-        ).energies[env.atom_i]
+        out = engine.evaluate((path,), {id(short.descriptor): env}, len(env))
+        energies = out.energies[env.atom_i]
         row[f"zeta2_{name}_error"] = float(np.abs(energies - exact).max() / np.abs(exact).max())
     return row

@@ -24,10 +24,7 @@ def pair_vectors(positions, cell, first_i, j_p, shift_pc, r_pc):
 
 
 @njit(cache=True, nogil=True)
-def close_pairs(
-    positions, cell, atom_i, species, first_i, j_p, shift_pc, cutoff,
-    first_out, j_out, species_out, r_out,
-):  # fmt: skip
+def close_pairs(positions, cell, atom_i, first_i, j_p, shift_pc, cutoff, first_out, j_out, r_out):
     """Pairs closer than the cutoff, out of a list by atom, with centres in the order `atom_i`.
 
     Returns the smallest |r_p|^2. The outputs have room for the whole list; first_out[-1] pairs
@@ -50,10 +47,55 @@ def close_pairs(
             shortest = min(shortest, d2)
             r_out[n, 0], r_out[n, 1], r_out[n, 2] = x, y, z
             j_out[n] = j
-            species_out[n] = species[j]
             n += d2 < cut2
         first_out[k + 1] = n
     return shortest
+
+
+@njit(cache=True, nogil=True)
+def select_pairs(place_k, slots, first_i, j_p, r_pc, cutoff, first_out, j_out, species_out, r_out):
+    """Pairs closer than the cutoff whose neighbour has a slot, of the centres at place_k.
+
+    The outputs have room for one pair more than the list; the number of pairs is returned.
+    """
+    cut2 = cutoff * cutoff
+    n = 0
+    first_out[0] = 0
+    for k in range(place_k.shape[0]):
+        for p in range(first_i[place_k[k]], first_i[place_k[k] + 1]):
+            j = j_p[p]
+            x, y, z = r_pc[p, 0], r_pc[p, 1], r_pc[p, 2]
+            r_out[n, 0], r_out[n, 1], r_out[n, 2] = x, y, z
+            j_out[n] = j
+            species_out[n] = slots[j]
+            n += (slots[j] >= 0) & (x * x + y * y + z * z < cut2)
+        first_out[k + 1] = n
+    return n
+
+
+@njit(cache=True, nogil=True)
+def inspect_pairs(centre_i, first_i, j_p, r_pc, seen):
+    """(what is wrong, smallest |r_p|^2): -1 first_i, -2 centre_i, a pair, or -3 for nothing.
+
+    `seen`: as many False as there are atoms.
+    """
+    n, n_pairs = seen.shape[0], j_p.shape[0]
+    if first_i[0] != 0 or first_i[-1] != n_pairs:
+        return -1, np.inf
+    for k in range(centre_i.shape[0]):
+        if first_i[k + 1] < first_i[k]:
+            return -1, np.inf
+        i = centre_i[k]
+        if i < 0 or i >= n or seen[i]:
+            return -2, np.inf
+        seen[i] = True
+    shortest = np.inf
+    for p in range(n_pairs):
+        d2 = r_pc[p, 0] ** 2 + r_pc[p, 1] ** 2 + r_pc[p, 2] ** 2
+        if j_p[p] < 0 or j_p[p] >= n or not d2 < np.inf:
+            return p, d2
+        shortest = min(shortest, d2)
+    return -3, shortest
 
 
 @njit(cache=True, nogil=True)
@@ -108,7 +150,7 @@ def forces_from_pairs(begin, end, atom_i, first_i, j_p, r_pc, g_pc, forces, viri
 
 
 @njit(cache=True, nogil=True)
-def surrounding_values(atom_i, first_i, j_p, r_pc, cutoff, v_nk, out_nk):
+def worst_values(atom_i, first_i, j_p, r_pc, cutoff, v_nk, out_nk):
     """Half of every column of v_nk >= 0 of each atom, and half of the largest around it.
 
     out_i = v_i / 2 + max(v_i, max_j (1 - r_ij^2 / cutoff^2) v_j) / 2
@@ -131,24 +173,28 @@ def surrounding_values(atom_i, first_i, j_p, r_pc, cutoff, v_nk, out_nk):
 def closest_ratio(atom_i, first_i, j_p, r_pc, slots_n, least_ss, out_n):
     """out_i = max_j least / r_ij over the neighbours of each atom, at least 1.
 
-    least_ss[a, b]: a distance for each pair of species slots.
+    least_ss[a, b]: a distance for each pair of species slots; atoms without a slot, -1, do not
+    count.
     """
     for c in range(first_i.shape[0] - 1):
         i = atom_i[c]
         largest = 1.0
-        for p in range(first_i[c], first_i[c + 1]):
-            d2 = r_pc[p, 0] ** 2 + r_pc[p, 1] ** 2 + r_pc[p, 2] ** 2
-            least = least_ss[slots_n[i], slots_n[j_p[p]]]
-            largest = max(largest, least * least / d2)
+        if slots_n[i] >= 0:
+            for p in range(first_i[c], first_i[c + 1]):
+                if slots_n[j_p[p]] >= 0:
+                    d2 = r_pc[p, 0] ** 2 + r_pc[p, 1] ** 2 + r_pc[p, 2] ** 2
+                    least = least_ss[slots_n[i], slots_n[j_p[p]]]
+                    largest = max(largest, least * least / d2)
         out_n[i] = np.sqrt(largest)
 
 
 @njit(cache=True, nogil=True)
 def least_distances(atom_i, first_i, j_p, r_pc, slots_n, least_ss):
-    """Lower least_ss[a, b] to the shortest distance between atoms of slots a and b."""
+    """Lower least_ss[a, b] to the shortest distance between atoms of slots a and b, if not -1."""
     for c in range(first_i.shape[0] - 1):
-        i = atom_i[c]
+        a = slots_n[atom_i[c]]
         for p in range(first_i[c], first_i[c + 1]):
-            d2 = r_pc[p, 0] ** 2 + r_pc[p, 1] ** 2 + r_pc[p, 2] ** 2
-            a, b = slots_n[i], slots_n[j_p[p]]
-            least_ss[a, b] = min(least_ss[a, b], np.sqrt(d2))
+            b = slots_n[j_p[p]]
+            if a >= 0 and b >= 0:
+                d2 = r_pc[p, 0] ** 2 + r_pc[p, 1] ** 2 + r_pc[p, 2] ** 2
+                least_ss[a, b] = min(least_ss[a, b], np.sqrt(d2))

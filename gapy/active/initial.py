@@ -70,7 +70,7 @@ class Initial:
 
 def _closest(atoms: Atoms) -> float:
     """Shortest distance between two atoms, periodic images included, A; 0 for a lone atom."""
-    from gapy.neighbours import neighbour_list
+    from gapy.geometry.neighbours import neighbour_list
 
     found = neighbour_list(atoms.positions, atoms.cell.array, atoms.pbc, 4.0).shortest_squared
     return float(np.sqrt(found)) if np.isfinite(found) else 0.0

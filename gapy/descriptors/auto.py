@@ -15,7 +15,7 @@ from ase.data import chemical_symbols
 
 from gapy.descriptors.soap import smooth_soap
 from gapy.errors import GapyError
-from gapy.neighbours import neighbour_list
+from gapy.geometry.neighbours import neighbour_list
 
 N_NEIGHBOURS = 30
 """Neighbours that the median atom has within the automatic cutoff."""

@@ -14,10 +14,12 @@ import ase.data
 import numpy as np
 
 from gapy._support import voigt
-from gapy.descriptors.base import DerivativeBlock, order_by_species, species_slots
+from gapy.descriptors.base import DerivativeBlock, species_slots
 from gapy.descriptors.dscribe_compat import mend_system
+from gapy.descriptors.selection import Selection
 from gapy.errors import GapyError
-from gapy.neighbours import Neighbours, check_geometry
+from gapy.geometry.neighbours import check_geometry
+from gapy.geometry.pairs import Pairs
 
 STRAIN_STEP = 1e-5
 """Central-difference strain; the error of an O(1) third derivative is 1e-11."""
@@ -30,16 +32,13 @@ class GenericEnvironments:
     are all atoms j but itself, whose share follows from translation.
     """
 
-    def __init__(self, dscribe_descriptor, atoms, slots, n_slots):
+    def __init__(self, dscribe_descriptor, atoms, species):
         n = len(atoms)
-        others = np.array([[j for j in range(n) if j != i] for i in range(n)], dtype=np.int64)
-        pairs = Neighbours(
-            first_i=np.arange(n + 1, dtype=np.int64) * (n - 1),
-            j_p=others.reshape(-1),
-            shift_pc=np.zeros((n * (n - 1), 3), dtype=np.int64),
-            r_pc=np.zeros((n * (n - 1), 3)),
-        )
-        ordered = order_by_species(pairs, slots, n_slots)
+        others = np.array([[j for j in range(n) if j != i] for i in range(n)], dtype=np.int32)
+        first_i = np.arange(n + 1) * (n - 1)
+        nowhere = np.zeros((n * (n - 1), 3))
+        pairs = Pairs(np.arange(n), first_i, others.reshape(-1), nowhere, np.inf)
+        ordered = Selection(species, np.inf)(atoms.numbers, pairs)
         self.atom_i, self.species_i = ordered.atom_i, ordered.species_i
         self.start_s, self.first_i, self.j_p = ordered.start_s, ordered.first_i, ordered.j_p
         self.blocks = ordered.blocks
@@ -124,9 +123,9 @@ class GenericDescriptor:
 
     def environments(self, atoms) -> GenericEnvironments:
         """All atoms of a structure."""
-        slots = species_slots(self.species, atoms.numbers)
+        species_slots(self.species, atoms.numbers)  # dscribe describes all atoms or none
         check_geometry(atoms.positions, atoms.cell.array, atoms.pbc)
-        return GenericEnvironments(self.dscribe, atoms, slots, len(self.species))
+        return GenericEnvironments(self.dscribe, atoms, self.species)
 
     def values(self, env, begin: int, end: int) -> np.ndarray:
         """Descriptors of centres begin..end-1 (a copy)."""

@@ -19,13 +19,12 @@ from gapy._jit.vector import LANES
 from gapy.descriptors.base import (
     DerivativeBlock,
     Environments,
-    order_by_species,
-    refuse_coincident,
     species_slots,
 )
 from gapy.descriptors.radial_basis import central_weight, density_cutoff, radial_functions
+from gapy.descriptors.selection import Selection
 from gapy.errors import GapyError
-from gapy.neighbours import neighbour_list
+from gapy.geometry.pairs import Pairs, pairs_within
 
 
 def soap_settings(soap) -> dict:
@@ -108,6 +107,7 @@ class CompiledSOAP:
                 f"{soap._weighting}; give d > 0 or w0"
             )
         self.periodic = bool(soap.periodic)
+        self._selection = Selection(self.species, self.cutoff)
         self._build_tables()
         self._build_layout()
 
@@ -175,17 +175,21 @@ class CompiledSOAP:
 
     # -- environments -----------------------------------------------------------------------
 
+    def select(self, numbers: np.ndarray, pairs: Pairs) -> Environments:
+        """What the descriptor sees of `pairs` between atoms of these atomic numbers (n,).
+
+        Its centres by species and their neighbours within its own cutoff; see `selection`. Raises
+        StructureError if the list is too short.
+        """
+        return self._selection(numbers, pairs)
+
     def environments(self, atoms) -> Environments:
-        """Neighbour vectors of every atom.
+        """Neighbour vectors of every atom of a species that the descriptor knows.
 
         As in dscribe, a descriptor made with periodic=False sees no images.
         """
-        slots = species_slots(self.species, atoms.numbers)
-        pbc = atoms.pbc if self.periodic else np.zeros(3, dtype=bool)
-        neighbours = neighbour_list(atoms.positions, atoms.cell.array, pbc, self.cutoff)
-        env = order_by_species(neighbours, slots, len(self.species))
-        refuse_coincident(neighbours.shortest_squared, env)
-        return env
+        pairs = pairs_within(atoms, self.cutoff, periodic=self.periodic)
+        return self._selection(atoms.numbers, pairs)
 
     # -- kernels on blocks of centres ---------------------------------------------------------
 
@@ -289,6 +293,7 @@ class CompiledSOAP:
                     f"{len(chosen)}; give None for all atoms of a structure"
                 )
             return [self.create(a, c) for a, c in zip(system, chosen)]
+        species_slots(self.species, system.numbers)  # one row for each atom, or none at all
         env = self.environments(system)
         x_id = np.empty((len(system), self.n_features))
         for begin in range(0, len(system), 64):
@@ -302,6 +307,7 @@ class CompiledSOAP:
         The centre moves with its atom (dscribe's attach=True). With `return_descriptor` the
         result is (derivatives, descriptor) as in dscribe.
         """
+        species_slots(self.species, system.numbers)
         env = self.environments(system)
         n = len(system)
         out = np.zeros((n, n, 3, self.n_features))

@@ -18,6 +18,7 @@ from gapy.gp.calibration import (
     calibrate_forces,
 )
 from gapy.gp.loo import LeftOut, data_share, leave_one_out, left_out_residual
+from gapy.gp.neighbourhood import worst_around
 from gapy.gp.terms import local_prior
 from gapy.noise import Noise
 
@@ -113,10 +114,10 @@ def balance_energies(noise: Noise, errors) -> Noise:
     return best_noise
 
 
-def calibrate(results, noise: Noise, surroundings_of) -> ForceCalibration:
+def calibrate(results, noise: Noise, pairs_of) -> ForceCalibration:
     """Force calibration from what `left_out` gives; `noise` where there are no forces.
 
-    surroundings_of(atoms) gives the pairs over which indicators are gathered.
+    pairs_of(atoms) gives the neighbours over which indicators are gathered.
     """
     errors, told, gathered = [np.empty((0, 3))], [np.empty(0, dtype=bool)], [np.empty((0, 4))]
     labels = [np.empty((0, 3))]
@@ -129,7 +130,7 @@ def calibrate(results, noise: Noise, surroundings_of) -> ForceCalibration:
         own = np.stack([out.first, out.distances, out.local_std**2], axis=1)
         predicted = s.forces - residual
         squared = np.einsum("nc,nc->n", predicted, predicted)
-        gathered.append(np.column_stack([surroundings_of(s.atoms).values(own), squared]))
+        gathered.append(np.column_stack([worst_around(pairs_of(s.atoms), own), squared]))
         errors.append(residual)
         labels.append(s.forces)
     indicators = np.concatenate(gathered).T

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from gapy.fit.sample import Sampled, SampleRows
 from gapy.fit.training import TrainingState
 from gapy.gp import posterior
 from gapy.gp.hyperparameters import maximise_likelihood
-from gapy.gp.surroundings import surroundings
+from gapy.gp.neighbourhood import pairs_of
 from gapy.noise import Noise
 from gapy.potential import Potential
 from gapy.progress import track
@@ -66,12 +67,8 @@ def solve(
         fitted = posterior_of(state, state.noise)
         if calibrated or state.potential is None:
             results = _left_out(state, fitted, state.noise, rows or SampleRows())
-
-            def around(atoms):
-                return surroundings(state.terms[0].descriptor, atoms)
-
             shown = track(results, "calibration", progress)
-            calibration = calibrate(shown, state.noise, around)
+            calibration = calibrate(shown, state.noise, partial(pairs_of, state.terms))
         else:
             calibration = state.potential.calibration
         potential = Potential(

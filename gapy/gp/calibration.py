@@ -53,7 +53,7 @@ FEWEST = 50
 
 
 class Indicators(NamedTuple):
-    """What a force error of each atom may follow, over its surroundings (`gapy.gp.surroundings`).
+    """What a force error of each atom may follow, over its neighbourhood (`gapy.gp.neighbourhood`).
 
     first, distances (n,) eV^2: prior variance of the local energies that the FIRST inducing points,
     and more of them, leave unexplained; variances (n,) eV^2: posterior variance of the local

@@ -28,9 +28,10 @@ import scipy.linalg
 
 from gapy._jit.covariance import normalise
 from gapy._jit.pairs import closest_ratio, least_distances
-from gapy.descriptors.base import species_slots
+from gapy.descriptors.base import known_slots
 from gapy.errors import GapyError
-from gapy.gp.surroundings import surroundings
+from gapy.geometry.pairs import pairs_within
+from gapy.gp.neighbourhood import cutoff_of
 from gapy.threads import ordered_map
 
 SMALLEST = 1e-2
@@ -98,11 +99,11 @@ class Reach:
         filled = np.where(np.isfinite(seen), seen, mixed)
         return np.where(np.isfinite(filled), filled, 0.0)
 
-    def closeness(self, around, slots_n: np.ndarray) -> np.ndarray:
-        """max_j max(0, (r_min / r_ij)^4 - 1) of every atom, (n,)."""
-        ratio = np.empty(len(slots_n))
+    def closeness(self, pairs, slots_n: np.ndarray) -> np.ndarray:
+        """max_j max(0, (r_min / r_ij)^4 - 1) of every centre, (n,); 0 of other atoms."""
+        ratio = np.ones(len(slots_n))
         closest_ratio(
-            around.atom_i, around.first_i, around.j_p, around.r_pc, slots_n, self.contact_ss, ratio
+            pairs.centre_i, pairs.first_i, pairs.j_p, pairs.r_pc, slots_n, self.contact_ss, ratio
         )
         return ratio**CLOSENESS_POWER - 1.0
 
@@ -142,9 +143,9 @@ def learn_reach(descriptor, frames, threads: int = 1, known: Reach | None = None
     if known:
         least = np.where(known.least_ss > 0.0, known.least_ss, np.inf)
     for atoms in frames:
-        around = surroundings(descriptor, atoms)
-        slots = species_slots(descriptor.species, atoms.numbers)
-        least_distances(around.atom_i, around.first_i, around.j_p, around.r_pc, slots, least)
+        pairs = pairs_within(atoms, cutoff_of(descriptor), periodic=descriptor.periodic)
+        slots = known_slots(descriptor.species, atoms.numbers)
+        least_distances(pairs.centre_i, pairs.first_i, pairs.j_p, pairs.r_pc, slots, least)
     return Reach(
         tuple(s and replace(s, limit=limit) for s, limit in zip(species, limits)),
         np.where(np.isfinite(least), least, 0.0),

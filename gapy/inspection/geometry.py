@@ -8,7 +8,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from gapy.errors import GapyError
-from gapy.neighbours import neighbour_list
+from gapy.geometry.neighbours import neighbour_list
 
 R_MAX = 8.0
 """Pairs up to here (A) are looked at; the first minimum of any dense phase lies well below."""

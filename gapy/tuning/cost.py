@@ -35,7 +35,7 @@ def timing_structure(structures: list[LabelledStructure]):
 
 def neighbours_within(atoms, r_cut: float) -> float:
     """Mean number of neighbours of an atom."""
-    from gapy.neighbours import neighbour_list
+    from gapy.geometry.neighbours import neighbour_list
 
     return float(
         len(neighbour_list(atoms.positions, atoms.cell.array, atoms.pbc, r_cut).j_p) / len(atoms)

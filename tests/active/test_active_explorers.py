@@ -15,7 +15,7 @@ from gapy.active import MD, BasinHopping, RandomStructures, Relaxation, Swaps
 from gapy.active.explorers.base import rng_of
 from gapy.active.state import _pack, _unpack
 from gapy.errors import GapyError
-from gapy.neighbours import neighbour_list
+from gapy.geometry.neighbours import neighbour_list
 
 
 def alloy():

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gapy.baselines import System
-from gapy.neighbours import neighbour_list
+from gapy.geometry.neighbours import neighbour_list
 
 
 class PairArrays(NamedTuple):

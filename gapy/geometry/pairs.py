@@ -1,0 +1,111 @@
+"""The pair list that a model is evaluated on, whoever made it.
+
+Its centres are stated, so that a ghost, an atom of another domain or a periodic image, can be a
+neighbour without being a centre.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from gapy._jit.pairs import inspect_pairs
+from gapy.errors import StructureError
+from gapy.geometry.neighbours import neighbour_list
+
+COINCIDENT_SQUARED = 1e-10
+"""A^2: closer atoms have no direction between them."""
+TYPES = {"centre_i": np.int64, "first_i": np.int64, "j_p": np.int32, "r_pc": np.float64}
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Neighbours of some atoms of a structure, the centres.
+
+    Centre k is atom centre_i[k] (c,); its pairs are first_i[k]:first_i[k + 1] (c + 1,), with atom
+    j_p (P,) and vector r_pc (P, 3) = r_j - r_i + S @ cell in A. Every pair shorter than `cutoff`
+    (A) is listed, from each end that is a centre; longer ones may be. Several pairs of a centre
+    may name one atom j: its periodic images. Arrays of another type are converted.
+    """
+
+    centre_i: np.ndarray
+    first_i: np.ndarray
+    j_p: np.ndarray
+    r_pc: np.ndarray
+    cutoff: float
+
+    def __post_init__(self):
+        for name, dtype in TYPES.items():
+            given = getattr(self, name)
+            as_wanted = type(given) is np.ndarray and given.dtype == dtype
+            if not (as_wanted and given.flags.c_contiguous):
+                object.__setattr__(self, name, _converted(name, given, dtype))
+        n, p = len(self.centre_i), len(self.j_p)
+        if self.first_i.shape != (n + 1,) or self.r_pc.shape != (p, 3) or self.j_p.ndim != 1:
+            shapes = {f.name: np.shape(getattr(self, f.name)) for f in fields(self)[:4]}
+            raise StructureError(
+                f"pairs: expected centre_i (c,), first_i (c + 1,), j_p (P,) and r_pc (P, 3), got "
+                f"{shapes}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.centre_i)
+
+    def check(self, n_atoms: int) -> None:
+        """Raise StructureError on what no evaluation may meet: one pass over the pairs.
+
+        Indices out of range, a centre named twice, vectors that are not finite, atoms on top of
+        each other, a first_i that does not rise from 0 to P.
+        """
+        seen = np.zeros(n_atoms, dtype=np.bool_)
+        at, shortest = inspect_pairs(self.centre_i, self.first_i, self.j_p, self.r_pc, seen)
+        if at == -1:
+            raise StructureError(
+                f"first_i: expected numbers that rise from 0 to {len(self.j_p)}, the number of "
+                "pairs; give the pairs of each centre in one piece"
+            )
+        if at == -2:
+            raise StructureError(
+                f"centre_i: expected each centre once, from 0 to {n_atoms - 1}, got "
+                f"{self.centre_i[:5].tolist()}...; give indices into numbers"
+            )
+        if at >= 0:
+            j, r = int(self.j_p[at]), self.r_pc[at].tolist()
+            raise StructureError(
+                f"pairs: expected j_p from 0 to {n_atoms - 1} and finite vectors, got atom {j}, "
+                f"vector {r} in pair {at}; ghost atoms belong into numbers too"
+            )
+        self.refuse_coincident(shortest)
+
+    def refuse_coincident(self, shortest_squared: float) -> None:
+        """Raise StructureError if the shortest |r_p|^2 (A^2) is that of two atoms in one place."""
+        if shortest_squared >= COINCIDENT_SQUARED:
+            return
+        d2 = np.einsum("pc,pc->p", self.r_pc, self.r_pc)
+        p = int(d2.argmin())
+        i = int(self.centre_i[np.searchsorted(self.first_i, p, side="right") - 1])
+        raise StructureError(
+            f"positions: atoms {i} and {int(self.j_p[p])} are on top of each other "
+            f"({np.sqrt(d2[p]):.1e} A apart); remove one of them"
+        )
+
+
+def _converted(name: str, given, dtype) -> np.ndarray:
+    found = np.asarray(given)
+    if found.size and dtype is not np.float64 and not np.issubdtype(found.dtype, np.integer):
+        raise StructureError(f"{name}: expected integers, got {found.dtype}; give indices of atoms")
+    return np.ascontiguousarray(found, dtype=dtype)
+
+
+def pairs_within(atoms, cutoff: float, *, periodic=True) -> Pairs:
+    """All atoms of an ASE structure as centres, with their neighbours within `cutoff` (A).
+
+    Without `periodic` no images are seen. Raises StructureError for non-finite positions, a
+    periodic direction without extent, or two atoms in one place.
+    """
+    pbc = atoms.pbc if periodic else np.zeros(3, dtype=bool)
+    found = neighbour_list(atoms.positions, atoms.cell.array, pbc, cutoff)
+    pairs = Pairs(np.arange(len(atoms)), found.first_i, found.j_p, found.r_pc, float(cutoff))
+    pairs.refuse_coincident(found.shortest_squared)
+    return pairs

@@ -1,0 +1,62 @@
+"""The pairs of a structure that a model needs, what each of its terms sees of them, and the worst
+value around every atom, for indicators that a force error depends on.
+
+The force on an atom is a sum of derivatives of the local energies around it, so that its error
+follows their variances, not that of its own local energy alone. The worst of them counts: in a mean
+an odd atom next to a vacancy would drown among its usual neighbours.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from gapy._jit.pairs import worst_values
+from gapy.geometry.pairs import Pairs, pairs_within
+
+DEFAULT_CUTOFF = 5.0
+"""A, for descriptors that state none."""
+
+
+class Neighbourhood(NamedTuple):
+    """pairs at the largest cutoff of a model; environments of its descriptors, by their id."""
+
+    pairs: Pairs
+    environments: dict[int, object]
+
+
+def cutoff_of(descriptor) -> float:
+    """Distance over which errors of a descriptor's local energies reach other atoms, A."""
+    return descriptor.cutoff if np.isfinite(descriptor.cutoff) else DEFAULT_CUTOFF
+
+
+def largest_cutoff(terms) -> float:
+    """Of the pair list of a model, A."""
+    return max(cutoff_of(t.descriptor) for t in terms)
+
+
+def pairs_of(terms, atoms) -> Pairs:
+    """Pairs of an ASE structure at the largest cutoff; without images if a term sees none."""
+    periodic = all(t.descriptor.periodic for t in terms)
+    return pairs_within(atoms, largest_cutoff(terms), periodic=periodic)
+
+
+def neighbourhood(terms, atoms, pairs: Pairs | None = None) -> Neighbourhood:
+    """Pairs (searched unless given) and environments of an ASE structure."""
+    pairs = pairs_of(terms, atoms) if pairs is None else pairs
+    environments = {
+        id(d): d.select(atoms.numbers, pairs) if d.takes_neighbours else d.environments(atoms)
+        for d in (t.descriptor for t in terms)
+    }
+    return Neighbourhood(pairs, environments)
+
+
+def worst_around(pairs: Pairs, v_nk: np.ndarray) -> np.ndarray:
+    """Every column of v_nk >= 0 (n, k), half own and half the largest around; see `_jit.pairs`.
+
+    Zero for atoms that are not centres.
+    """
+    out = np.zeros_like(v_nk)
+    worst_values(pairs.centre_i, pairs.first_i, pairs.j_p, pairs.r_pc, pairs.cutoff, v_nk, out)
+    return out
