@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gapy.active.frames import Request
+from gapy.gp.pivoted_cholesky import pivots_of
 
 NEW_SHARE = 0.1
 """Of a candidate's variance: what the ones chosen before it must leave open."""
@@ -71,32 +72,10 @@ class Environments:
             same = np.equal.outer([species[k] for k in fresh], [species[k] for k in fresh])
             squared = np.maximum(2.0 - 2.0 * x_nd @ x_nd.T, 0.0)
             kernel = np.outer(sigma, sigma) * same * np.exp(-0.5 * squared / length**2)
-            chosen = [fresh[p] for p in pivots(kernel, limit)]
+            least = NEW_SHARE * np.diag(kernel)
+            chosen = [fresh[p] for p in pivots_of(kernel, limit, least)]
         return [candidates[k] for k in sorted(chosen)], len(candidates) - len(fresh)
 
     def _normalised(self, atoms) -> np.ndarray:
         x_nd = np.asarray(self._descriptor.create(atoms), dtype=float)
         return x_nd / np.linalg.norm(x_nd, axis=1, keepdims=True)
-
-
-def pivots(kernel: np.ndarray, limit: int) -> list[int]:
-    """Pivots of the Cholesky factorisation of `kernel`, largest remaining variance first.
-
-    Stops where the pivots so far leave less than NEW_SHARE of the variance of every other row.
-    """
-    left = np.diag(kernel).astype(float).copy()
-    least = NEW_SHARE * left
-    columns: list[np.ndarray] = []
-    out: list[int] = []
-    while len(out) < min(limit, len(kernel)):
-        open_ = np.where(left > least, left, -np.inf)
-        open_[out] = -np.inf
-        p = int(np.argmax(open_))
-        if not np.isfinite(open_[p]):
-            break
-        column = kernel[:, p] - sum((c * c[p] for c in columns), np.zeros(len(kernel)))
-        column = column / np.sqrt(left[p])
-        left = left - column**2
-        columns.append(column)
-        out.append(p)
-    return out

@@ -35,6 +35,8 @@ import numpy as np
 from scipy.linalg import solve_triangular
 
 from gapy.gp.inducing import CANDIDATE_BYTES
+from gapy.gp.kernel import dot_product, prior
+from gapy.gp.pivoted_cholesky import pivots
 from gapy.gp.statistic import Factor, SufficientStatistic
 from gapy.gp.terms import blocks, normalised
 from gapy.threads import ordered_map
@@ -73,11 +75,11 @@ def unexplained(x_sd, lower, zeta: int, x_id) -> tuple[np.ndarray, np.ndarray]:
 
     x_sd (M_s, D) are the points of their species with Cholesky factor `lower`; none is allowed.
     """
-    prior = np.einsum("id,id->i", x_id, x_id) ** zeta
+    left = prior(x_id, zeta)
     if not len(x_sd):
-        return prior, np.empty((0, len(x_id)))
-    l_mn = solve_triangular(lower, (x_sd @ x_id.T) ** zeta, lower=True, overwrite_b=True)
-    return prior - np.einsum("mn,mn->n", l_mn, l_mn), l_mn
+        return left, np.empty((0, len(x_id)))
+    l_mn = solve_triangular(lower, dot_product(x_sd, x_id, zeta), lower=True, overwrite_b=True)
+    return left - np.einsum("mn,mn->n", l_mn, l_mn), l_mn
 
 
 def choose(terms, cholesky, frames, *, threshold, max_points, threads=1) -> Growth:
@@ -168,27 +170,13 @@ class _Pool:
         if not self._parts:
             return np.empty((0, 0)), []
         self._shorten()
-        x_id, l_mn, residual = self._parts[0]
-        residual = residual.copy()
-        n_points = min(n_points, len(residual))
-        factor_ki = np.empty((n_points, len(residual)))
-        chosen: list[int] = []
-        gains: list[float] = []
-        while len(chosen) < n_points:
-            pivot = int(np.argmax(residual))
-            if residual[pivot] <= self._threshold:
-                break
-            k = len(chosen)
-            column = (x_id @ x_id[pivot]) ** zeta
-            column -= l_mn[:, pivot] @ l_mn
-            column -= factor_ki[:k, pivot] @ factor_ki[:k]
-            column /= np.sqrt(residual[pivot])
-            gains.append(float(residual[pivot]))
-            chosen.append(pivot)
-            factor_ki[k] = column
-            residual -= column**2
-            residual[pivot] = -np.inf
-        return x_id[chosen], gains
+        x_id, l_mn, left = self._parts[0]
+
+        def residual_with(p: int) -> np.ndarray:
+            return dot_product(x_id, x_id[p], zeta) - l_mn[:, p] @ l_mn
+
+        found = pivots(left, residual_with, n_points, self._threshold)
+        return x_id[found.chosen], found.variances
 
 
 def column_map(terms, growth: Growth) -> tuple[np.ndarray, np.ndarray]:
@@ -217,7 +205,7 @@ def projection(terms, cholesky, growth: Growth, rows: np.ndarray) -> np.ndarray:
                 parts.append(np.zeros((len(rows), len(x_md))))
                 continue
             b, lower = old[t, s]
-            l_mn = solve_triangular(lower, (b.x_sd @ x_md.T) ** term.zeta, lower=True)
+            l_mn = solve_triangular(lower, dot_product(b.x_sd, x_md, term.zeta), lower=True)
             whitened = solve_triangular(lower, rows[:, b.columns].T, lower=True)
             parts.append(whitened.T @ l_mn)
     return np.concatenate(parts, axis=1)

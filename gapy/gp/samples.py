@@ -25,8 +25,9 @@ import numpy as np
 import scipy.linalg
 from scipy.linalg import solve_triangular
 
+from gapy.gp.kernel import dot_product
+from gapy.gp.pivoted_cholesky import pivots_of
 from gapy.gp.posterior import Posterior
-from gapy.gp.selection import pivots
 from gapy.gp.terms import JITTER, blocks, normalised
 
 MAX_CANDIDATES = 3000
@@ -68,9 +69,9 @@ def points_to_add(terms, posterior: Posterior, frames, seed: int) -> tuple[np.nd
         x_cd = np.concatenate([np.empty((0, b.x_sd.shape[1])), *parts])
         if len(x_cd) > MAX_CANDIDATES:
             x_cd = x_cd[np.sort(rng.choice(len(x_cd), MAX_CANDIDATES, replace=False))]
-        v_mc = solve_triangular(lower, ((x_cd @ b.x_sd.T) ** b.zeta).T, lower=True)
-        residual_cc = (x_cd @ x_cd.T) ** b.zeta - v_mc.T @ v_mc
-        out.append(x_cd[pivots(residual_cc, MAX_ADDED, EXPLAINED)])
+        v_mc = solve_triangular(lower, dot_product(x_cd, b.x_sd, b.zeta).T, lower=True)
+        residual_cc = dot_product(x_cd, x_cd, b.zeta) - v_mc.T @ v_mc
+        out.append(x_cd[pivots_of(residual_cc, MAX_ADDED, EXPLAINED)])
     return tuple(out)
 
 
@@ -98,8 +99,9 @@ def augmented(terms, posterior: Posterior, added) -> tuple[tuple, Posterior]:
 def _extended(lower: np.ndarray, block, x_ed: np.ndarray) -> np.ndarray:
     """Cholesky factor of the block's K_MM whose last points are x_ed; `lower`: of the others."""
     m = len(lower)
-    v_me = solve_triangular(lower, ((x_ed @ block.x_sd[:m].T) ** block.zeta).T, lower=True)
-    rest = (x_ed @ x_ed.T) ** block.zeta - v_me.T @ v_me
+    k_em = dot_product(x_ed, block.x_sd[:m], block.zeta)
+    v_me = solve_triangular(lower, k_em.T, lower=True)
+    rest = dot_product(x_ed, x_ed, block.zeta) - v_me.T @ v_me
     rest[np.diag_indices_from(rest)] += JITTER
     out = np.zeros((m + len(x_ed), m + len(x_ed)), order="F")
     out[:m, :m] = lower

@@ -10,6 +10,8 @@ import numpy as np
 import scipy.linalg
 
 from gapy.errors import GapyError
+from gapy.gp.kernel import dot_product
+from gapy.gp.pivoted_cholesky import pivots_of
 
 MIN_RESIDUAL = 1e-9
 """Pivoted Cholesky stops where the unexplained prior variance of every candidate is below this
@@ -46,13 +48,13 @@ def pivoted_cholesky(x_id, n_points: int, zeta: int, rng) -> np.ndarray:
     while True:
         k = len(chosen)
         before = factor_ki[:k, listed]
-        schur = (x_id[listed] @ x_id[listed].T) ** zeta - before.T @ before
-        at = pivots(schur, min(n_points - k, MOST_AT_ONCE), max(outside, MIN_RESIDUAL))
-        at = at or pivots(schur, 1, MIN_RESIDUAL)  # the largest of all, but for rounding
+        schur = dot_product(x_id[listed], x_id[listed], zeta) - before.T @ before
+        at = pivots_of(schur, min(n_points - k, MOST_AT_ONCE), max(outside, MIN_RESIDUAL))
+        at = at or pivots_of(schur, 1, MIN_RESIDUAL)  # the largest of all, but for rounding
         if not at:
             break
         points = listed[at]
-        rows = (x_id[points] @ x_id.T) ** zeta
+        rows = dot_product(x_id[points], x_id, zeta)
         rows -= before[:, at].T @ factor_ki[:k]
         lower = scipy.linalg.cholesky(schur[np.ix_(at, at)], lower=True)
         factor_ki[k : k + len(at)] = scipy.linalg.solve_triangular(lower, rows, lower=True)
@@ -69,30 +71,12 @@ def pivoted_cholesky(x_id, n_points: int, zeta: int, rng) -> np.ndarray:
     return np.array(chosen) if chosen else listed
 
 
-def pivots(covariance, most: int, least: float) -> list[int]:
-    """Greedy choice of the largest remaining variance, at most `most`, none below `least`."""
-    residual = np.diag(covariance).copy()
-    factor_ki = np.empty((min(most, len(residual)), len(residual)))
-    chosen: list[int] = []
-    while len(chosen) < len(factor_ki):
-        pivot = int(np.argmax(residual))
-        if residual[pivot] < least:
-            break
-        k = len(chosen)
-        row = covariance[pivot] - factor_ki[:k, pivot] @ factor_ki[:k]
-        factor_ki[k] = row / np.sqrt(residual[pivot])
-        residual -= factor_ki[k] ** 2
-        residual[pivot] = -np.inf
-        chosen.append(pivot)
-    return chosen
-
-
 def farthest_point(x_id, n_points: int, zeta: int, rng) -> np.ndarray:
     """Greedy choice of the largest kernel distance sqrt(2 - 2 k) to the chosen points."""
     nearest = np.full(len(x_id), -np.inf)
     chosen = [int(rng.integers(len(x_id)))]
     while len(chosen) < n_points:
-        nearest = np.maximum(nearest, (x_id @ x_id[chosen[-1]]) ** zeta)
+        nearest = np.maximum(nearest, dot_product(x_id, x_id[chosen[-1]], zeta))
         candidate = int(np.argmin(nearest))
         if nearest[candidate] > 1.0 - MIN_RESIDUAL:
             break

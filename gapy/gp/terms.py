@@ -16,6 +16,7 @@ import scipy.linalg
 
 from gapy._jit.covariance import normalise
 from gapy.errors import GapyError
+from gapy.gp.kernel import dot_product
 
 JITTER = 1e-10
 """Added to K_MM (unit diagonal): well above rounding (1e-16 M), well below any label's weight."""
@@ -93,7 +94,7 @@ def cholesky_factors(terms) -> tuple[np.ndarray, ...]:
     """Lower L_b with L_b L_b^T = K_MM + JITTER of each block, at delta = 1."""
     out = []
     for block in blocks(terms):
-        k = (block.x_sd @ block.x_sd.T) ** block.zeta
+        k = dot_product(block.x_sd, block.x_sd, block.zeta)
         k[np.diag_indices_from(k)] += JITTER
         try:
             lower = scipy.linalg.cholesky(k, lower=True, overwrite_a=True, check_finite=True)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 from ase import Atoms
 
+from gapy.descriptors.base import species_slots
 from gapy.errors import GapyError, SpeciesError
+from gapy.gp.kernel import dot_product
 from gapy.inspection.environments import by_slot
 from gapy.inspection.report import Candidate
 
@@ -26,7 +28,7 @@ def choose(descriptor, zeta: int, samples, candidates, n: int) -> list[Candidate
         [(slot, x) for slot, _, x in _described(descriptor, a, k)] for k, a in enumerate(frames)
     ]
     best = [
-        [((x @ samples[slot].x_nd.T) ** zeta).max(axis=1, initial=-1.0) for slot, x in pool]
+        [dot_product(x, samples[slot].x_nd, zeta).max(axis=1, initial=-1.0) for slot, x in pool]
         for pool in pools
     ]
     open_, out = set(range(len(frames))), []
@@ -41,7 +43,7 @@ def choose(descriptor, zeta: int, samples, candidates, n: int) -> list[Candidate
             for (slot, x), b in zip(pools[k], best[k]):
                 for other, y in pools[winner]:
                     if other == slot:
-                        np.maximum(b, ((x @ y.T) ** zeta).max(axis=1), out=b)
+                        np.maximum(b, dot_product(x, y, zeta).max(axis=1), out=b)
     return out
 
 
@@ -49,11 +51,12 @@ def _described(descriptor, atoms, k: int):
     if not isinstance(atoms, Atoms) or not len(atoms):
         raise GapyError(f"candidate {k}: expected ase.Atoms with atoms, got {atoms!r}")
     try:
-        return list(by_slot(descriptor, atoms))
+        species_slots(descriptor.species, atoms.numbers)
     except SpeciesError as error:
         raise SpeciesError(
             f"candidate {k}: {error}; such a structure is new in any case: label it"
         ) from error
+    return list(by_slot(descriptor, atoms))
 
 
 def _distance(k: float) -> float:

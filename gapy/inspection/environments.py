@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse.linalg
 
+from gapy.gp.kernel import dot_product
 from gapy.gp.terms import normalised
 
 SAMPLE = 2000
@@ -119,7 +120,7 @@ def neighbourhood(
             continue
         for slot, index, x_id in by_slot(descriptor, atoms):
             sample = samples[slot]
-            k_in = (x_id @ sample.x_nd.T) ** zeta
+            k_in = dot_product(x_id, sample.x_nd, zeta)
             k_in[:, sample.structure_n == s] = -1.0
             nearest[index] = _distance(k_in)
             k_in[:, sample.group_n == group_s[s]] = -1.0
@@ -142,7 +143,7 @@ def kernel_map(sample: Sample, zeta: int, seed: int) -> tuple[np.ndarray, np.nda
     if len(keep) > MAP:
         keep = np.sort(np.random.default_rng(seed).choice(keep, MAP, replace=False))
     x_nd = sample.x_nd[keep]
-    k_nn = (x_nd @ x_nd.T) ** zeta
+    k_nn = dot_product(x_nd, x_nd, zeta)
     row = k_nn.mean(axis=0)
     k_nn += row.mean() - row[:, None] - row[None, :]
     total = max(np.trace(k_nn), 1e-300)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gapy.gp.kernel import dot_product
 from gapy.inspection.environments import by_slot
 
 VOLUME = 0.002
@@ -90,7 +91,7 @@ def _fractions(structures, species) -> np.ndarray:
 def _hausdorff(a, b, zeta: int) -> float:
     worst = 0.0
     for slot in a:
-        k = (a[slot] @ b[slot].T) ** zeta
+        k = dot_product(a[slot], b[slot], zeta)
         least = min(k.max(axis=0).min(), k.max(axis=1).min())
         worst = max(worst, 2.0 - 2.0 * least)
     return float(np.sqrt(max(worst, 0.0)))

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gapy.active import Budget, Frame, Initial, Policy, Request, Stop
-from gapy.active.diversity import NEW_SHARE, Environments, pivots
+from gapy.active.diversity import NEW_SHARE, Environments
 from gapy.descriptors import as_descriptor, smooth_soap
 from gapy.errors import GapyError
+from gapy.gp.pivoted_cholesky import pivots_of
 
 
 def frame(sigma, **more):
@@ -82,7 +83,7 @@ def test_pivots_are_those_of_the_cholesky_factorisation():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(6, 8)) * np.array([3, 1, 2, 5, 1, 1])[:, None]
     kernel = x @ x.T
-    chosen = pivots(kernel, 3)
+    chosen = pivots_of(kernel, 3, NEW_SHARE)
     assert chosen[0] == int(np.argmax(np.diag(kernel)))
     # The second maximises the Schur complement after the first: computed densely.
     p = chosen[0]
@@ -92,10 +93,12 @@ def test_pivots_are_those_of_the_cholesky_factorisation():
 
 def test_repeats_within_a_batch_are_left_out():
     kernel = np.ones((3, 3)) * 0.99 + 0.01 * np.eye(3)
-    assert len(pivots(kernel, 3)) == 1  # 1 - 0.98 of the variance is explained, below NEW_SHARE
+    assert (
+        len(pivots_of(kernel, 3, NEW_SHARE)) == 1
+    )  # 1 - 0.98 of the variance is explained, below NEW_SHARE
     assert NEW_SHARE > 0.02
-    assert len(pivots(0.5 * np.ones((3, 3)) + 0.5 * np.eye(3), 3)) == 3
-    assert pivots(np.eye(3), 3) == [0, 1, 2]
+    assert len(pivots_of(0.5 * np.ones((3, 3)) + 0.5 * np.eye(3), 3, NEW_SHARE)) == 3
+    assert pivots_of(np.eye(3), 3, NEW_SHARE) == [0, 1, 2]
 
 
 @pytest.fixture(scope="module")
