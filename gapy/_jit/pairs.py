@@ -1,7 +1,8 @@
 """Pair vectors, and sums over pairs back to atoms."""
 
 import numpy as np
-from numba import njit
+
+from gapy._jit.settings import njit
 
 
 @njit(cache=True, nogil=True)
