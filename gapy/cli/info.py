@@ -17,10 +17,10 @@ def info(
 ) -> None:
     """Check a model file and print what it holds."""
     from gapy import modelfile
-    from gapy.potential import load
+    from gapy.potential import from_archive
 
-    potential = load(model)
     archive = modelfile.read(model)
+    potential = from_archive(archive, model)
     summary = {
         **archive.model,
         "n_inducing": [

@@ -32,12 +32,13 @@ def as_descriptor(descriptor):
     )
 
 
-def descriptor_from_settings(kind: str, settings: dict):
+def descriptor_from_settings(kind: str, settings: dict, *, n_species=None, n_features=None):
     """A gapy descriptor from its `kind` (class name in dscribe) and `settings()`, read from JSON.
 
     Raises
     ------
-    GapyError : an unknown kind, or settings that dscribe refuses
+    GapyError : an unknown kind, settings that dscribe refuses, or other numbers of species and
+        features than `n_species` and `n_features`, if given; before tables are made
     """
     if kind not in KINDS:
         raise GapyError(f"descriptor kind: expected one of {', '.join(KINDS)}, got {kind!r}")
@@ -45,8 +46,13 @@ def descriptor_from_settings(kind: str, settings: dict):
 
     try:
         stated = getattr(dscribe.descriptors, kind)(**_as_dscribe_takes_them(settings))
-    except (TypeError, ValueError) as error:
-        raise GapyError(f"descriptor settings: {kind} refuses them: {error}") from error
+        sizes = len(set(stated.species)), int(stated.get_number_of_features())
+    # Settings of a wrong type fail in many ways inside dscribe.
+    except Exception as error:
+        raise GapyError(f"descriptor settings: {kind} refuses them: {error!r}") from error
+    for name, n, wanted in zip(("species", "features"), sizes, (n_species, n_features)):
+        if wanted not in (None, n):
+            raise GapyError(f"descriptor settings: expected {wanted} {name}, got {n}")
     return as_descriptor(stated)
 
 
