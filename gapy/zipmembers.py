@@ -143,7 +143,9 @@ def _npy_header(stream):
         }
         return readers[version](stream, max_header_size=NPY_HEADER_MOST)
     except Exception as error:  # numpy hands the text to Python's parser
-        raise SchemaError(f"expected the header of an array, got: {' '.join(repr(error).split())[:200]}") from error
+        raise SchemaError(
+            f"expected the header of an array, got: {' '.join(repr(error).split())[:200]}"
+        ) from error
 
 
 def _exactly(stream, count: int) -> bytes:
