@@ -54,7 +54,7 @@ def same(found, wanted) -> bool:
 @pytest.mark.parametrize("what", ["model", "state"])
 @pytest.mark.parametrize(
     ("mutate", "n", "most_loaded"),
-    [(mutations.of_bytes, 150, 40), (mutations.of_header, 200, 120), (mutations.of_array, 200, 60)],
+    [(mutations.of_bytes, 80, 30), (mutations.of_header, 130, 80), (mutations.of_array, 130, 40)],
     ids=["bytes", "header", "array"],
 )
 def test_mutations(files, expected, test_frames, tmp_path, what, mutate, n, most_loaded):
