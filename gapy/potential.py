@@ -7,6 +7,7 @@ with eps_i the posterior mean of the sparse GP; see `gapy.gp.posterior` for the 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -99,6 +100,19 @@ class Potential:
         symbols = ", ".join(ase.data.chemical_symbols[z] for z in self.species)
         points = self.posterior.blocks[-1].stop
         return f"Potential({symbols}; {points} inducing points, cutoff {self.cutoff:.2f} A)"
+
+    def __reduce__(self):
+        # As a file holds it: nothing that is computed again, triangles without their zeros.
+        model, arrays = serialise.pack(self)
+        return _restored, (json.dumps(model), arrays)
+
+    def __deepcopy__(self, memo) -> Potential:
+        return self  # nothing of it changes
+
+    @cached_property
+    def sha256(self) -> str:
+        """What names the model: the hash that its file has, as `gapy info` prints it."""
+        return modelfile.digest(*serialise.pack(self))
 
     @property
     def species(self) -> tuple[int, ...]:
@@ -349,6 +363,10 @@ def load(path) -> Potential:
     return from_archive(modelfile.read(path), path)
 
 
+def _restored(model: str, arrays: dict) -> Potential:
+    return Potential(**serialise.unpack(json.loads(model), arrays))
+
+
 def from_archive(archive: modelfile.Archive, path) -> Potential:
     """The potential of an archive read from `path`, its reference energies checked."""
     try:
@@ -365,6 +383,7 @@ def from_archive(archive: modelfile.Archive, path) -> Potential:
                 f"{path}: energy of reference structure {k} expected {stored:.10g} eV as stored, "
                 f"got {found.energy:.10g} eV; fit again with this version of gapy"
             )
+    potential.__dict__["sha256"] = archive.sha256
     return potential
 
 
