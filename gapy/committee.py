@@ -21,6 +21,7 @@ from gapy.calculator import GAPCalculator
 from gapy.errors import GapyError
 from gapy.gp.samples import augmented, points_to_add, sample_weights
 from gapy.members import evaluate_members
+from gapy.structures import one_structure
 
 QUADRATIC_BYTES = 400_000_000
 """Memory that the members' quadratic forms may take; beyond it they use the general path."""
@@ -95,6 +96,7 @@ class Committee:
         `driver`: index of a member, or None for the posterior mean. `forces_members` adds forces
         and virials of all members, which cost far more than their energies.
         """
+        one_structure(atoms)
         potential = self.potential
         potential.check_species(atoms.numbers)
         potential.check_periodicity(atoms)

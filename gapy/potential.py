@@ -38,6 +38,7 @@ from gapy.gp.surroundings import surroundings
 from gapy.gp.terms import Term, local_prior
 from gapy.noise import Noise
 from gapy.reduction import reduced, unreduced
+from gapy.structures import one_structure
 
 REFERENCE_TOLERANCE = 1e-8
 """Of the interaction energy: other machines round differently, by 1e-11 or so."""
@@ -225,6 +226,7 @@ class Potential:
         these atoms, as from the method of that name, or a function of the atoms that gives them,
         save the search for neighbours.
         """
+        one_structure(atoms)
         free_atoms = self._e0(atoms.numbers)  # checks the species too
         self.check_periodicity(atoms)
         envs = environments or self.environments
@@ -279,6 +281,7 @@ class Potential:
         not included. Costs as much as the training rows of the structure: use `evaluate` in MD.
         `stress` defaults to whether the structure has a cell of full rank.
         """
+        one_structure(atoms)
         self.check_species(atoms.numbers)
         self.check_periodicity(atoms)
         if stress and not _has_volume(atoms):

@@ -14,7 +14,7 @@ from helpers import labelled_frames
 
 import gapy
 from gapy import GAPCalculator, calculator
-from gapy.errors import GapyError, ModelFileError
+from gapy.errors import GapyError, ModelFileError, StructureError
 
 
 @pytest.fixture
@@ -37,13 +37,22 @@ def test_from_a_file(potential, model_file, atoms):
 def test_what_is_no_potential(tmp_path):
     with pytest.raises(ModelFileError, match="expected a gapy model file"):
         GAPCalculator(tmp_path / "none.gapy")
-    with pytest.raises(GapyError, match="potential: expected a gapy.Potential or the path.*int"):
+    with pytest.raises(GapyError, match=r"potential: expected a gapy.Potential or the path.*int"):
         GAPCalculator(7)
+
+
+@pytest.mark.parametrize("call", ["evaluate", "predict", "sample"])
+def test_a_list_where_one_structure_belongs(potential, atoms, call):
+    evaluate = potential.sample(2).evaluate if call == "sample" else getattr(potential, call)
+    labelled = gapy.structures.from_atoms(labelled_frames(1, seed=5))[0]
+    for wrong, name in (([atoms], "list"), (labelled, "LabelledStructure"), ("a.xyz", "str")):
+        with pytest.raises(StructureError, match=f"atoms: expected one ase.Atoms, got {name};"):
+            evaluate(wrong)
 
 
 def test_unknown_keywords_are_refused(potential):
     expected = r"uncertianty: expected one of the keywords uncertainty, skin, threads"
-    with pytest.raises(GapyError, match=expected + ".*, atoms, label, directory of GAPCalculator"):
+    with pytest.raises(GapyError, match=expected + r".*, atoms, label, directory of GAPCalculator"):
         GAPCalculator(potential, uncertianty=True)
     calc = potential.calculator()
     with pytest.raises(GapyError, match=expected + " of GAPCalculator, got uncertianty=True"):
@@ -52,7 +61,7 @@ def test_unknown_keywords_are_refused(potential):
     with pytest.raises(GapyError, match="parameters: expected one of the keywords"):
         calc.set(parameters="file")
     committee = potential.sample(2)
-    with pytest.raises(GapyError, match="drivers: expected.*driver.*of CommitteeCalculator"):
+    with pytest.raises(GapyError, match=r"drivers: expected.*driver.*of CommitteeCalculator"):
         committee.calculator().set(drivers=1)
     with pytest.raises(GapyError, match=r"driver: expected None \(the mean\) or a member"):
         committee.calculator().set(driver=2)
