@@ -70,15 +70,8 @@ def write(path, model: dict, arrays: dict[str, np.ndarray]) -> Path:
 
 def to_bytes(model: dict, arrays: dict[str, np.ndarray]) -> bytes:
     """The file's contents; equal arguments give equal bytes."""
-    encoded = {name: _npy(array) for name, array in sorted(arrays.items())}
-    header = {
-        "format": FORMAT,
-        "version": VERSION,
-        "units": UNITS,
-        "arrays": {name: _digest(data) for name, data in encoded.items()},
-        "model": model,
-    }
-    text = json.dumps(header, indent=1, sort_keys=True, allow_nan=False).encode() + b"\n"
+    encoded = _encoded(arrays)
+    text = _header(model, encoded)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         _add(archive, HEADER, text)
@@ -86,6 +79,11 @@ def to_bytes(model: dict, arrays: dict[str, np.ndarray]) -> bytes:
         for name, data in encoded.items():
             _add(archive, _member(name), data)
     return buffer.getvalue()
+
+
+def digest(model: dict, arrays: dict[str, np.ndarray]) -> str:
+    """The hash that names a model: `Archive.sha256` once it is written and read."""
+    return _digest(_header(model, _encoded(arrays)))
 
 
 def read(path) -> Archive:
@@ -229,6 +227,21 @@ def _altered(path: Path, member: str) -> ModelFileError:
 
 def _member(name: str) -> str:
     return f"arrays/{name}.npy"
+
+
+def _encoded(arrays: dict[str, np.ndarray]) -> dict[str, bytes]:
+    return {name: _npy(array) for name, array in sorted(arrays.items())}
+
+
+def _header(model: dict, encoded: dict[str, bytes]) -> bytes:
+    header = {
+        "format": FORMAT,
+        "version": VERSION,
+        "units": UNITS,
+        "arrays": {name: _digest(data) for name, data in encoded.items()},
+        "model": model,
+    }
+    return json.dumps(header, indent=1, sort_keys=True, allow_nan=False).encode() + b"\n"
 
 
 def _digest(data: bytes) -> str:

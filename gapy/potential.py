@@ -7,6 +7,7 @@ with eps_i the posterior mean of the sparse GP; see `gapy.gp.posterior` for the 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -37,6 +38,7 @@ from gapy.gp.surroundings import surroundings
 from gapy.gp.terms import Term, local_prior
 from gapy.noise import Noise
 from gapy.reduction import reduced, unreduced
+from gapy.structures import one_structure
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,19 @@ class Potential:
         symbols = ", ".join(ase.data.chemical_symbols[z] for z in self.species)
         points = self.posterior.blocks[-1].stop
         return f"Potential({symbols}; {points} inducing points, cutoff {self.cutoff:.2f} A)"
+
+    def __reduce__(self):
+        # As a file holds it: nothing that is computed again, triangles without their zeros.
+        model, arrays = serialise.pack(self)
+        return _restored, (json.dumps(model), arrays)
+
+    def __deepcopy__(self, memo) -> Potential:
+        return self  # nothing of it changes
+
+    @cached_property
+    def sha256(self) -> str:
+        """What names the model: the hash that its file has, as `gapy info` prints it."""
+        return modelfile.digest(*serialise.pack(self))
 
     @property
     def species(self) -> tuple[int, ...]:
@@ -208,6 +223,7 @@ class Potential:
         these atoms, as from the method of that name, or a function of the atoms that gives them,
         save the search for neighbours.
         """
+        one_structure(atoms)
         free_atoms = self._e0(atoms.numbers)  # checks the species too
         self.check_periodicity(atoms)
         envs = environments or self.environments
@@ -262,6 +278,7 @@ class Potential:
         not included. Costs as much as the training rows of the structure: use `evaluate` in MD.
         `stress` defaults to whether the structure has a cell of full rank.
         """
+        one_structure(atoms)
         self.check_species(atoms.numbers)
         self.check_periodicity(atoms)
         if stress and not _has_volume(atoms):
@@ -346,6 +363,10 @@ def load(path) -> Potential:
     return from_archive(modelfile.read(path), path)
 
 
+def _restored(model: str, arrays: dict) -> Potential:
+    return Potential(**serialise.unpack(json.loads(model), arrays))
+
+
 def from_archive(archive: modelfile.Archive, path) -> Potential:
     """The potential of an archive read from `path`, its reference energies and sigmas checked."""
     try:
@@ -359,6 +380,7 @@ def from_archive(archive: modelfile.Archive, path) -> Potential:
             f"{path}: expected a model that this version can rebuild, got "
             f"{' '.join(repr(error).split())[:300]}; fit it again"
         ) from error
+    potential.__dict__["sha256"] = archive.sha256
     return potential
 
 

@@ -39,7 +39,8 @@ def summary(loop) -> str:
     if loop.current_sigma == loop.current_sigma:
         parts.append(f"sigma {loop.current_sigma:.3f} eV/A")
     if loop.found:
-        parts.append("found " + " ".join(f"{e:.3f}" for e in loop.found[-4:]) + " eV/A")
+        errors = " ".join(f"{e:.3f}" for e in loop.found[-4:])
+        parts.append(f"force error of the last labels {errors} eV/A")
     return ", ".join(parts)
 
 

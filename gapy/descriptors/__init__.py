@@ -17,18 +17,32 @@ KINDS = ("SOAP", "ACSF", "LMBTR")
 
 
 def as_descriptor(descriptor):
-    """A gapy descriptor from what a user states: dscribe objects are wrapped."""
+    """A gapy descriptor from what a user states: dscribe objects are wrapped.
+
+    Raises
+    ------
+    GapyError : a class instead of an object, a descriptor of whole structures, something else
+    """
+    if isinstance(descriptor, type):
+        raise GapyError(
+            f"descriptor: expected a descriptor made with its settings, got the class "
+            f"{descriptor.__name__}; call it: {descriptor.__name__}(species=...)"
+        )
     if hasattr(descriptor, "derivative_block"):
         return descriptor
     name = type(descriptor).__name__
     if name == "SOAP":
         return CompiledSOAP(descriptor)
-    if hasattr(descriptor, "create") and hasattr(descriptor, "derivatives"):
+    bases = {base.__name__ for base in type(descriptor).__mro__}
+    verbs = all(hasattr(descriptor, verb) for verb in ("create", "derivatives", "species"))
+    if verbs and "DescriptorGlobal" not in bases:
         from gapy.descriptors.generic import GenericDescriptor
 
         return GenericDescriptor(descriptor)
+    of = "one vector for a whole structure" if "DescriptorGlobal" in bases else "no descriptor"
     raise GapyError(
-        f"descriptor: expected a SOAP or another local descriptor of dscribe, got {name}"
+        f"descriptor: expected a local descriptor of dscribe, one vector for each atom "
+        f"({', '.join(KINDS)}), got {name}, {of}; take gapy.descriptors.smooth_soap"
     )
 
 

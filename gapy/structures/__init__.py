@@ -1,6 +1,6 @@
 """Labelled structures: reading them, finding their labels, checking them before a fit."""
 
-from gapy.structures.checks import check_structures
+from gapy.structures.checks import check_structures, one_structure
 from gapy.structures.labelled import (
     LabelKeys,
     LabelledStructure,
@@ -19,6 +19,7 @@ __all__ = [
     "check_structures",
     "from_atoms",
     "is_isolated_atom",
+    "one_structure",
     "read_atoms",
     "read_structures",
 ]

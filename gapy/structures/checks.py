@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 import numpy as np
+from ase import Atoms
 from ase.data import atomic_numbers, chemical_symbols, covalent_radii
 from vesin import NeighborList
 
@@ -23,6 +24,15 @@ COINCIDENT = 0.1  # A; no two nuclei of a calculation that ran are closer
 BOND_FRACTION = 0.35
 DEGENERATE = 0.05  # A; smallest singular value of the periodic cell vectors
 SHOWN = 5  # findings of one kind that are spelled out
+
+
+def one_structure(atoms) -> None:
+    """Raise StructureError unless this is one `ase.Atoms`."""
+    if not isinstance(atoms, Atoms):
+        raise StructureError(
+            f"atoms: expected one ase.Atoms, got {type(atoms).__name__}; call this for each "
+            "structure by itself, with its .atoms if it is a LabelledStructure"
+        )
 
 
 def check_structures(

@@ -60,6 +60,14 @@ class LabelledStructure:
     source: str
     index: int
 
+    def __repr__(self) -> str:
+        kinds = ("energy", "forces", "stress")
+        labels = ", ".join(kind for kind in kinds if getattr(self, kind) is not None)
+        return (
+            f"LabelledStructure({self.atoms.get_chemical_formula()}; {labels or 'no labels'}; "
+            f"config_type {self.config_type!r}; {self.where})"
+        )
+
     @property
     def where(self) -> str:
         """File name and frame index, as messages name them."""
