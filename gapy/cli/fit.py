@@ -9,7 +9,7 @@ import typer
 
 from gapy.cli.automatic import completed
 from gapy.cli.options import EnergyKey, ForcesKey, StressKey, VirialKey, label_keys
-from gapy.cli.settings import FitSettings, parse_n_inducing, read_settings
+from gapy.cli.settings import LEARNT, FitSettings, parse_n_inducing, read_settings
 from gapy.errors import GapyError
 from gapy.tables import errors_table, facts
 
@@ -156,12 +156,13 @@ def _regressor(settings: FitSettings, structures):
 
 
 def regressor_options(settings: FitSettings) -> dict:
-    """Arguments of SparseGPRegressor that are neither descriptor nor kernel."""
+    """Arguments of SparseGPRegressor that are neither descriptor nor kernel.
+
+    Its own defaults stand for a prior scale and noise that nobody gave.
+    """
+    given = {name: getattr(settings, name) for name in LEARNT}
     return {
-        "delta": settings.delta,
-        "sigma_energy": settings.sigma_energy,
-        "sigma_forces": settings.sigma_forces,
-        "sigma_stress": settings.sigma_stress,
+        **{name: value for name, value in given.items() if value is not None},
         "noise_overrides": settings.noise,
         "optimize": settings.learns_noise(),
         "e0": settings.e0,
