@@ -313,7 +313,7 @@ class SparseGPRegressor(BaseEstimator):
             fitted = posterior.solve(self._terms, self._cholesky, self.statistic_, noise.sigma)
             return left_out_errors(self._left_out(fitted, noise, N_BALANCE, sigmas=False))
 
-        self._fitted_noise = balance_energies(best.noise, errors)
+        self._fitted_noise = balance_energies(best.noise, errors, best.learnt)
 
     def _solve(self, calibrated=True) -> None:
         noise = self._fitted_noise

@@ -52,6 +52,4 @@ def test_one_that_is_given_fixes_the_others_at_their_defaults():
     assert regressor_options(FitSettings())["optimize"]
     # Nobody states a default twice.
     regressor = gapy.SparseGPRegressor(None, **options)
-    assert {name: getattr(regressor, name) for name in LEARNT} == DEFAULTS | {
-        "sigma_energy": 0.002
-    }
+    assert {name: getattr(regressor, name) for name in LEARNT} == DEFAULTS | {"sigma_energy": 0.002}

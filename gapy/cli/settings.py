@@ -41,9 +41,9 @@ class FitSettings:
     r_cut, sigma: A; delta: eV; sigma_energy: eV/atom; sigma_forces: eV/A; sigma_stress: eV/A^3.
     n_inducing: per species, one number or {symbol: number}. r_cut, n_max, l_max, sigma, compression
     and n_inducing are None until gapy.cli.automatic fills them. noise: {config_type: {"energy" |
-    "forces" | "stress": sigma}}. delta and sigma_* are None where nobody gave them: then SparseGPRegressor's
-    defaults hold. optimize: whether delta and noise are learnt, starting from those given; None
-    means unless one is given, be it with the value of the default.
+    "forces" | "stress": sigma}}. delta and sigma_* are None where nobody gave them: the defaults of
+    SparseGPRegressor hold. optimize: whether delta and noise are learnt, starting from those
+    given; None means unless one is given, be it with the value of the default.
 
     Raises
     ------
