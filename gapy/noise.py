@@ -57,6 +57,10 @@ class Noise:
         _require_kind(kind, "noise")
         return self.overrides.get(config_type, {}).get(kind, getattr(self, kind))
 
+    def weight(self, kind: str, config_type: str, own: float | None) -> float:
+        """Weight of the rows of a structure with its own sigma, or None, in its noise group."""
+        return 1.0 if own is None else self.sigma(kind, config_type) / own
+
     def to_dict(self) -> dict:
         """Plain dictionary for a JSON header; the inverse of from_dict."""
         overrides = {name: dict(sigmas) for name, sigmas in self.overrides.items()}

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from gapy.cli.automatic import completed
+from gapy.cli.idle import refuse_idle_keys, refuse_idle_noise
 from gapy.cli.options import EnergyKey, ForcesKey, StressKey, VirialKey, label_keys
 from gapy.cli.settings import LEARNT, FitSettings, parse_n_inducing, read_settings
 from gapy.errors import GapyError
@@ -97,11 +98,13 @@ def _fit(settings: FitSettings) -> None:
         raise GapyError("train: expected at least one file of labelled structures, got none")
     if settings.output is None:
         raise GapyError("output: expected a model file to write, got none; give -o MODEL.gapy")
+    refuse_idle_keys(settings)
     require_writable(settings.output)
     keys = label_keys(
         settings.energy_key, settings.forces_key, settings.stress_key, settings.virial_key
     )
     structures = read_structures(settings.train, keys)
+    refuse_idle_noise(settings, structures)
     settings, choice = completed(settings, structures)
     if choice:
         print(choice, flush=True)
