@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from gapy.errors import GapyError
+from gapy.ranges import require_scale
 
 KINDS = ("energy", "forces", "stress")
 
@@ -27,7 +28,7 @@ class Noise:
 
     Raises
     ------
-    GapyError : a sigma that is not a positive finite number, or a kind that does not exist
+    GapyError : a sigma that is not a number from 1e-12 to 1e12, or a kind that does not exist
     """
 
     energy: float = 0.001
@@ -37,7 +38,7 @@ class Noise:
 
     def __post_init__(self) -> None:
         for kind in KINDS:
-            object.__setattr__(self, kind, _sigma(getattr(self, kind), f"noise {kind}"))
+            object.__setattr__(self, kind, _sigma(getattr(self, kind), f"noise {kind}", kind))
         overrides = {
             name: _override(name, sigmas)
             for name, sigmas in _mapping(self.overrides, "noise overrides").items()
@@ -87,7 +88,7 @@ def _override(config_type: str, sigmas: Mapping[str, float]) -> Mapping[str, flo
     where = f"noise of config_type {config_type!r}"
     for kind in _mapping(sigmas, where):
         _require_kind(kind, where)
-    checked = {kind: _sigma(value, f"{where}, {kind}") for kind, value in sigmas.items()}
+    checked = {kind: _sigma(value, f"{where}, {kind}", kind) for kind, value in sigmas.items()}
     return MappingProxyType(checked)
 
 
@@ -104,7 +105,7 @@ def _mapping(value: object, where: str) -> Mapping:
     return value
 
 
-def _sigma(value: object, where: str) -> float:
+def _sigma(value: object, where: str, kind: str) -> float:
     try:
         sigma = float(value)
     except (TypeError, ValueError):
@@ -113,4 +114,4 @@ def _sigma(value: object, where: str) -> float:
         raise GapyError(
             f"{where}: expected a positive finite number, got {value!r}; correct its value"
         )
-    return sigma
+    return require_scale(where, sigma, kind)

@@ -9,6 +9,7 @@ from numbers import Integral, Real
 import numpy as np
 
 from gapy.errors import GapyError
+from gapy.ranges import require_scale
 from gapy.structures import StructureWarning
 
 
@@ -24,6 +25,7 @@ def check_settings(gp) -> None:
             raise GapyError(f"{name}: expected an integer of at least 1, got {value!r}")
     if not (isinstance(gp.delta, Real) and 0.0 < gp.delta < np.inf):
         raise GapyError(f"delta: expected a positive finite number (eV), got {gp.delta!r}")
+    require_scale("delta", gp.delta, "delta")
     if not (isinstance(gp.seed, Integral) and gp.seed >= 0):
         raise GapyError(
             f"seed: expected a non-negative integer, so that a fit can be repeated, got {gp.seed!r}"

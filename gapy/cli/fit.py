@@ -145,6 +145,8 @@ def _regressor(settings: FitSettings, structures):
             settings.sigma,
             compression={"mode": settings.compression},
         )
+    except GapyError:
+        raise
     except ValueError as error:
         raise GapyError(f"SOAP settings refused by dscribe: {error}") from error
     return SparseGPRegressor(

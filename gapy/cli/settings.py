@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from gapy.errors import GapyError
+from gapy.ranges import require_scale
 
 POSITIVE = (
     "r_cut",
@@ -83,6 +84,8 @@ class FitSettings:
                 continue
             if not (_is_number(value) and math.isfinite(value) and value > 0):
                 raise GapyError(f"{_flag(name)}: expected a positive number, got {value!r}")
+            if name in LEARNT:
+                require_scale(_flag(name), value, name.removeprefix("sigma_"))
         for name, least in LEAST.items():
             if name in OPTIONAL and getattr(self, name) is None:
                 continue

@@ -11,6 +11,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 
 from gapy.errors import StructureError
 from gapy.structures import values
+from gapy.structures.elements import require_elements
 from gapy.structures.labelled import LabelKeys, LabelledStructure, StructureWarning
 from gapy.structures.lookalikes import lookalikes
 
@@ -130,6 +131,7 @@ def _label(
 ) -> LabelledStructure:
     """One frame; ``from_results`` holds the label kinds that calculator results may give."""
     where, atoms = source.where(frame), frame.atoms
+    require_elements(atoms.numbers, where)
     energy_key, energy = _find(frame, keys, "energy", from_results)
     forces_key, forces = _find(frame, keys, "forces", from_results)
     config_type = frame.value(keys, "config_type")
@@ -175,7 +177,8 @@ def _stress(
 
 def _sigma(frame: Frame, keys: LabelKeys, field: str, where: str) -> float | None:
     value = frame.value(keys, field)
-    return None if value is None else values.positive(value, getattr(keys, field), where)
+    kind = field.removesuffix("_sigma")
+    return None if value is None else values.positive(value, getattr(keys, field), where, kind)
 
 
 def _calculator_results(atoms: Atoms) -> dict[str, object]:
