@@ -3,12 +3,17 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from statistics import median
 from types import MappingProxyType
 
 from gapy.errors import GapyError
 from gapy.ranges import require_scale
 
 KINDS = ("energy", "forces", "stress")
+FAR = 3.0
+WORTH_A_WORD = {"energy": 0.005, "forces": 0.1, "stress": 0.005}
+"""Learnt noise of a group is remarkable if it is FAR times that of the others and above this size
+(eV/atom, eV/A, eV/A^3)."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,25 @@ class Noise:
                 "correct or remove it"
             )
         return cls(**values)
+
+
+def outliers(noise: Noise, metadata: Mapping) -> tuple[dict, ...]:
+    """Groups of labels whose learnt noise is far above the median of the others of their kind.
+
+    metadata: of the model; it says whether the noise was learnt, given noise is nobody's surprise.
+    Each is {"config_type", "kind", "sigma", "others"}, in eV/atom, eV/A, eV/A^3.
+    """
+    if not metadata.get("noise_learnt", True):
+        return ()
+    found = []
+    for kind in KINDS:
+        sigmas = {name: of[kind] for name, of in noise.overrides.items() if kind in of}
+        for name, sigma in sigmas.items():
+            rest = [s for other, s in sigmas.items() if other != name]
+            if rest and sigma > max(FAR * median(rest), WORTH_A_WORD[kind]):
+                entry = {"config_type": name, "kind": kind, "sigma": sigma, "others": median(rest)}
+                found.append(entry)
+    return tuple(found)
 
 
 def _override(config_type: str, sigmas: Mapping[str, float]) -> Mapping[str, float]:

@@ -10,6 +10,7 @@ import typer
 from gapy.cli.automatic import completed
 from gapy.cli.idle import refuse_idle_keys, refuse_idle_noise
 from gapy.cli.options import EnergyKey, ForcesKey, StressKey, VirialKey, label_keys
+from gapy.cli.remarks import remark_on_noise
 from gapy.cli.settings import LEARNT, FitSettings, parse_n_inducing, read_settings
 from gapy.errors import GapyError
 from gapy.tables import errors_table, facts
@@ -124,6 +125,7 @@ def _fit(settings: FitSettings) -> None:
             ]
         )
     )
+    remark_on_noise(report.noise_outliers)
     print("errors on the training structures")
     print(errors_table(report.total))
     print(f"wrote {settings.output}; next: gapy evaluate {settings.output} TEST.xyz")

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from gapy.cli.remarks import remark_on_noise
 from gapy.tables import facts
 
 
@@ -17,6 +18,7 @@ def info(
 ) -> None:
     """Check a model file and print what it holds."""
     from gapy import modelfile
+    from gapy.noise import outliers
     from gapy.potential import load
 
     potential = load(model)
@@ -26,8 +28,10 @@ def info(
         "n_inducing": [
             {symbol: len(x_sd) for symbol, x_sd in _by_symbol(term)} for term in potential.terms
         ],
+        "noise_outliers": outliers(potential.noise, potential.metadata),
         "sha256": archive.sha256,
     }
+    remark_on_noise(summary["noise_outliers"])
     if as_json:
         print(json.dumps(summary, indent=2, sort_keys=True))
         return
