@@ -9,6 +9,7 @@ import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
 
 from gapy.errors import GapyError, SpeciesError
+from gapy.ranges import LARGEST
 from gapy.structures import LabelledStructure, StructureWarning, is_isolated_atom
 
 MODES = ("auto", "isolated", "fit", "zero")
@@ -115,6 +116,11 @@ def _energy(value: object, symbol: str) -> float:
     if not math.isfinite(energy):
         raise GapyError(
             f"e0 of {symbol}: expected a finite number in eV, got {value!r}; correct it"
+        )
+    if abs(energy) > LARGEST["energy"]:
+        raise GapyError(
+            f"e0 of {symbol}: expected within {LARGEST['energy']:g} eV, as of any atom, got "
+            f"{value!r}; correct it"
         )
     return energy
 

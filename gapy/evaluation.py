@@ -10,6 +10,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from gapy.errors import GapyError
+from gapy.noise import outliers
+from gapy.overconfidence import OverConfident, over_confident
 from gapy.reliability import ErrorBars, default_threshold, error_bars
 from gapy.structures import LabelledStructure, check_structures, from_atoms
 
@@ -47,7 +49,8 @@ class Samples:
 
     energy and energy_predicted: eV/atom less e0 (per structure with an energy), energy_group its
     config_type. forces and forces_predicted (n, 3) eV/A and forces_std (n,) eV/A of the atoms
-    with forces, forces_group their config_type. stress and stress_predicted (n, 6) eV/A^3.
+    with forces, forces_group their config_type, forces_structure the number of their structure
+    among those with forces. stress and stress_predicted (n, 6) eV/A^3.
     """
 
     energy: np.ndarray
@@ -57,6 +60,7 @@ class Samples:
     forces_predicted: np.ndarray
     forces_std: np.ndarray
     forces_group: np.ndarray
+    forces_structure: np.ndarray
     stress: np.ndarray
     stress_predicted: np.ndarray
 
@@ -68,14 +72,18 @@ class EvaluationReport:
     total: errors over all structures; by_config_type: the same for each config_type.
     error_bars: coverage, miscalibration area, likelihood, rank correlation, AUROC and reliability
     bins of the calibrated force sigma; error_bars_by_config_type: the same for each config_type,
-    with the same error_threshold. seconds: wall time of the predictions, error bars included.
-    samples: the numbers behind it, for plots.
+    with the same error_threshold. over_confident: the config_types whose error bars are too narrow
+    (see gapy.overconfidence). noise_outliers: label groups of the model whose learnt noise is far
+    above that of the others (see gapy.noise.outliers). seconds: wall time of the predictions,
+    error bars included. samples: the numbers behind it, for plots.
     """
 
     total: Errors
     by_config_type: dict[str, Errors]
     error_bars: ErrorBars
     error_bars_by_config_type: dict[str, ErrorBars]
+    over_confident: tuple[OverConfident, ...]
+    noise_outliers: tuple[dict, ...]
     seconds: float
     samples: Samples
 
@@ -100,6 +108,8 @@ class EvaluationReport:
         return {
             **_fields(self.total),
             **self.error_bars.to_dict(),
+            "over_confident": [group.to_dict() for group in self.over_confident],
+            "noise_outliers": [dict(group) for group in self.noise_outliers],
             "seconds": self.seconds,
             "config_types": {
                 name: {**_fields(e), **self.error_bars_by_config_type[name].to_dict()}
@@ -165,6 +175,10 @@ def evaluate(
             name: error_bars(errors[of], samples.forces_std[of], error_threshold)
             for name, of in groups.items()
         },
+        over_confident=over_confident(
+            errors, samples.forces_std, samples.forces_group, samples.forces_structure
+        ),
+        noise_outliers=outliers(potential.noise, potential.metadata),
         seconds=seconds,
         samples=samples,
     )
@@ -200,6 +214,7 @@ def _samples(compared: Sequence[_Compared]) -> Samples:
             np.array([c.structure.config_type for c in forces], dtype=str),
             [len(c.forces) for c in forces],
         ),
+        forces_structure=np.repeat(np.arange(len(forces)), [len(c.forces) for c in forces]),
         stress=_stack([c.structure.stress[None] for c in stress], 6),
         stress_predicted=_stack([c.stress[None] for c in stress], 6),
     )

@@ -35,5 +35,6 @@ def fit_metadata(regressor, posterior) -> dict:
         "n_labels": counts,
         "selection": regressor.selection,
         "seed": int(regressor.seed),
+        "noise_learnt": regressor._fitted_noise != regressor._noise(),
         "log_marginal_likelihood": posterior.log_marginal_likelihood,
     }

@@ -18,7 +18,7 @@ from gapy.gp.calibration import (
 )
 from gapy.gp.loo import LeftOut, data_share, leave_one_out, left_out_residual
 from gapy.gp.terms import local_prior
-from gapy.noise import Noise
+from gapy.noise import KINDS, Noise
 
 SYMMETRY_FORCE = 1e-4
 """Force labels below this (eV/A) are zero by symmetry up to the reference's own convergence."""
@@ -105,13 +105,16 @@ def left_out_errors(pairs) -> LeftOutErrors:
     )
 
 
-def balance_energies(noise: Noise, errors) -> Noise:
+def balance_energies(noise: Noise, errors, learnt=KINDS) -> Noise:
     """Noise whose energy sigmas are scaled by the factor with the least left-out energy error.
 
     The likelihood takes the force errors of one structure for independent, which they are not, and
     so overrates forces. errors(noise) gives LeftOutErrors. Factors that raise the force error by
-    more than FORCE_SACRIFICE are passed over.
+    more than FORCE_SACRIFICE are passed over. Only what was learnt is changed: nothing unless the
+    noise of both kinds is among `learnt`.
     """
+    if not {"energy", "forces"}.issubset(learnt):
+        return noise
     best_noise, best, first = noise, None, None
     for scale in SCALES:
         trial = _with_energy_scaled(noise, scale)

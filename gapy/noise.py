@@ -3,11 +3,17 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from statistics import median
 from types import MappingProxyType
 
 from gapy.errors import GapyError
+from gapy.ranges import require_scale
 
 KINDS = ("energy", "forces", "stress")
+FAR = 3.0
+WORTH_A_WORD = {"energy": 0.005, "forces": 0.1, "stress": 0.005}
+"""Learnt noise of a group is remarkable if it is FAR times that of the others and above this size
+(eV/atom, eV/A, eV/A^3)."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +33,7 @@ class Noise:
 
     Raises
     ------
-    GapyError : a sigma that is not a positive finite number, or a kind that does not exist
+    GapyError : a sigma that is not a number from 1e-12 to 1e12, or a kind that does not exist
     """
 
     energy: float = 0.001
@@ -37,7 +43,7 @@ class Noise:
 
     def __post_init__(self) -> None:
         for kind in KINDS:
-            object.__setattr__(self, kind, _sigma(getattr(self, kind), f"noise {kind}"))
+            object.__setattr__(self, kind, _sigma(getattr(self, kind), f"noise {kind}", kind))
         overrides = {
             name: _override(name, sigmas)
             for name, sigmas in _mapping(self.overrides, "noise overrides").items()
@@ -56,6 +62,10 @@ class Noise:
         """
         _require_kind(kind, "noise")
         return self.overrides.get(config_type, {}).get(kind, getattr(self, kind))
+
+    def weight(self, kind: str, config_type: str, own: float | None) -> float:
+        """Weight of the rows of a structure with its own sigma, or None, in its noise group."""
+        return 1.0 if own is None else self.sigma(kind, config_type) / own
 
     def to_dict(self) -> dict:
         """Plain dictionary for a JSON header; the inverse of from_dict."""
@@ -79,11 +89,30 @@ class Noise:
         return cls(**values)
 
 
+def outliers(noise: Noise, metadata: Mapping) -> tuple[dict, ...]:
+    """Groups of labels whose learnt noise is far above the median of the others of their kind.
+
+    metadata: of the model; it says whether the noise was learnt, given noise is nobody's surprise.
+    Each is {"config_type", "kind", "sigma", "others"}, in eV/atom, eV/A, eV/A^3.
+    """
+    if not metadata.get("noise_learnt", True):
+        return ()
+    found = []
+    for kind in KINDS:
+        sigmas = {name: of[kind] for name, of in noise.overrides.items() if kind in of}
+        for name, sigma in sigmas.items():
+            rest = [s for other, s in sigmas.items() if other != name]
+            if rest and sigma > max(FAR * median(rest), WORTH_A_WORD[kind]):
+                entry = {"config_type": name, "kind": kind, "sigma": sigma, "others": median(rest)}
+                found.append(entry)
+    return tuple(found)
+
+
 def _override(config_type: str, sigmas: Mapping[str, float]) -> Mapping[str, float]:
     where = f"noise of config_type {config_type!r}"
     for kind in _mapping(sigmas, where):
         _require_kind(kind, where)
-    checked = {kind: _sigma(value, f"{where}, {kind}") for kind, value in sigmas.items()}
+    checked = {kind: _sigma(value, f"{where}, {kind}", kind) for kind, value in sigmas.items()}
     return MappingProxyType(checked)
 
 
@@ -100,7 +129,7 @@ def _mapping(value: object, where: str) -> Mapping:
     return value
 
 
-def _sigma(value: object, where: str) -> float:
+def _sigma(value: object, where: str, kind: str) -> float:
     try:
         sigma = float(value)
     except (TypeError, ValueError):
@@ -109,4 +138,4 @@ def _sigma(value: object, where: str) -> float:
         raise GapyError(
             f"{where}: expected a positive finite number, got {value!r}; correct its value"
         )
-    return sigma
+    return require_scale(where, sigma, kind)

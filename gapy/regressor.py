@@ -28,7 +28,7 @@ from gapy.noise import Noise
 from gapy.potential import Potential
 from gapy.predictions import gather, r_squared
 from gapy.progress import track
-from gapy.settings import check_periodicity, check_settings
+from gapy.settings import check_overrides, check_periodicity, check_settings
 from gapy.structures import (
     LabelKeys,
     LabelledStructure,
@@ -74,8 +74,8 @@ class SparseGPRegressor(BaseEstimator):
     e0 : "auto", "isolated", "fit", "zero", {symbol: eV} or "Si=-107.1,..."
     selection : "cholesky", "farthest", "cur", "kmeans" or "random"
         How inducing points are chosen.
-    energy_key, forces_key, stress_key : str
-        Label keys in `atoms.info` and `atoms.arrays`.
+    energy_key, forces_key, stress_key, virial_key : str
+        Label keys in `atoms.info` and `atoms.arrays`; virials become stresses, None: REF_virial.
     fit_stress : bool
         Whether stress labels are used.
     force_tolerance : float or None
@@ -83,8 +83,7 @@ class SparseGPRegressor(BaseEstimator):
         forces within it, checked on a sample of the training structures; see Potential.reduced.
     seed : int
         All random choices.
-    progress : bool
-        Show progress bars.
+    progress : bool, whether bars are shown
 
     Attributes
     ----------
@@ -114,6 +113,7 @@ class SparseGPRegressor(BaseEstimator):
         energy_key="REF_energy",
         forces_key="REF_forces",
         stress_key="REF_stress",
+        virial_key=None,
         fit_stress=True,
         force_tolerance=None,
         seed=0,
@@ -134,6 +134,7 @@ class SparseGPRegressor(BaseEstimator):
         self.energy_key = energy_key
         self.forces_key = forces_key
         self.stress_key = stress_key
+        self.virial_key = virial_key
         self.fit_stress = fit_stress
         self.force_tolerance = force_tolerance
         self.seed = seed
@@ -144,12 +145,16 @@ class SparseGPRegressor(BaseEstimator):
 
     def fit(self, X, y=None):
         """Fit to labelled structures: ASE Atoms with labels, or gapy LabelledStructures."""
+        return self._fit(X)
+
+    def _fit(self, X, more_may_come=False):
         began = time.perf_counter()
         check_settings(self)
         structures = self._labelled(X)
         descriptors = self._descriptors()
         noise = self._noise()
         check_structures(structures, species=list(descriptors[0].species))
+        check_overrides(noise.overrides, structures, self.fit_stress, more_may_come)
         for descriptor in descriptors:
             check_periodicity(descriptor, structures)
             warn_if_rough(descriptor)
@@ -175,7 +180,7 @@ class SparseGPRegressor(BaseEstimator):
     def partial_fit(self, X, y=None):
         """Add structures to a fitted model; inducing points and e0 stay."""
         if not hasattr(self, "potential_"):
-            return self.fit(X, y)
+            return self._fit(X, more_may_come=True)
         began = time.perf_counter()
         structures = self._labelled(X)
         check_structures(structures, species=list(self._terms[0].descriptor.species))
@@ -193,11 +198,10 @@ class SparseGPRegressor(BaseEstimator):
         self.fit_seconds_ = time.perf_counter() - began
         return self
 
-    def _keys(self) -> LabelKeys:
-        return LabelKeys(energy=self.energy_key, forces=self.forces_key, stress=self.stress_key)
-
     def _labelled(self, X):
-        return from_atoms(X, self._keys())
+        virial = {} if self.virial_key is None else {"virial": self.virial_key}
+        keys = (self.energy_key, self.forces_key, self.stress_key)
+        return from_atoms(X, LabelKeys(*keys, **virial, given=frozenset(virial)))
 
     def _descriptors(self):
         given = self.descriptor
@@ -228,18 +232,14 @@ class SparseGPRegressor(BaseEstimator):
         n = len(s.atoms)
         if s.energy is not None:
             y = s.energy - sum(self.e0_[int(z)] for z in s.atoms.numbers)
-            weight = self._weight(s, noise, "energy", s.energy_sigma) / np.sqrt(n)
+            weight = noise.weight("energy", s.config_type, s.energy_sigma) / np.sqrt(n)
             yield "energy", rows.energy[None], np.array([y]), weight
         if s.forces is not None:
-            weight = self._weight(s, noise, "forces", s.forces_sigma)
+            weight = noise.weight("forces", s.config_type, s.forces_sigma)
             yield "forces", rows.forces, s.forces.ravel(), weight
         if self.fit_stress and s.stress is not None:
-            weight = self._weight(s, noise, "stress", s.stress_sigma)
+            weight = noise.weight("stress", s.config_type, s.stress_sigma)
             yield "stress", rows.stress, s.stress, weight
-
-    @staticmethod
-    def _weight(s, noise, kind, own_sigma) -> float:
-        return 1.0 if own_sigma is None else noise.sigma(kind, s.config_type) / own_sigma
 
     def _rows(self, s, local=False, terms=None):
         return structure_rows(
@@ -313,7 +313,7 @@ class SparseGPRegressor(BaseEstimator):
             fitted = posterior.solve(self._terms, self._cholesky, self.statistic_, noise.sigma)
             return left_out_errors(self._left_out(fitted, noise, N_BALANCE, sigmas=False))
 
-        self._fitted_noise = balance_energies(best.noise, errors)
+        self._fitted_noise = balance_energies(best.noise, errors, best.learnt)
 
     def _solve(self, calibrated=True) -> None:
         noise = self._fitted_noise
@@ -388,8 +388,8 @@ class SparseGPRegressor(BaseEstimator):
 
     def score(self, X, y=None) -> float:
         """R^2 of the force components (of the energies per atom if there are no forces)."""
-        structures = self._labelled(X)
-        return r_squared(structures, self.predict([s.atoms for s in structures]))
+        found = self._labelled(X)
+        return r_squared(found, self.predict([s.atoms for s in found]))
 
     def log_marginal_likelihood(self, noise: Noise | None = None) -> float:
         """Log marginal likelihood of the labels; for another `noise` without touching the data."""

@@ -16,6 +16,7 @@ from gapy.cli.options import (
     label_keys,
     require_threads,
 )
+from gapy.cli.remarks import remark_on_noise
 from gapy.tables import bars_table, error_bars, errors_table, groups_table
 
 
@@ -64,10 +65,13 @@ def evaluate(
         write_whole(json_path, text.encode())
     if plots is not None:
         _plot(report, plots)
+    remark_on_noise(report.noise_outliers)
     total = report.total
     print(f"{total.n_structures} structures, {total.n_atoms} atoms, {report.seconds:.2f} s")
     print(errors_table(total))
     print(error_bars(report))
+    for group in report.over_confident:
+        print(f"  over-confident: {group}")
     if len(report.by_config_type) > 1:
         print(groups_table(report.by_config_type))
         if report.error_bars.coverage_68 is not None:

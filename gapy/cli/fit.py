@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from gapy.cli.automatic import completed
+from gapy.cli.idle import refuse_idle_keys, refuse_idle_noise
 from gapy.cli.options import EnergyKey, ForcesKey, StressKey, VirialKey, label_keys
-from gapy.cli.settings import FitSettings, parse_n_inducing, read_settings
+from gapy.cli.remarks import remark_on_noise
+from gapy.cli.settings import LEARNT, FitSettings, parse_n_inducing, read_settings
 from gapy.errors import GapyError
 from gapy.tables import errors_table, facts
 
@@ -97,11 +99,13 @@ def _fit(settings: FitSettings) -> None:
         raise GapyError("train: expected at least one file of labelled structures, got none")
     if settings.output is None:
         raise GapyError("output: expected a model file to write, got none; give -o MODEL.gapy")
+    refuse_idle_keys(settings)
     require_writable(settings.output)
     keys = label_keys(
         settings.energy_key, settings.forces_key, settings.stress_key, settings.virial_key
     )
     structures = read_structures(settings.train, keys)
+    refuse_idle_noise(settings, structures)
     settings, choice = completed(settings, structures)
     if choice:
         print(choice, flush=True)
@@ -121,6 +125,7 @@ def _fit(settings: FitSettings) -> None:
             ]
         )
     )
+    remark_on_noise(report.noise_outliers)
     print("errors on the training structures")
     print(errors_table(report.total))
     print(f"wrote {settings.output}; next: gapy evaluate {settings.output} TEST.xyz")
@@ -142,6 +147,8 @@ def _regressor(settings: FitSettings, structures):
             settings.sigma,
             compression={"mode": settings.compression},
         )
+    except GapyError:
+        raise
     except ValueError as error:
         raise GapyError(f"SOAP settings refused by dscribe: {error}") from error
     return SparseGPRegressor(
@@ -156,12 +163,13 @@ def _regressor(settings: FitSettings, structures):
 
 
 def regressor_options(settings: FitSettings) -> dict:
-    """Arguments of SparseGPRegressor that are neither descriptor nor kernel."""
+    """Arguments of SparseGPRegressor that are neither descriptor nor kernel.
+
+    Its own defaults stand for a prior scale and noise that nobody gave.
+    """
+    given = {name: getattr(settings, name) for name in LEARNT}
     return {
-        "delta": settings.delta,
-        "sigma_energy": settings.sigma_energy,
-        "sigma_forces": settings.sigma_forces,
-        "sigma_stress": settings.sigma_stress,
+        **{name: value for name, value in given.items() if value is not None},
         "noise_overrides": settings.noise,
         "optimize": settings.learns_noise(),
         "e0": settings.e0,

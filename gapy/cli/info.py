@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from gapy.cli.remarks import remark_on_noise
 from gapy.tables import facts
 
 FOLLOWS = {
@@ -25,6 +26,7 @@ def info(
     """Check a model file and print what it holds."""
     from gapy import modelfile
     from gapy.potential import from_archive
+    from gapy.noise import outliers
 
     archive = modelfile.read(model)
     potential = from_archive(archive, model)
@@ -33,8 +35,10 @@ def info(
         "n_inducing": [
             {symbol: len(x_sd) for symbol, x_sd in _by_symbol(term)} for term in potential.terms
         ],
+        "noise_outliers": outliers(potential.noise, potential.metadata),
         "sha256": archive.sha256,
     }
+    remark_on_noise(summary["noise_outliers"])
     if as_json:
         print(json.dumps(summary, indent=2, sort_keys=True))
         return

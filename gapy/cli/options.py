@@ -27,8 +27,9 @@ def label_keys(energy, forces, stress, virial):
     """LabelKeys from what was given; None keeps a default."""
     from gapy.structures import LabelKeys
 
-    given = {"energy": energy, "forces": forces, "stress": stress, "virial": virial}
-    return LabelKeys(**{name: key for name, key in given.items() if key is not None})
+    keys = {"energy": energy, "forces": forces, "stress": stress, "virial": virial}
+    given = {name: key for name, key in keys.items() if key is not None}
+    return LabelKeys(**given, given=frozenset(given))
 
 
 def require_threads(threads: int) -> int:

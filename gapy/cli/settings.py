@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from gapy.errors import GapyError
+from gapy.ranges import require_scale
 
 POSITIVE = (
     "r_cut",
@@ -19,7 +20,9 @@ POSITIVE = (
     "sigma_stress",
     "force_tolerance",
 )
-OPTIONAL = ("r_cut", "sigma", "n_max", "l_max", "force_tolerance")
+LEARNT = ("delta", "sigma_energy", "sigma_forces", "sigma_stress")
+"""Prior scale and noise: learnt unless one of them, or a [noise.X], is given."""
+OPTIONAL = ("r_cut", "sigma", "n_max", "l_max", "force_tolerance", *LEARNT)
 LEAST = {"n_max": 1, "l_max": 0, "zeta": 1, "seed": 0, "threads": 1}
 TEXT = (
     "output",
@@ -39,8 +42,9 @@ class FitSettings:
     r_cut, sigma: A; delta: eV; sigma_energy: eV/atom; sigma_forces: eV/A; sigma_stress: eV/A^3.
     n_inducing: per species, one number or {symbol: number}. r_cut, n_max, l_max, sigma, compression
     and n_inducing are None until gapy.cli.automatic fills them. noise: {config_type: {"energy" |
-    "forces" | "stress": sigma}}. optimize: whether delta and noise are learnt, starting from those
-    given; None means unless one is given.
+    "forces" | "stress": sigma}}. delta and sigma_* are None where nobody gave them: the defaults of
+    SparseGPRegressor hold. optimize: whether delta and noise are learnt, starting from those
+    given; None means unless one is given, be it with the value of the default.
 
     Raises
     ------
@@ -57,10 +61,10 @@ class FitSettings:
     zeta: int = 4
     n_inducing: int | dict | None = None
     selection: str = "cholesky"
-    delta: float = 1.0
-    sigma_energy: float = 0.001
-    sigma_forces: float = 0.05
-    sigma_stress: float = 0.001
+    delta: float | None = None
+    sigma_energy: float | None = None
+    sigma_forces: float | None = None
+    sigma_stress: float | None = None
     optimize: bool | None = None
     stress: bool = True
     force_tolerance: float | None = None
@@ -80,6 +84,8 @@ class FitSettings:
                 continue
             if not (_is_number(value) and math.isfinite(value) and value > 0):
                 raise GapyError(f"{_flag(name)}: expected a positive number, got {value!r}")
+            if name in LEARNT:
+                require_scale(_flag(name), value, name.removeprefix("sigma_"))
         for name, least in LEAST.items():
             if name in OPTIONAL and getattr(self, name) is None:
                 continue
@@ -113,8 +119,7 @@ class FitSettings:
         """Whether delta and noise are learnt: as asked, or unless one of them is given."""
         if self.optimize is not None:
             return self.optimize
-        names = ("delta", "sigma_energy", "sigma_forces", "sigma_stress", "noise")
-        return all(getattr(self, n) == getattr(FitSettings(), n) for n in names)
+        return not self.noise and all(getattr(self, name) is None for name in LEARNT)
 
     def updated(self, given: dict) -> FitSettings:
         """A copy with the values that are not None."""

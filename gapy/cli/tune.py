@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from gapy.cli.fit import regressor_options
+from gapy.cli.idle import refuse_idle_keys, refuse_idle_noise
 from gapy.cli.options import EnergyKey, ForcesKey, StressKey, Threads, VirialKey, label_keys
 from gapy.cli.tune_settings import LISTS, fit_toml, lists_of, read_lists
 from gapy.errors import GapyError
@@ -69,6 +70,7 @@ def tune(
         raise GapyError("train: expected at least one file of labelled structures, got none")
     if output is None:
         raise GapyError("output: expected a directory for the results, got none; give -o DIR")
+    refuse_idle_keys(settings)
     from gapy.files import write_whole
     from gapy.structures import read_structures
     from gapy.tuning.search import tune as search
@@ -76,6 +78,7 @@ def tune(
     structures = read_structures(
         settings.train, label_keys(*(getattr(settings, name) for name in keys))
     )
+    refuse_idle_noise(settings, structures)
     shown = _Lines()
     try:
         result = search(

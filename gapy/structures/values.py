@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from gapy.errors import StructureError
+from gapy.errors import GapyError, StructureError
+from gapy.ranges import require_scale
 
 VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))  # xx yy zz yz xz xy
 # Written tensors are rounded; anything less symmetric than this is not a stress.
@@ -20,15 +21,18 @@ def scalar(value: object, key: str, where: str) -> float:
     return float(array.reshape(()))
 
 
-def positive(value: object, key: str, where: str) -> float:
-    """One finite number above zero, as a noise sigma must be."""
+def positive(value: object, key: str, where: str, kind: str) -> float:
+    """One finite number above zero and of usable size, as a noise sigma must be."""
     sigma = scalar(value, key, where)
     if not (np.isfinite(sigma) and sigma > 0):
         raise StructureError(
             f"{where}: {key!r} expected a positive finite noise, got {sigma:g}; remove the key to "
             "use the noise of the config_type"
         )
-    return sigma
+    try:
+        return require_scale(f"{where}: {key!r}", sigma, kind)
+    except GapyError as error:
+        raise StructureError(str(error)) from None
 
 
 def vectors(value: object, n_atoms: int, key: str, where: str) -> np.ndarray:

@@ -36,6 +36,8 @@ class Candidate:
                 list(species), self.r_cut, self.n_max, self.l_max, self.sigma,
                 compression={"mode": self.compression},
             )  # fmt: skip
+        except GapyError:
+            raise
         except ValueError as error:
             raise GapyError(f"SOAP settings refused by dscribe: {error}") from error
 

@@ -17,6 +17,8 @@ import numpy as np
 from gapy.baselines import isolated_atom_energies
 from gapy.descriptors import auto_soap
 from gapy.errors import GapyError
+from gapy.noise import Noise
+from gapy.settings import check_overrides
 from gapy.structures import check_structures, from_atoms
 from gapy.tuning.candidates import (
     Candidate,
@@ -136,6 +138,9 @@ def tune(
     options = dict(options or {})
     for name in OWN.intersection(options):
         raise GapyError(f"options: expected none called {name}, which the search sets itself")
+    # Of all structures: a part of them may lack a config_type.
+    overrides = Noise(overrides=options.get("noise_overrides") or {}).overrides
+    check_overrides(overrides, structures, options.get("fit_stress", True))
     automatic = auto_soap(structures)
     species = list(automatic.n_inducing)
     fixed = {name: values[0] for name, values in lists.items() if len(values) == 1}
