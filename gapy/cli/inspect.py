@@ -14,6 +14,7 @@ from gapy.cli.options import (
     Threads,
     VirialKey,
     label_keys,
+    require_matplotlib,
     require_threads,
 )
 
@@ -49,17 +50,23 @@ def inspect(
     threads: Threads = 1,
 ) -> None:
     """Show what a training set holds, repeats and lacks, and what to label, check or drop."""
-    from gapy.files import require_writable, write_whole
+    from gapy.files import write_whole
     from gapy.inspection import inspect as look
     from gapy.inspection.run import read_labelled_or_bare
     from gapy.inspection.text import report_text
+    from gapy.outputs import PICTURE, REPORT, output_file, require_outputs
     from gapy.potential import load
-    from gapy.structures import read_atoms
+    from gapy.structures import input_files, read_atoms
 
     require_threads(threads)
-    for path in (json_path, plot):
-        if path is not None:
-            require_writable(path)
+    models = [] if model is None else [model]
+    pools = [] if candidates is None else input_files([candidates])
+    require_outputs(
+        [*output_file("--json", json_path, REPORT), *output_file("--plot", plot, PICTURE)],
+        [*input_files(train), *models, *pools],
+    )
+    if plot is not None:
+        require_matplotlib()
     keys = label_keys(energy_key, forces_key, stress_key, virial_key)
     report = look(
         read_labelled_or_bare(train, keys),

@@ -54,9 +54,15 @@ def md(
     was asked to: exit code 0, the reason on standard output, the frame in DIR/flagged.extxyz.
     """
     from gapy.md import run_md
+    from gapy.md.files import CHECKPOINT, LOCK, RUN_FILES
+    from gapy.outputs import output_files, require_outputs, require_own
     from gapy.potential import load
+    from gapy.structures import input_files
 
     require_threads(threads)
+    require_outputs(output_files("output", output, RUN_FILES), [model, *input_files([start])])
+    if overwrite:
+        require_own(output, RUN_FILES, (LOCK, CHECKPOINT), "a run of gapy md")
     potential = load(model)
     atoms = _start(start, supercell, potential)
     print(

@@ -16,6 +16,7 @@ from gapy.errors import GapyError
 from gapy.tables import columns, number
 
 Listed = str | None
+TOML, PARETO = "FIT.toml", "pareto.png"
 CRITERION = "loo, holdout or likelihood: what is minimised."
 HEAD = (
     "round", "r_cut", "sigma", "n_max", "l_max", "zeta", "points", "meV/atom", "eV/A", "log lik.",
@@ -70,9 +71,17 @@ def tune(
     if output is None:
         raise GapyError("output: expected a directory for the results, got none; give -o DIR")
     from gapy.files import write_whole
-    from gapy.structures import read_structures
+    from gapy.outputs import output_files, require_outputs, require_own
+    from gapy.structures import input_files, read_structures
+    from gapy.tuning.results import CSV, JSON
     from gapy.tuning.search import tune as search
 
+    configs = [] if config is None else [config]
+    require_outputs(
+        output_files("output", output, (JSON, CSV, TOML, PARETO)),
+        [*input_files(settings.train), *configs],
+    )
+    require_own(output, (CSV, TOML, PARETO), (JSON,), "a search by gapy tune")
     structures = read_structures(
         settings.train, label_keys(*(getattr(settings, name) for name in keys))
     )
@@ -97,12 +106,12 @@ def tune(
     except KeyboardInterrupt:
         print(f"interrupted; the same command goes on from the rows in {output}/")
         raise
-    toml = Path(output) / "FIT.toml"
+    toml = Path(output) / TOML
     write_whole(toml, fit_toml(settings, result.recommended.candidate, seed).encode())
     if importlib.util.find_spec("matplotlib") is not None:
         from gapy.tuning.picture import pareto
 
-        pareto(result, Path(output) / "pareto.png")
+        pareto(result, Path(output) / PARETO)
     print("\nlast round, smallest error first (* the recommended one)")
     mark = result.recommended
     rows = [(*_cells(row)[1:], "*" if row == mark else "") for row in result.final]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
-from pathlib import Path
 
 import ase.data
 import numpy as np
@@ -25,7 +24,9 @@ from gapy.structures import (
     LabelledStructure,
     StructureWarning,
     check_structures,
+    expanded,
     from_atoms,
+    input_files,
     is_isolated_atom,
     read_atoms,
     read_structures,
@@ -144,11 +145,11 @@ def labelled_or_bare(structures) -> list[LabelledStructure]:
 
 def read_labelled_or_bare(paths, keys) -> list[LabelledStructure]:
     """Read files as `read_structures` does; without anything like a label, the structures alone."""
+    paths = expanded(paths)
     try:
         return read_structures(paths, keys)
     except StructureError:
-        named = [Path(str(path).rsplit("@", 1)[0] if "@" in str(path) else str(path)).name
-                 for path in paths]  # fmt: skip
+        named = [file.name for file in input_files(paths)]
         if keys != LabelKeys():
             raise
         frames = [read_atoms(path) for path in paths]
