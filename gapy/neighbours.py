@@ -15,6 +15,7 @@ import vesin
 
 from gapy._jit.pairs import largest_displacement, pair_vectors
 from gapy.errors import StructureError
+from gapy.sizes import require_neighbours
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ def neighbour_list(
     check_geometry(positions, cell, pbc)
     n = len(positions)
     box = _box(cell, pbc)
+    require_neighbours(positions, box, pbc, cutoff)
     search = vesin.NeighborList(cutoff=float(cutoff), full_list=True, sorted=True, n_threads=1)
     i_p, j_p, shift_pc = search.compute(positions, box, pbc, quantities="ijS", copy=False)
     first_i = np.zeros(n + 1, dtype=np.int64)

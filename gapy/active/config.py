@@ -18,6 +18,7 @@ from gapy.active.update import GPModel
 from gapy.errors import GapyError
 from gapy.files import checked_path
 from gapy.md.settings import whole
+from gapy.sizes import repeated
 from gapy.structures import read_atoms, read_structures
 
 TOP = ("directory", "seed", "threads", "checkpoint_steps", "store")
@@ -174,7 +175,7 @@ def _explorers(section, number: int, base: Path):
         require_known(section, known, where, shown=["kind", "start", "walkers", "supercell"])
     for atoms in _starts(starts, base, where):
         if supercell is not None:
-            atoms = atoms.repeat(_repeats(supercell, where))
+            atoms = repeated(atoms, _repeats(supercell, where), f"{where}supercell")
         for _ in range(walkers):
             yield _call(make, {"start": atoms, **section}, where.strip())
 

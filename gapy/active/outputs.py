@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gapy.active import state as names
+from gapy.files import checked_path
 from gapy.outputs import Output, output_files, require_outputs, require_own
 from gapy.structures import input_files
 
@@ -31,7 +32,7 @@ def require_loop_outputs(table: dict, config: Path, directory: Path, store: str 
     """
     outputs = output_files("directory", directory, WRITTEN)
     if store is not None and "://" not in store:
-        outputs.append(Output("store", Path(store)))
+        outputs.append(Output("store", checked_path(store)))
     require_outputs(outputs, [config, *input_files(_read(table, config.parent))])
     require_own(directory, WRITTEN, (names.LOCK, names.STATE), "a loop of gapy learn")
 

@@ -2,8 +2,8 @@
 
 Exit codes: 0 success (an MD run stopped by its own uncertainty is one), 1 an MD run that exploded
 or a reader of the output that left, 2 bad usage or bad input (a closed standard output is one),
-with one line on standard error, 130 interrupted. Whatever takes long to import is imported inside the commands, so that
-`gapy --help` is immediate.
+with one line on standard error, 130 interrupted. Whatever takes long to import is imported inside
+the commands, so that `gapy --help` is immediate.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from gapy.cli.options import (
     require_matplotlib,
     require_threads,
 )
+from gapy.errors import GapyError
 
 
 def inspect(
@@ -29,7 +30,9 @@ def inspect(
         str | None,
         typer.Option(metavar="POOL.xyz", help="Unlabelled structures to choose from."),
     ] = None,
-    n_candidates: Annotated[int, typer.Option(help="How many of them to choose.")] = 10,
+    n_candidates: Annotated[
+        int | None, typer.Option(help="How many of them to choose [10].")
+    ] = None,
     neighbour_cutoff: Annotated[
         float | None, typer.Option(help="For coordination, A [first minimum of the pairs].")
     ] = None,
@@ -59,6 +62,11 @@ def inspect(
     from gapy.structures import input_files, read_atoms
 
     require_threads(threads)
+    if n_candidates is not None and candidates is None:
+        raise GapyError(
+            f"n-candidates: {n_candidates} of no candidates; give --candidates POOL.xyz, or leave "
+            "it out"
+        )
     models = [] if model is None else [model]
     pools = [] if candidates is None else input_files([candidates])
     require_outputs(
@@ -72,7 +80,7 @@ def inspect(
         read_labelled_or_bare(train, keys),
         potential=None if model is None else load(model),
         candidates=None if candidates is None else read_atoms(candidates),
-        n_candidates=n_candidates,
+        n_candidates=10 if n_candidates is None else n_candidates,
         neighbour_cutoff=neighbour_cutoff,
         twin_distance=twin_distance,
         seed=seed,

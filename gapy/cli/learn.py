@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from gapy.errors import GapyError
+
 
 def learn(
     config: Annotated[str, typer.Argument(help="TOML file; see docs/active.md.")],
@@ -22,6 +24,8 @@ def learn(
 
     The state is on disk after each step: --resume continues a loop that was killed.
     """
+    if resume and dry_run:
+        raise GapyError("resume: --dry-run resumes nothing; give one of them")
     from gapy.active.config import read_config
 
     # Own calculators and explorers may lie beside the file that names them.

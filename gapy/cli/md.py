@@ -129,6 +129,7 @@ class _Lines:
 
 def _start(start: str, supercell: str | None, potential):
     """The start structure, checked before anything is written."""
+    from gapy.sizes import repeated
     from gapy.structures import LabelledStructure, check_structures, read_atoms
 
     frames = read_atoms(start, index=-1)
@@ -152,7 +153,9 @@ def _start(start: str, supercell: str | None, potential):
             )
         ]
     )
-    return atoms if supercell is None else atoms.repeat(_repeats(supercell))
+    if supercell is None:
+        return atoms
+    return repeated(atoms, _repeats(supercell), "supercell")
 
 
 def _repeats(supercell: str) -> tuple[int, int, int]:

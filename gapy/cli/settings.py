@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from gapy.errors import GapyError
+from gapy.ranges import RANGES, require_range
 
 POSITIVE = (
     "r_cut",
@@ -88,6 +89,10 @@ class FitSettings:
                     f"{_flag(name)}: expected a whole number of at least {least}, got "
                     f"{getattr(self, name)!r}"
                 )
+        for name in RANGES:
+            value = getattr(self, name)
+            if _is_number(value) and name != "n_inducing":
+                require_range(name, value, _flag(name))
         for name in TEXT:
             if not isinstance(getattr(self, name), str | None):
                 raise GapyError(f"{_flag(name)}: expected text, got {getattr(self, name)!r}")
@@ -108,6 +113,8 @@ class FitSettings:
                 f"{_flag('n_inducing')}: expected a whole number of at least 1, or one for each "
                 f"species as in Al=500,As=300, got {self.n_inducing!r}"
             )
+        for n in counts:
+            require_range("n_inducing", n, _flag("n_inducing"))
 
     def learns_noise(self) -> bool:
         """Whether delta and noise are learnt: as asked, or unless one of them is given."""
@@ -175,13 +182,18 @@ def parse_n_inducing(text: str | None) -> int | dict | None:
     try:
         if "=" not in text:
             return int(text)
-        pairs = (item.split("=") for item in text.split(","))
-        return {symbol.strip(): int(count) for symbol, count in pairs}
+        pairs = [item.split("=") for item in text.split(",")]
+        counts = [(symbol.strip(), int(count)) for symbol, count in pairs]
     except ValueError:
         raise GapyError(
             f"--n-inducing: expected a whole number, or one for each species as in Al=500,As=300, "
             f"got {text!r}"
         ) from None
+    symbols = [symbol for symbol, _ in counts]
+    for symbol in symbols:
+        if symbols.count(symbol) > 1:
+            raise GapyError(f"--n-inducing: {symbol} is given twice in {text!r}; remove one")
+    return dict(counts)
 
 
 def _nearest(name: str, known: list[str]) -> str:

@@ -18,6 +18,7 @@ from gapy.inspection.geometry import geometry
 from gapy.inspection.influence import Influence, influence, was_fitted_to
 from gapy.inspection.report import InspectionReport, KernelMap
 from gapy.inspection.twins import find_twins
+from gapy.md.settings import whole
 from gapy.regressor import SparseGPRegressor
 from gapy.structures import (
     LabelKeys,
@@ -63,6 +64,7 @@ def inspect(
     """
     if not 0.0 <= twin_distance < 1.0:
         raise GapyError(f"twin_distance: expected 0 up to 1, got {twin_distance}")
+    seed = whole("seed", seed, least=0)
     structures = labelled_or_bare(structures)
     with warnings.catch_warnings():
         # Repeated structures are told below, by the sharper measure.
