@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from gapy.errors import ModelFileError
-from gapy.files import write_whole
+from gapy.files import checked_path, write_whole
 
 FORMAT = "gapy potential"
 VERSION = 2
@@ -79,7 +79,7 @@ def read(path) -> Archive:
     ------
     ModelFileError : missing, not a gapy model, truncated, altered, or of a newer version
     """
-    path = Path(path)
+    path = checked_path(path)
     data = _contents(path)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:

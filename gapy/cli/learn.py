@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from gapy.errors import GapyError
+from gapy.files import checked_path
 
 
 def learn(
@@ -29,7 +29,7 @@ def learn(
     from gapy.active.config import read_config
 
     # Own calculators and explorers may lie beside the file that names them.
-    sys.path.append(str(Path(config).resolve().parent))
+    sys.path.append(str(checked_path(config).resolve().parent))
     stated = read_config(config)
     if dry_run:
         from gapy.active.plan import plan

@@ -6,9 +6,9 @@ import difflib
 import math
 import tomllib
 from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
 
 from gapy.errors import GapyError
+from gapy.files import checked_path
 from gapy.ranges import RANGES, require_range
 
 POSITIVE = (
@@ -141,7 +141,7 @@ def read_settings(path) -> FitSettings:
 
 def read_toml(path) -> dict:
     """The table of a TOML file. Raises GapyError: no such file, or not TOML."""
-    path = Path(path)
+    path = checked_path(path)
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -225,18 +225,17 @@ def _check(criterion, target, budget_us, holdout, n_coarse, n_final) -> float:
             raise GapyError(f"{name}: expected one of {', '.join(known)}, got {value!r}")
     if budget_us is not None and not 0.0 < budget_us < math.inf:
         raise GapyError(f"budget_us: expected a positive number (us/atom), got {budget_us!r}")
+    if holdout is not None and not 0.0 < holdout <= 0.5:
+        raise GapyError(f"holdout: expected a fraction above 0 and up to 0.5, got {holdout!r}")
     if holdout is not None and criterion != "holdout":
         raise GapyError(
             f"holdout: {holdout!r} is used by criterion 'holdout' only, but criterion is "
             f"{criterion!r}; leave it out or choose criterion 'holdout'"
         )
-    holdout = HOLDOUT if holdout is None else holdout
-    if not 0.0 < holdout <= 0.5:
-        raise GapyError(f"holdout: expected a fraction above 0 and up to 0.5, got {holdout!r}")
     for name, value in (("n_coarse", n_coarse), ("n_final", n_final)):
         if value is not None and (value != int(value) or value < 2):
             raise GapyError(f"{name}: expected a whole number of at least 2, got {value!r}")
-    return holdout
+    return HOLDOUT if holdout is None else holdout
 
 
 def _guess(automatic, given: Mapping) -> Candidate:
