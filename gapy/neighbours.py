@@ -71,6 +71,13 @@ def _box(cell: np.ndarray, pbc: np.ndarray) -> np.ndarray:
     return ase.geometry.complete_cell(np.where(pbc[:, None], cell, 0.0))
 
 
+def check_reach(atoms, cutoff: float) -> None:
+    """Raise StructureError for a cutoff (A) that reaches more neighbours than can be dealt with."""
+    if len(atoms):
+        box = _box(atoms.cell.array, atoms.pbc)
+        require_neighbours(atoms.positions, box, atoms.pbc, cutoff)
+
+
 def neighbour_list(
     positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutoff: float
 ) -> Neighbours:

@@ -16,6 +16,7 @@ MOST_NEIGHBOURS = 10_000
 PAIR_BYTES = 100
 """Of a neighbour list while it is made."""
 SMALLEST_EXTENT = 3.0  # A; of a structure along a direction that is not periodic
+FLAT = 1e-3  # A^3 (A^2, A); of a cell that holds atoms
 BALLS = (1.0, 2.0, math.pi, 4.0 * math.pi / 3.0)
 """Content of the unit ball in so many dimensions."""
 
@@ -64,6 +65,8 @@ def _expected(positions, box, pbc, cutoff: float) -> float:
     """Mean number of atoms within the cutoff: of the periodic lattice, or of a uniform density."""
     n, n_periodic = len(positions), int(np.count_nonzero(pbc))
     content = abs(np.linalg.det(box))
+    if content < FLAT:
+        return 0.0  # no cell at all, which other checks have better words for
     lattice = n / content * BALLS[n_periodic] * cutoff**n_periodic
     if lattice <= MOST_NEIGHBOURS or n_periodic == 3:
         return lattice

@@ -68,7 +68,9 @@ def test_more_atoms_promised_than_there_are(data, number):
     lines = (data / "b.xyz").read_text().splitlines()
     lines[6] = number
     (data / "b.xyz").write_text("\n".join(lines[:12]) + "\n")
-    with pytest.raises(StructureError, match=f"b.xyz frame 1: expected {number} atoms, got 4"):
+    with pytest.raises(
+        StructureError, match=f"b.xyz frame 1: expected {number} atoms, got 4 lines"
+    ):
         read_structures(data / "b.xyz")
 
 

@@ -133,8 +133,11 @@ def _regressor(settings: FitSettings, structures):
     from ase.data import chemical_symbols
 
     from gapy.descriptors import smooth_soap
+    from gapy.neighbours import check_reach
     from gapy.regressor import SparseGPRegressor
 
+    for s in structures:
+        check_reach(s.atoms, settings.r_cut)  # before dscribe makes a basis that wide
     numbers = sorted({int(z) for s in structures for z in s.atoms.numbers})
     try:
         soap = smooth_soap(

@@ -166,7 +166,7 @@ def _refuse_broken_frames(file: Path) -> None:
             if n_lines <= n_atoms:
                 raise StructureError(
                     f"{file.name} frame {n_frames}: expected {n_atoms} atoms, got "
-                    f"{max(n_lines - 1, 0)}; correct the number or remove the frame"
+                    f"{max(n_lines - 1, 0)} lines; correct the number or remove the frame"
                 )
             n_frames += 1
         if not header and any(line.strip() for line in lines):
