@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from gapy.errors import GapyError, ModelFileError
-from gapy.files import write_whole
+from gapy.files import checked_path, write_whole
 from gapy.modelschema import Array, arrays_of, check_model
 from gapy.schema import Map, SchemaError, Text, refuse
 from gapy.zipmembers import Members
@@ -94,7 +94,7 @@ def read(path) -> Archive:
     ModelFileError : missing, not a gapy model, truncated, altered, of another form than the schema
         says, or of a newer version
     """
-    path = Path(path)
+    path = checked_path(path)
     try:
         with open(path, "rb") as file:
             _check_start(file, path)

@@ -15,6 +15,7 @@ import vesin
 
 from gapy._jit.pairs import largest_displacement, pair_vectors
 from gapy.errors import StructureError
+from gapy.sizes import require_neighbours
 
 CELLS_MOST = 1e5
 """Cells of vesin's grid at most."""
@@ -94,6 +95,13 @@ def _box(cell: np.ndarray, pbc: np.ndarray) -> np.ndarray:
     return ase.geometry.complete_cell(np.where(pbc[:, None], cell, 0.0))
 
 
+def check_reach(atoms, cutoff: float) -> None:
+    """Raise StructureError for a cutoff (A) that reaches more neighbours than can be dealt with."""
+    if len(atoms):
+        box = _box(atoms.cell.array, atoms.pbc)
+        require_neighbours(atoms.positions, box, atoms.pbc, cutoff)
+
+
 def neighbour_list(
     positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutoff: float
 ) -> Neighbours:
@@ -108,6 +116,7 @@ def neighbour_list(
     n = len(positions)
     box = _box(cell, pbc)
     _refuse_thin(positions, box, pbc, cutoff)
+    require_neighbours(positions, box, pbc, cutoff)
     search = vesin.NeighborList(cutoff=float(cutoff), full_list=True, sorted=True, n_threads=1)
     i_p, j_p, shift_pc = search.compute(positions, box, pbc, quantities="ijS", copy=False)
     first_i = np.zeros(n + 1, dtype=np.int64)

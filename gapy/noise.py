@@ -7,7 +7,7 @@ from statistics import median
 from types import MappingProxyType
 
 from gapy.errors import GapyError
-from gapy.ranges import require_scale
+from gapy.ranges import require_range
 
 KINDS = ("energy", "forces", "stress")
 FAR = 3.0
@@ -138,4 +138,5 @@ def _sigma(value: object, where: str, kind: str) -> float:
         raise GapyError(
             f"{where}: expected a positive finite number, got {value!r}; correct its value"
         )
-    return require_scale(where, sigma, kind)
+    require_range(f"sigma_{kind}", sigma, where)
+    return sigma

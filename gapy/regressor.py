@@ -28,7 +28,7 @@ from gapy.noise import Noise
 from gapy.potential import Potential
 from gapy.predictions import gather, r_squared
 from gapy.progress import track
-from gapy.settings import check_overrides, check_periodicity, check_settings
+from gapy.settings import check_overrides, check_periodicity, check_settings, check_size
 from gapy.structures import (
     LabelKeys,
     LabelledStructure,
@@ -158,6 +158,7 @@ class SparseGPRegressor(BaseEstimator):
         for descriptor in descriptors:
             check_periodicity(descriptor, structures)
             warn_if_rough(descriptor)
+        check_size(self, descriptors, structures)
         rng = np.random.default_rng(self.seed)
         # BLAS with one thread keeps the order of its sums: the same fit for any `threads`.
         with blas_threads(1):

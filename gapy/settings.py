@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Mapping
 from numbers import Integral, Real
 
 import numpy as np
 
 from gapy.errors import GapyError
-from gapy.ranges import require_scale
+from gapy.ranges import RANGES, require_range
+from gapy.sizes import require_fit
 from gapy.structures import StructureWarning
 
 
@@ -25,11 +27,34 @@ def check_settings(gp) -> None:
             raise GapyError(f"{name}: expected an integer of at least 1, got {value!r}")
     if not (isinstance(gp.delta, Real) and 0.0 < gp.delta < np.inf):
         raise GapyError(f"delta: expected a positive finite number (eV), got {gp.delta!r}")
-    require_scale("delta", gp.delta, "delta")
+    for name, value in (*counts, *_given(gp)):
+        if name in RANGES:
+            require_range(name, value)
     if not (isinstance(gp.seed, Integral) and gp.seed >= 0):
         raise GapyError(
             f"seed: expected a non-negative integer, so that a fit can be repeated, got {gp.seed!r}"
         )
+
+
+def _given(gp):
+    """(name of the range, value) of the prior scale and of every noise that was given."""
+    sigmas = ("sigma_energy", "sigma_forces", "sigma_stress")
+    yield from ((name, getattr(gp, name)) for name in ("delta", *sigmas))
+    overrides = gp.noise_overrides if isinstance(gp.noise_overrides, Mapping) else {}
+    for sigmas in overrides.values():
+        if isinstance(sigmas, Mapping):
+            yield from ((f"sigma_{kind}", value) for kind, value in sigmas.items())
+
+
+def check_size(gp, descriptors, structures) -> None:
+    """Refuse a fit that the memory cannot hold."""
+    present = Counter(int(z) for s in structures for z in s.atoms.numbers)
+    for descriptor in descriptors:
+        wanted = gp.n_inducing
+        if isinstance(wanted, Mapping):
+            wanted = max(wanted.values())
+        n_points = sum(min(int(wanted), n) for n in present.values())
+        require_fit(n_points, descriptor.n_features)
 
 
 def check_periodicity(descriptor, structures) -> None:

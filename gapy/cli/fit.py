@@ -87,20 +87,23 @@ def fit(
     given["train"] = tuple(train) if train else None
     given["n_inducing"] = parse_n_inducing(n_inducing)
     settings = (read_settings(config) if config else FitSettings()).updated(given)
-    _fit(settings)
+    _fit(settings, config)
 
 
-def _fit(settings: FitSettings) -> None:
+def _fit(settings: FitSettings, config: str | None) -> None:
     from gapy.evaluation import evaluate
-    from gapy.files import require_writable
-    from gapy.structures import read_structures
+    from gapy.outputs import MODEL, output_file, require_outputs
+    from gapy.structures import input_files, read_structures
 
     if not settings.train:
         raise GapyError("train: expected at least one file of labelled structures, got none")
     if settings.output is None:
         raise GapyError("output: expected a model file to write, got none; give -o MODEL.gapy")
     refuse_idle_keys(settings)
-    require_writable(settings.output)
+    configs = [] if config is None else [config]
+    require_outputs(
+        output_file("output", settings.output, MODEL), [*input_files(settings.train), *configs]
+    )
     keys = label_keys(
         settings.energy_key, settings.forces_key, settings.stress_key, settings.virial_key
     )
@@ -135,8 +138,11 @@ def _regressor(settings: FitSettings, structures):
     from ase.data import chemical_symbols
 
     from gapy.descriptors import smooth_soap
+    from gapy.neighbours import check_reach
     from gapy.regressor import SparseGPRegressor
 
+    for s in structures:
+        check_reach(s.atoms, settings.r_cut)  # before dscribe makes a basis that wide
     numbers = sorted({int(z) for s in structures for z in s.atoms.numbers})
     try:
         soap = smooth_soap(

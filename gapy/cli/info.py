@@ -25,8 +25,8 @@ def info(
 ) -> None:
     """Check a model file and print what it holds."""
     from gapy import modelfile
-    from gapy.potential import from_archive
     from gapy.noise import outliers
+    from gapy.potential import from_archive
 
     archive = modelfile.read(model)
     potential = from_archive(archive, model)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from gapy.errors import GapyError
+from gapy.files import checked_path
 
 
 def learn(
@@ -22,10 +24,12 @@ def learn(
 
     The state is on disk after each step: --resume continues a loop that was killed.
     """
+    if resume and dry_run:
+        raise GapyError("resume: --dry-run resumes nothing; give one of them")
     from gapy.active.config import read_config
 
     # Own calculators and explorers may lie beside the file that names them.
-    sys.path.append(str(Path(config).resolve().parent))
+    sys.path.append(str(checked_path(config).resolve().parent))
     stated = read_config(config)
     if dry_run:
         from gapy.active.plan import plan

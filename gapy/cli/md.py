@@ -54,9 +54,15 @@ def md(
     was asked to: exit code 0, the reason on standard output, the frame in DIR/flagged.extxyz.
     """
     from gapy.md import run_md
+    from gapy.md.files import CHECKPOINT, LOCK, RUN_FILES
+    from gapy.outputs import output_files, require_outputs, require_own
     from gapy.potential import load
+    from gapy.structures import input_files
 
     require_threads(threads)
+    require_outputs(output_files("output", output, RUN_FILES), [model, *input_files([start])])
+    if overwrite:
+        require_own(output, RUN_FILES, (LOCK, CHECKPOINT), "a run of gapy md")
     potential = load(model)
     atoms = _start(start, supercell, potential)
     print(
@@ -123,6 +129,7 @@ class _Lines:
 
 def _start(start: str, supercell: str | None, potential):
     """The start structure, checked before anything is written."""
+    from gapy.sizes import repeated
     from gapy.structures import LabelledStructure, check_structures, read_atoms
 
     frames = read_atoms(start, index=-1)
@@ -146,7 +153,9 @@ def _start(start: str, supercell: str | None, potential):
             )
         ]
     )
-    return atoms if supercell is None else atoms.repeat(_repeats(supercell))
+    if supercell is None:
+        return atoms
+    return repeated(atoms, _repeats(supercell), "supercell")
 
 
 def _repeats(supercell: str) -> tuple[int, int, int]:

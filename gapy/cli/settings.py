@@ -6,10 +6,10 @@ import difflib
 import math
 import tomllib
 from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
 
 from gapy.errors import GapyError
-from gapy.ranges import require_scale
+from gapy.files import checked_path
+from gapy.ranges import RANGES, require_range
 
 POSITIVE = (
     "r_cut",
@@ -84,8 +84,6 @@ class FitSettings:
                 continue
             if not (_is_number(value) and math.isfinite(value) and value > 0):
                 raise GapyError(f"{_flag(name)}: expected a positive number, got {value!r}")
-            if name in LEARNT:
-                require_scale(_flag(name), value, name.removeprefix("sigma_"))
         for name, least in LEAST.items():
             if name in OPTIONAL and getattr(self, name) is None:
                 continue
@@ -94,6 +92,10 @@ class FitSettings:
                     f"{_flag(name)}: expected a whole number of at least {least}, got "
                     f"{getattr(self, name)!r}"
                 )
+        for name in RANGES:
+            value = getattr(self, name)
+            if _is_number(value) and name != "n_inducing":
+                require_range(name, value, _flag(name))
         for name in TEXT:
             if not isinstance(getattr(self, name), str | None):
                 raise GapyError(f"{_flag(name)}: expected text, got {getattr(self, name)!r}")
@@ -114,6 +116,8 @@ class FitSettings:
                 f"{_flag('n_inducing')}: expected a whole number of at least 1, or one for each "
                 f"species as in Al=500,As=300, got {self.n_inducing!r}"
             )
+        for n in counts:
+            require_range("n_inducing", n, _flag("n_inducing"))
 
     def learns_noise(self) -> bool:
         """Whether delta and noise are learnt: as asked, or unless one of them is given."""
@@ -139,7 +143,7 @@ def read_settings(path) -> FitSettings:
 
 def read_toml(path) -> dict:
     """The table of a TOML file. Raises GapyError: no such file, or not TOML."""
-    path = Path(path)
+    path = checked_path(path)
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -180,13 +184,18 @@ def parse_n_inducing(text: str | None) -> int | dict | None:
     try:
         if "=" not in text:
             return int(text)
-        pairs = (item.split("=") for item in text.split(","))
-        return {symbol.strip(): int(count) for symbol, count in pairs}
+        pairs = [item.split("=") for item in text.split(",")]
+        counts = [(symbol.strip(), int(count)) for symbol, count in pairs]
     except ValueError:
         raise GapyError(
             f"--n-inducing: expected a whole number, or one for each species as in Al=500,As=300, "
             f"got {text!r}"
         ) from None
+    symbols = [symbol for symbol, _ in counts]
+    for symbol in symbols:
+        if symbols.count(symbol) > 1:
+            raise GapyError(f"--n-inducing: {symbol} is given twice in {text!r}; remove one")
+    return dict(counts)
 
 
 def _nearest(name: str, known: list[str]) -> str:

@@ -7,7 +7,6 @@ x_d(i) = sum_m c_ku c_kv, with c the density coefficients of the neighbourhood o
 from __future__ import annotations
 
 import warnings
-from numbers import Real
 
 import numpy as np
 
@@ -27,7 +26,7 @@ from gapy.descriptors.base import (
 from gapy.descriptors.radial_basis import central_weight, density_cutoff, radial_functions
 from gapy.errors import GapyError
 from gapy.neighbours import neighbour_list
-from gapy.ranges import DENSITY_WIDTH, within
+from gapy.ranges import require_range
 
 
 def soap_settings(soap) -> dict:
@@ -60,11 +59,7 @@ def smooth_soap(species, r_cut=5.0, n_max=8, l_max=8, sigma=0.5, **options):
     """
     from dscribe.descriptors import SOAP
 
-    if isinstance(sigma, Real) and not within(sigma, DENSITY_WIDTH):
-        raise GapyError(
-            f"sigma: expected a width of the atomic densities from {DENSITY_WIDTH[0]:g} to "
-            f"{DENSITY_WIDTH[1]:g} A, got {sigma!r}; 0.5 is a start"
-        )
+    require_range("sigma", sigma)
     weighting = {"function": "poly", "r0": float(r_cut), "c": 1.0, "m": 1.0}
     settings = {"weighting": weighting, "periodic": True} | options
     return SOAP(

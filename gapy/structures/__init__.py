@@ -9,6 +9,7 @@ from gapy.structures.labelled import (
     is_isolated_atom,
 )
 from gapy.structures.lookup import from_atoms
+from gapy.structures.paths import expanded, input_files
 from gapy.structures.reading import read_atoms, read_structures
 
 __all__ = [
@@ -17,7 +18,9 @@ __all__ = [
     "StructureWarning",
     "chained_digest",
     "check_structures",
+    "expanded",
     "from_atoms",
+    "input_files",
     "is_isolated_atom",
     "one_structure",
     "read_atoms",

@@ -3,7 +3,7 @@
 import numpy as np
 
 from gapy.errors import GapyError, StructureError
-from gapy.ranges import require_scale
+from gapy.ranges import require_range
 
 VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))  # xx yy zz yz xz xy
 # Written tensors are rounded; anything less symmetric than this is not a stress.
@@ -30,9 +30,10 @@ def positive(value: object, key: str, where: str, kind: str) -> float:
             "use the noise of the config_type"
         )
     try:
-        return require_scale(f"{where}: {key!r}", sigma, kind)
+        require_range(f"sigma_{kind}", sigma, f"{where}: {key!r}")
     except GapyError as error:
         raise StructureError(str(error)) from None
+    return sigma
 
 
 def vectors(value: object, n_atoms: int, key: str, where: str) -> np.ndarray:
