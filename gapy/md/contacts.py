@@ -29,8 +29,10 @@ class Contacts:
 
     def __init__(self, numbers: np.ndarray, known: dict, least: float | None = None):
         self.species, self._slots = np.unique(numbers, return_inverse=True)
-        self.unknown = least is None and any(self._key(a, b) not in known for a, b in self._pairs())
-        self.given = least is not None
+        self._unknown = least is None and any(
+            self._key(a, b) not in known for a, b in self._pairs()
+        )
+        self._given = least is not None
         size = len(self.species)
         self.least_ss = np.zeros((size, size))
         for a, b in self._pairs():
@@ -55,15 +57,12 @@ class Contacts:
         return {f"{symbols[a]}-{symbols[b]}": float(self.least_ss[a, b]) for a, b in self._pairs()}
 
     def source(self) -> str:
-        """Where the distances come from."""
-        if self.given:
-            return "min_distance"
-        if self.unknown:
-            return (
-                f"the default, {BOND_FRACTION:g} of the covalent radii or {TRAINING_FRACTION:g} "
-                "of the shortest in the training set"
-            )
-        return f"the default, {TRAINING_FRACTION:g} of the shortest in the training set"
+        """What is added to distances that the user did not choose."""
+        if self._given:
+            return ""
+        training = f"{TRAINING_FRACTION:g} of the shortest in the training set"
+        covalent = f"{BOND_FRACTION:g} of the covalent radii"
+        return f" (the default, {f'{covalent} or {training}' if self._unknown else training})"
 
     def closest(self, atoms: Atoms) -> str | None:
         """The pair that is furthest below its least distance, in words; None if there is none.

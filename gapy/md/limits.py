@@ -89,8 +89,7 @@ class Limits:
         near = [f"{pair} {d:.3g} A" for pair, d in self.contacts.distances().items() if d > 0.0]
         if near:
             more = f" and {len(near) - 3} more pairs" if len(near) > 3 else ""
-            source = "" if self.contacts.given else f" ({self.contacts.source()})"
-            parts.append(f"contacts {', '.join(near[:3])}{more}{source}")
+            parts.append(f"contacts {', '.join(near[:3])}{more}{self.contacts.source()}")
         if math.isfinite(self.max_temperature):
             parts.append(f"temperature {self.max_temperature:g} K")
         if math.isfinite(self.max_energy_jump):

@@ -48,7 +48,7 @@ def explosion(
     except StructureError as error:
         return f"{error} at step {record.step}"
     if contact:
-        return f"atoms met at step {record.step}: {contact} ({limits.contacts.source()})"
+        return f"atoms met at step {record.step}: {contact}{limits.contacts.source()}"
     if before is not None:
         jump = (record.total_energy_eV - before.total_energy_eV) / len(frame)
         if abs(jump) > limits.max_energy_jump:
