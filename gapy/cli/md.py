@@ -122,11 +122,15 @@ def md(
     if result.frame_path is not None:
         print(f"the frame is in {result.frame_path}: compute it and add it to the training set")
     print(
-        f"{result.n_steps} steps, mean temperature {result.mean_temperature:.1f} K, largest force "
-        f"sigma {result.max_force_std:.4f} eV/A{_pace(result.wall_time_per_step, timestep)}"
+        f"{result.n_steps} steps, mean temperature {result.mean_temperature:.1f} K"
+        f"{_sigma(result.max_force_std)}{_pace(result.wall_time_per_step, timestep)}"
     )
     print(f"log {result.log_path}, trajectory {result.trajectory_path}")
     return 0
+
+
+def _sigma(largest: float) -> str:
+    return "" if math.isnan(largest) else f", largest force sigma {largest:.4f} eV/A"
 
 
 def _pace(seconds: float, timestep: float) -> str:
