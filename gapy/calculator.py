@@ -152,6 +152,26 @@ class GAPCalculator(Calculator):
     def atoms(self, atoms) -> None:
         self._atoms, self._seen = atoms, None if atoms is None else Seen(atoms)
 
+    @property
+    def largest_force_std(self) -> float | None:
+        """Largest force sigma over the left-out training structures, eV/A; None where the
+        `forces_std` of this calculator are not calibrated."""
+        return self.potential.calibration.largest_seen if self.uncertainty is True else None
+
+    @property
+    def shortest_distances(self) -> dict[tuple[int, int], float]:
+        """Shortest distance in the training set by pair of ascending atomic numbers, A."""
+        if not self.potential.reach or self.potential.reach[0] is None:
+            return {}
+        numbers = self.potential.terms[0].descriptor.species
+        contact_ss = self.potential.reach[0].contact_ss
+        return {
+            (numbers[a], numbers[b]): float(contact_ss[a, b])
+            for a in range(len(numbers))
+            for b in range(a, len(numbers))
+            if contact_ss[a, b] > 0.0
+        }
+
     def check_state(self, atoms, tol=1e-15):
         """What changed since the last call, among what the energy depends on.
 

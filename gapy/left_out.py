@@ -149,15 +149,12 @@ def calibrate(pairs, noise: Noise, surroundings_of) -> ForceCalibration:
         gathered.append(np.column_stack([surroundings_of(s.atoms).values(own), squared]))
         errors.append(residual)
         labels.append(s.forces)
-    indicators = np.concatenate(gathered).T
-    found = calibrate_forces(
-        np.concatenate(errors),
-        Indicators(*indicators, np.zeros(indicators.shape[1])),
-        np.concatenate(told),
-        noise.forces,
-    )
-    typical = np.sqrt((np.concatenate(labels) ** 2).mean()) if indicators.size else 0.0
-    return replace(found, beyond=max(float(typical), noise.forces))
+    values = np.concatenate(gathered).T
+    indicators = Indicators(*values, np.zeros(values.shape[1]))
+    found = calibrate_forces(np.concatenate(errors), indicators, np.concatenate(told), noise.forces)
+    typical = np.sqrt((np.concatenate(labels) ** 2).mean()) if values.size else 0.0
+    found = replace(found, beyond=max(float(typical), noise.forces))
+    return found.over(indicators) if found.largest > 0.0 else found
 
 
 def _force_residual(s, out) -> np.ndarray:

@@ -13,7 +13,7 @@ import ase.geometry
 import numpy as np
 import vesin
 
-from gapy._jit.pairs import largest_displacement, pair_vectors
+from gapy._jit.pairs import largest_displacement, order_pairs, pair_vectors
 from gapy.errors import StructureError
 from gapy.sizes import require_neighbours
 
@@ -105,7 +105,10 @@ def check_reach(atoms, cutoff: float) -> None:
 def neighbour_list(
     positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutoff: float
 ) -> Neighbours:
-    """All pairs closer than `cutoff` (A), sorted by centre.
+    """All pairs closer than `cutoff` (A), sorted by centre, neighbour and shift.
+
+    So the pairs within some distance are the same, and in the same order, whatever longer list they
+    are taken from: sums over them do not depend on when the list was made.
 
     Raises StructureError for non-finite input or a periodic direction without extent.
     """
@@ -126,6 +129,7 @@ def neighbour_list(
     j_p = j_p.astype(np.int32)
     shift_pc = shift_pc.astype(np.int32)
     del search, i_p
+    order_pairs(first_i, j_p, shift_pc)
     r_pc = np.empty((len(j_p), 3))
     shortest = pair_vectors(positions, box, first_i, j_p, shift_pc, r_pc)
     return Neighbours(first_i, j_p, shift_pc, r_pc, shortest)

@@ -25,6 +25,30 @@ def pair_vectors(positions, cell, first_i, j_p, shift_pc, r_pc):
 
 
 @njit(cache=True, nogil=True)
+def order_pairs(first_i, j_p, shift_pc):
+    """Order the pairs of each centre by neighbour and shift, in place.
+
+    The search leaves them in the order of its grid, which changes with the length of the list.
+    """
+    for i in range(first_i.shape[0] - 1):
+        begin, end = first_i[i], first_i[i + 1]
+        order = np.argsort(j_p[begin:end])
+        js, shifts = j_p[begin:end][order], shift_pc[begin:end][order]
+        # Nearly done: what is left are the images of one neighbour among themselves.
+        for p in range(end - begin):
+            j, a, b, c = js[p], shifts[p, 0], shifts[p, 1], shifts[p, 2]
+            q = begin + p
+            while q > begin and (j_p[q - 1], shift_pc[q - 1, 0], shift_pc[q - 1, 1],
+                                 shift_pc[q - 1, 2]) > (j, a, b, c):  # fmt: skip
+                j_p[q] = j_p[q - 1]
+                for k in range(3):
+                    shift_pc[q, k] = shift_pc[q - 1, k]
+                q -= 1
+            j_p[q] = j
+            shift_pc[q, 0], shift_pc[q, 1], shift_pc[q, 2] = a, b, c
+
+
+@njit(cache=True, nogil=True)
 def close_pairs(
     positions, cell, atom_i, species, first_i, j_p, shift_pc, cutoff,
     first_out, j_out, species_out, r_out,

@@ -2,8 +2,8 @@
 
 Exit codes: 0 success (an MD run stopped by its own uncertainty is one), 1 an MD run that exploded
 or a reader of the output that left, 2 bad usage or bad input (a closed standard output is one),
-with one line on standard error, 130 interrupted. Whatever takes long to import is imported inside
-the commands, so that `gapy --help` is immediate.
+with one line on standard error, 130 interrupted, 143 terminated. Whatever takes long to import is
+imported inside the commands, so that `gapy --help` is immediate.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ from gapy.cli.info import info
 from gapy.cli.inspect import inspect
 from gapy.cli.learn import learn
 from gapy.cli.md import md
+from gapy.cli.signals import Terminated, raise_at_sigterm
 from gapy.cli.tune import tune
 from gapy.errors import GapyError
 
-READER_LEFT, BAD_INPUT, INTERRUPTED = 1, 2, 130
+READER_LEFT, BAD_INPUT, INTERRUPTED, TERMINATED = 1, 2, 130, 143
 
 app = typer.Typer(
     add_completion=False,
@@ -70,6 +71,7 @@ def main() -> None:
         sys.exit(_fail("standard output is closed; open it, or send it to /dev/null", BAD_INPUT))
     # A file's name may hold bytes that are no text.
     sys.stdout.reconfigure(errors="backslashreplace")
+    raise_at_sigterm()
     sys.exit(run(sys.argv[1:]))
 
 
@@ -82,9 +84,13 @@ def run(arguments: list[str]) -> int:
             code = app(arguments or ["--help"], standalone_mode=False, prog_name="gapy") or 0
             sys.stdout.flush()
             # Some versions of typer turn an interrupt into this code, others let it through.
-            return code if code != INTERRUPTED else _fail("interrupted", INTERRUPTED)
+            if code in (INTERRUPTED, TERMINATED):
+                return _fail("interrupted" if code == INTERRUPTED else "terminated", code)
+            return code
         except (KeyboardInterrupt, typer.Abort):
             return _fail("interrupted", INTERRUPTED)
+        except Terminated:
+            return _fail("terminated", TERMINATED)
         except BrokenPipeError:
             # The reader (head, less) has left.
             return READER_LEFT

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from gapy.cli.signals import Terminated
 from gapy.errors import GapyError
 from gapy.files import checked_path
 
@@ -39,7 +40,11 @@ def learn(
     from gapy.active.display import Live
     from gapy.active.run import learn as run
 
-    result = run(**stated.arguments(), resume=resume, display=Live())
+    try:
+        result = run(**stated.arguments(), resume=resume, display=Live())
+    except (KeyboardInterrupt, Terminated):
+        print(f"stopped; continue with: gapy learn {config} --resume")
+        raise
     print(
         f"{result.status}: {result.reason}\n"
         f"{result.n_labels} labels, {result.n_failures} failed requests, {result.n_versions} fits, "

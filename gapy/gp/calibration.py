@@ -5,7 +5,7 @@ Calibrated on the force errors of left-out structures (`gapy.gp.loo`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -93,12 +93,29 @@ class ForceCalibration:
     in eV/A: no prediction
     errs by much more than forces come to, so that above this size sigma only grows as a logarithm
     (with delta learnt from energies, u alone gave alloys of two metals trained apart 380 eV/A); 0
-    means that the size is not known, and sigma_F^2 = u.
+    means that the size is not known, and sigma_F^2 = u. largest in eV/A: the largest sigma_F over
+    the left-out atoms; 0 means not known.
     """
 
     curve: tuple[tuple[float, float], ...]
     beyond: float = 0.0
     follows: tuple[str, ...] = ALL
+    largest: float = 0.0
+
+    @property
+    def largest_seen(self) -> float | None:
+        """`largest` or, if it is not known, sigma at the last point of the curve, eV/A.
+
+        None for a fit without forces, whose sigma is not calibrated.
+        """
+        if self.largest > 0.0:
+            return self.largest
+        return self.curve[-1][1] if len(self.curve) > 1 else None
+
+    def over(self, indicators: Indicators) -> ForceCalibration:
+        """A copy whose `largest` is that of these atoms."""
+        sigma = self.sigma(indicators)
+        return replace(self, largest=float(sigma.max()) if sigma.size else 0.0)
 
     def sigma(self, indicators: Indicators) -> np.ndarray:
         """Force sigma (n,) eV/A."""
@@ -116,13 +133,15 @@ class ForceCalibration:
             "curve": [list(point) for point in self.curve],
             "beyond": self.beyond,
             "follows": list(self.follows),
+            "largest": self.largest,
         }
 
     @classmethod
     def from_dict(cls, numbers: dict) -> ForceCalibration:
         """The inverse of `to_dict`."""
         curve = tuple((float(g), float(sigma)) for g, sigma in numbers["curve"])
-        return cls(curve, float(numbers["beyond"]), tuple(numbers["follows"]))
+        largest = float(numbers.get("largest", 0.0))  # older files do not have it
+        return cls(curve, float(numbers["beyond"]), tuple(numbers["follows"]), largest)
 
 
 def calibrate_forces(errors, indicators: Indicators, told, sigma_forces) -> ForceCalibration:
@@ -151,7 +170,7 @@ def calibrate_forces(errors, indicators: Indicators, told, sigma_forces) -> Forc
     sigma = ForceCalibration(curve, follows=follows).sigma(indicators)
     factor = _coverage_factor(np.abs(errors) / sigma[:, None])
     scaled = tuple((g, factor * s) for g, s in curve)
-    return ForceCalibration(scaled, float(sigma_forces), follows)
+    return ForceCalibration(scaled, float(sigma_forces), follows).over(indicators)
 
 
 def _most_likely_curve(indicator, squared) -> tuple[tuple[float, float], ...]:
