@@ -83,5 +83,6 @@ def _plot(report, directory: str) -> None:
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     parity(report, directory / "parity.png")
-    sigma_against_error(report, directory / "sigma-error.png")
-    reliability(report, directory / "reliability.png")
+    if report.error_bars.n_judged:  # else the text says why error bars cannot be judged
+        sigma_against_error(report, directory / "sigma-error.png")
+        reliability(report, directory / "reliability.png")
