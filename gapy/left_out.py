@@ -19,9 +19,8 @@ from gapy.gp.calibration import (
 from gapy.gp.loo import LeftOut, data_share, leave_one_out, left_out_residual
 from gapy.gp.terms import local_prior
 from gapy.noise import KINDS, Noise
+from gapy.symmetry import vanishes
 
-SYMMETRY_FORCE = 1e-4
-"""Force labels below this (eV/A) are zero by symmetry up to the reference's own convergence."""
 SCALES = (1.0, 0.5, 0.25, 0.125, 0.0625)
 FORCE_SACRIFICE = 1.05
 """How far better energies may raise the force error."""
@@ -141,10 +140,9 @@ def calibrate(pairs, noise: Noise, surroundings_of) -> ForceCalibration:
         if s.forces is None:
             continue
         residual = _force_residual(s, out)
-        # Forces that vanish by symmetry say nothing about errors.
-        told.append(np.abs(s.forces).max(axis=1) > SYMMETRY_FORCE)
-        own = np.stack([out.first, out.distances, out.local_std**2], axis=1)
         predicted = s.forces - residual
+        told.append(~vanishes(s.forces, predicted))
+        own = np.stack([out.first, out.distances, out.local_std**2], axis=1)
         squared = np.einsum("nc,nc->n", predicted, predicted)
         gathered.append(np.column_stack([surroundings_of(s.atoms).values(own), squared]))
         errors.append(residual)

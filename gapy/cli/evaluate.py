@@ -97,5 +97,8 @@ def _plot(report, directory: str) -> None:
 
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
-    for name, draw in zip(PLOTS, (parity, sigma_against_error, reliability)):
-        draw(report, directory / name)
+    draw = [parity]
+    if report.error_bars.n_judged:  # else the text says why error bars cannot be judged
+        draw += [sigma_against_error, reliability]
+    for name, picture in zip(PLOTS, draw):
+        picture(report, directory / name)

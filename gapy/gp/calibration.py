@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import minimize
 
-from gapy.reliability import spearman
+from gapy.ranking import spearman
 
 QUANTILES = (0.02, 0.34, 0.66, 0.98)
 """Of the indicator over left-out atoms: where the points of the calibration curve are."""
@@ -148,11 +148,11 @@ def calibrate_forces(errors, indicators: Indicators, told, sigma_forces) -> Forc
     """Calibration on left-out errors: errors ~ N(0, sigma_F^2) with the form of ForceCalibration.
 
     errors (n, 3): left-out force residuals, eV/A; told (n,): whether the force is free of
-    symmetry; only such atoms choose what sigma follows, by rank correlation, and shape the curve,
-    which maximises the likelihood. The sigmas are
-    then scaled, all by one factor, so that errors of all atoms lie within them as often as those
-    of a normal distribution: the geometric mean of the factor that brings 68 % within one sigma
-    and that which brings 95 % within two (weight TAIL_WEIGHT), since errors have longer tails.
+    symmetry. Only such atoms take part: they choose what sigma follows, by rank correlation, and
+    shape the curve, which maximises the likelihood. The sigmas are then scaled, all by one factor,
+    so that the errors lie within them as often as those of a normal distribution: the geometric
+    mean of the factor that brings 68 % within one sigma and that which brings 95 % within two
+    (weight TAIL_WEIGHT), since errors have longer tails.
 
     `beyond` is the rms force error expected where an environment is twice as far out as any seen;
     the training set cannot tell, so it is set to `sigma_forces` here and to the rms force label by
@@ -168,7 +168,7 @@ def calibrate_forces(errors, indicators: Indicators, told, sigma_forces) -> Forc
         follows = max(CHOICES, key=lambda names: spearman(choices[names], squared) or 0.0)
     curve = _most_likely_curve(choices[follows], squared)
     sigma = ForceCalibration(curve, follows=follows).sigma(indicators)
-    factor = _coverage_factor(np.abs(errors) / sigma[:, None])
+    factor = _coverage_factor(np.abs(errors[told]) / sigma[told, None])
     scaled = tuple((g, factor * s) for g, s in curve)
     return ForceCalibration(scaled, float(sigma_forces), follows).over(indicators)
 

@@ -21,10 +21,8 @@ from gapy.gp.rows import structure_rows
 from gapy.gp.terms import local_prior
 from gapy.progress import track
 from gapy.structures import is_isolated_atom
+from gapy.symmetry import vanishes
 from gapy.threads import blas_threads
-
-SYMMETRY_FORCE = 1e-4
-"""Forces below it (eV/A) are zero by symmetry, not by merit: their errors say nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +66,9 @@ def influence(potential, structures, *, left_out: bool, progress=False) -> Influ
                 out[0, k] = residual[energy][0] / len(s.atoms)
                 out[3, k] = leverage[energy][0] if left_out else np.nan
             if forces.any():
-                free = np.abs(s.forces).max(axis=1) > SYMMETRY_FORCE
-                errors = residual[forces].reshape(-1, 3)[free]
+                errors = residual[forces].reshape(-1, 3)
+                free = ~vanishes(s.forces, s.forces - errors)
+                errors = errors[free]
                 out[1, k] = np.sqrt((errors**2).mean()) if free.any() else np.nan
     return Influence(*out, left_out=left_out)
 
