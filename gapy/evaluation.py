@@ -93,10 +93,11 @@ class EvaluationReport:
     total: errors over all structures; by_config_type: the same for each config_type.
     error_bars: coverage, miscalibration area, likelihood, rank correlation, AUROC and reliability
     bins of the calibrated force sigma, without atoms whose force is zero by symmetry;
-    error_bars_by_config_type: the same for each config_type, with the same error_threshold. over_confident: the config_types whose error bars are too narrow
-    (see gapy.overconfidence). noise_outliers: label groups of the model whose learnt noise is far
-    above that of the others (see gapy.noise.outliers). seconds: wall time of the predictions,
-    error bars included. samples: the numbers behind it, for plots.
+    error_bars_by_config_type: the same for each config_type, with the same error_threshold.
+    over_confident: the config_types whose error bars are too narrow (see gapy.overconfidence).
+    noise_outliers: label groups of the model whose learnt noise is far above that of the others
+    (see gapy.noise.outliers). seconds: wall time of the predictions, error bars included. samples:
+    the numbers behind it, for plots.
     """
 
     total: Errors
