@@ -32,8 +32,6 @@ from accuracy import CASES, missing, structures_of
 
 THRESHOLD = 3.0
 """An error counts as large above so many times the RMSE on structures like the training set."""
-VANISHES = 1e-4
-"""eV/A: a force label below this is zero by symmetry."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +141,7 @@ def judged(gp, tests) -> dict:
 
 def found_by_energy(potential, near, far) -> dict:
     """Whether the largest sigma of a structure tells a large error of its energy."""
-    from gapy.reliability import auroc, spearman
+    from gapy.ranking import auroc, spearman
 
     calculator = potential.calculator(uncertainty=True)
     errors, sigmas = [], []
@@ -180,7 +178,7 @@ def groups_of(row: Extrapolation, case, data):
 
 def extrapolate(row: Extrapolation, case, data, n_inducing) -> dict:
     """Figures of a fit without a group."""
-    from gapy.reliability import auroc, spearman
+    from gapy.ranking import auroc, spearman
 
     train, near, far = groups_of(row, case, data)
     gp = regressor(case, train, n_inducing, optimize=True).fit(train)
@@ -206,6 +204,8 @@ def extrapolate(row: Extrapolation, case, data, n_inducing) -> dict:
 
 def atoms_of(potential, structures):
     """RMS force error, sigma, and whether the force may differ from zero, of every atom."""
+    from gapy.symmetry import vanishes
+
     calculator = potential.calculator(uncertainty=True)
     errors, sigmas, told = [], [], []
     for s in structures:
@@ -214,7 +214,7 @@ def atoms_of(potential, structures):
         calculator.calculate(s.atoms)
         errors.append(np.sqrt(((calculator.results["forces"] - s.forces) ** 2).mean(axis=1)))
         sigmas.append(calculator.results["forces_std"][:, 0])
-        told.append(np.abs(s.forces).max(axis=1) > VANISHES)
+        told.append(~vanishes(s.forces, calculator.results["forces"]))
     return np.concatenate(errors), np.concatenate(sigmas), np.concatenate(told)
 
 

@@ -22,6 +22,7 @@ from gapy.errors import GapyError
 from gapy.gp.samples import augmented, points_to_add, sample_weights
 from gapy.local_energy import EnergyBlock, Quadratic
 from gapy.members import evaluate_members
+from gapy.structures import one_structure
 
 QUADRATIC_BYTES = 400_000_000
 """Memory that the members' quadratic forms may take; beyond it they use the general path."""
@@ -95,6 +96,7 @@ class Committee:
         `driver`: index of a member, or None for the posterior mean. `forces_members` adds forces
         and virials of all members, which cost far more than their energies.
         """
+        one_structure(atoms)
         potential = self.potential
         potential.check_species(atoms.numbers)
         potential.check_periodicity(atoms)
@@ -116,8 +118,10 @@ class Committee:
 
     def check_driver(self, driver) -> int | None:
         """`driver`, or GapyError if there is no such member."""
-        if driver is None or (isinstance(driver, Integral) and 0 <= driver < len(self)):
-            return driver
+        if driver is None:
+            return None
+        if isinstance(driver, Integral) and 0 <= driver < len(self):
+            return int(driver)
         raise GapyError(
             f"driver: expected None (the mean) or a member from 0 to {len(self) - 1}, got "
             f"{driver!r}"
@@ -171,15 +175,20 @@ class CommitteeCalculator(GAPCalculator):
         "energy_members", "energies_members", "forces_members", "stress_members",
     ]  # fmt: skip
 
-    def __init__(self, committee: Committee, *, driver=None, skin=0.5, threads=1, **kwargs):
-        super().__init__(committee.potential, skin=skin, threads=threads, **kwargs)
+    def __init__(self, committee: Committee, *, driver=None, skin=0.5, threads=1, **of_ase):
         self.committee = committee
-        self.driver = committee.check_driver(driver)
+        super().__init__(committee.potential, skin=skin, threads=threads, **of_ase)
+        self.set(driver=driver)
+
+    def _checks(self) -> dict:
+        return {"driver": self.committee.check_driver, **super()._checks()}
 
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
-        if atoms is not None:
+        if atoms is None:
+            atoms = self.atoms
+        else:
             self._remember(atoms)
-        atoms, wanted = self.atoms, set(properties)
+        wanted = set(properties)
         periodic = has_volume(atoms)
         if not periodic and wanted & {"stress", "stress_members"}:
             raise PropertyNotImplementedError(

@@ -19,12 +19,18 @@ from scipy.optimize import minimize_scalar
 
 from gapy import data
 from gapy.descriptors import smooth_soap
+from gapy.errors import GapyError
 from gapy.evaluation import evaluate
-from gapy.files import write_whole
+from gapy.files import require_directory, write_whole
 from gapy.md import run_md
 from gapy.potential import load
 from gapy.regressor import SparseGPRegressor
 from gapy.tables import error_bars, errors_table, groups_table
+
+WRITTEN = {
+    "si.gapy", "start.xyz", "test.xyz", "md", "md-heating",
+    "parity.png", "sigma-error.png", "md-timeline.png",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -54,11 +60,12 @@ def run_demo(directory, *, threads: int = 2, plan: Plan | None = None) -> None:
 
     Raises
     ------
-    GapyError : the directory cannot be written
+    GapyError : the directory cannot be written, or holds something else
     """
     began = time.perf_counter()
     plan = plan or Plan()
     directory = Path(directory)
+    _require_own(directory)
     directory.mkdir(parents=True, exist_ok=True)
     splits = {name: data.frames("si", split=name) for name in ("train", "test", "hot")}
     sizes = ", ".join(
@@ -90,6 +97,17 @@ def run_demo(directory, *, threads: int = 2, plan: Plan | None = None) -> None:
     _write_frames(splits["test"], directory / "test.xyz")
     _say(f"\nall of this took {time.perf_counter() - began:.0f} s; it is in {directory}/")
     _say(_next_steps(directory, threshold))
+
+
+def _require_own(directory: Path) -> None:
+    require_directory(directory)
+    visible = {p.name for p in directory.glob("[!.]*")}
+    others = sorted(visible - WRITTEN)
+    if others:
+        raise GapyError(
+            f"directory {directory} holds {others[0]}, which is not of a demo; choose another "
+            "directory"
+        )
 
 
 def _fit(train, directory: Path, threads: int, plan: Plan):

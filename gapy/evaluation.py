@@ -10,8 +10,11 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from gapy.errors import GapyError
+from gapy.noise import outliers
+from gapy.overconfidence import OverConfident, over_confident
 from gapy.reliability import ErrorBars, default_threshold, error_bars
 from gapy.structures import LabelledStructure, check_structures, from_atoms
+from gapy.symmetry import vanishes
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,9 @@ class Samples:
 
     energy and energy_predicted: eV/atom less e0 (per structure with an energy), energy_group its
     config_type. forces and forces_predicted (n, 3) eV/A and forces_std (n,) eV/A of the atoms
-    with forces, forces_group their config_type. stress and stress_predicted (n, 6) eV/A^3.
+    with forces, forces_group their config_type, forces_structure the number of their structure
+    among those with forces; forces_symmetric (n,) says whose force is zero by symmetry
+    (`gapy.symmetry`). stress and stress_predicted (n, 6) eV/A^3.
     """
 
     energy: np.ndarray
@@ -57,8 +62,28 @@ class Samples:
     forces_predicted: np.ndarray
     forces_std: np.ndarray
     forces_group: np.ndarray
+    forces_structure: np.ndarray
+    forces_symmetric: np.ndarray
     stress: np.ndarray
     stress_predicted: np.ndarray
+
+    def judged(self, config_type: str | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Force errors (n, 3) and sigmas (n,), eV/A, of the atoms on which error bars are judged.
+
+        These are all with forces, of one config_type if given, but those whose force is zero by
+        symmetry.
+        """
+        of = self._of(config_type) & ~self.forces_symmetric
+        return self.forces_predicted[of] - self.forces[of], self.forces_std[of]
+
+    def n_symmetric(self, config_type: str | None = None) -> int:
+        """Atoms left out of `judged`."""
+        return int((self._of(config_type) & self.forces_symmetric).sum())
+
+    def _of(self, config_type: str | None) -> np.ndarray:
+        if config_type is None:
+            return np.ones(len(self.forces), dtype=bool)
+        return self.forces_group == config_type
 
 
 @dataclass(frozen=True)
@@ -67,15 +92,20 @@ class EvaluationReport:
 
     total: errors over all structures; by_config_type: the same for each config_type.
     error_bars: coverage, miscalibration area, likelihood, rank correlation, AUROC and reliability
-    bins of the calibrated force sigma; error_bars_by_config_type: the same for each config_type,
-    with the same error_threshold. seconds: wall time of the predictions, error bars included.
-    samples: the numbers behind it, for plots.
+    bins of the calibrated force sigma, without atoms whose force is zero by symmetry;
+    error_bars_by_config_type: the same for each config_type, with the same error_threshold.
+    over_confident: the config_types whose error bars are too narrow (see gapy.overconfidence).
+    noise_outliers: label groups of the model whose learnt noise is far above that of the others
+    (see gapy.noise.outliers). seconds: wall time of the predictions, error bars included. samples:
+    the numbers behind it, for plots.
     """
 
     total: Errors
     by_config_type: dict[str, Errors]
     error_bars: ErrorBars
     error_bars_by_config_type: dict[str, ErrorBars]
+    over_confident: tuple[OverConfident, ...]
+    noise_outliers: tuple[dict, ...]
     seconds: float
     samples: Samples
 
@@ -100,6 +130,8 @@ class EvaluationReport:
         return {
             **_fields(self.total),
             **self.error_bars.to_dict(),
+            "over_confident": [group.to_dict() for group in self.over_confident],
+            "noise_outliers": [dict(group) for group in self.noise_outliers],
             "seconds": self.seconds,
             "config_types": {
                 name: {**_fields(e), **self.error_bars_by_config_type[name].to_dict()}
@@ -149,22 +181,28 @@ def evaluate(
     compared = [_compare(potential, calculator, s) for s in structures]
     seconds = time.perf_counter() - began
     samples = _samples(compared)
-    errors = samples.forces_predicted - samples.forces
     if error_threshold is None:
-        error_threshold = default_threshold(errors)
+        error_threshold = default_threshold(samples.forces_predicted - samples.forces)
     names = sorted({c.structure.config_type for c in compared})
-    groups = {name: samples.forces_group == name for name in names}
+
+    def bars(name: str | None = None) -> ErrorBars:
+        left_out = samples.n_symmetric(name)
+        return error_bars(*samples.judged(name), error_threshold, n_symmetric=left_out)
+
     return EvaluationReport(
         total=_errors(compared),
         by_config_type={
             name: _errors([c for c in compared if c.structure.config_type == name])
             for name in names
         },
-        error_bars=error_bars(errors, samples.forces_std, error_threshold),
-        error_bars_by_config_type={
-            name: error_bars(errors[of], samples.forces_std[of], error_threshold)
-            for name, of in groups.items()
-        },
+        error_bars=bars(),
+        error_bars_by_config_type={name: bars(name) for name in names},
+        over_confident=over_confident(
+            *samples.judged(),
+            samples.forces_group[~samples.forces_symmetric],
+            samples.forces_structure[~samples.forces_symmetric],
+        ),
+        noise_outliers=outliers(potential.noise, potential.metadata),
         seconds=seconds,
         samples=samples,
     )
@@ -189,17 +227,21 @@ def _samples(compared: Sequence[_Compared]) -> Samples:
     energy = [c for c in compared if c.structure.energy is not None]
     forces = [c for c in compared if c.structure.forces is not None]
     stress = [c for c in compared if c.structure.stress is not None and c.stress is not None]
+    labels = _stack([c.structure.forces for c in forces], 3)
+    predicted = _stack([c.forces for c in forces], 3)
     return Samples(
         energy=np.array([(c.structure.energy - c.e0) / len(c.forces) for c in energy]),
         energy_predicted=np.array([(c.energy - c.e0) / len(c.forces) for c in energy]),
         energy_group=np.array([c.structure.config_type for c in energy], dtype=str),
-        forces=_stack([c.structure.forces for c in forces], 3),
-        forces_predicted=_stack([c.forces for c in forces], 3),
+        forces=labels,
+        forces_predicted=predicted,
         forces_std=np.concatenate([np.empty(0), *(c.force_std for c in forces)]),
         forces_group=np.repeat(
             np.array([c.structure.config_type for c in forces], dtype=str),
             [len(c.forces) for c in forces],
         ),
+        forces_structure=np.repeat(np.arange(len(forces)), [len(c.forces) for c in forces]),
+        forces_symmetric=vanishes(labels, predicted),
         stress=_stack([c.structure.stress[None] for c in stress], 6),
         stress_predicted=_stack([c.stress[None] for c in stress], 6),
     )

@@ -19,9 +19,9 @@ def write_whole(path, data: bytes) -> Path:
     ------
     GapyError : the disk is full, the directory is missing or not writable, path is a directory
     """
-    path = Path(path)
+    path = checked_path(path)
     try:
-        if _is_device(path):
+        if is_device(path):
             path.write_bytes(data)
         else:
             _replace(Path(os.path.realpath(path)), data)  # a link stays a link
@@ -32,11 +32,11 @@ def write_whole(path, data: bytes) -> Path:
 
 def require_writable(path) -> None:
     """Raise GapyError if `path` cannot be written; called before work that takes long."""
-    target = Path(os.path.realpath(path))
+    target = Path(os.path.realpath(checked_path(path)))
     try:
         if target.is_dir():
             raise IsADirectoryError(None, "it is a directory")
-        if _is_device(Path(path)):
+        if is_device(Path(path)):
             return
         with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}."):
             pass
@@ -44,7 +44,31 @@ def require_writable(path) -> None:
         raise _refused(Path(path), error) from error
 
 
-def _is_device(path: Path) -> bool:
+def require_directory(path) -> None:
+    """Raise GapyError if `path` is no directory that can be written to or made; makes nothing."""
+    path = checked_path(path)
+    existing = Path(os.path.realpath(path))
+    try:
+        while not existing.exists():
+            existing = existing.parent
+        with tempfile.NamedTemporaryFile(dir=existing, prefix=".gapy."):
+            pass
+    except OSError as error:
+        raise GapyError(
+            f"{path}: expected a directory to write to, got: {error.strerror or error}; mend "
+            "permissions or choose another place"
+        ) from error
+
+
+def checked_path(path) -> Path:
+    """`path` as a Path; GapyError for what no file system can name."""
+    if "\0" in str(path):
+        raise GapyError(f"{str(path)!r}: expected the name of a file, got a NUL in it; correct it")
+    return Path(path)
+
+
+def is_device(path: Path) -> bool:
+    """Whether a path is a device or pipe, which is written to directly."""
     return path.exists() and not path.is_file() and not path.is_dir()
 
 

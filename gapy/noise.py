@@ -3,11 +3,17 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from statistics import median
 from types import MappingProxyType
 
 from gapy.errors import GapyError
+from gapy.ranges import require_range
 
 KINDS = ("energy", "forces", "stress")
+FAR = 3.0
+WORTH_A_WORD = {"energy": 0.005, "forces": 0.1, "stress": 0.005}
+"""Learnt noise of a group is remarkable if it is FAR times that of the others and above this size
+(eV/atom, eV/A, eV/A^3)."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +35,7 @@ class Noise:
 
     Raises
     ------
-    GapyError : a sigma that is not a positive finite number, or a kind that does not exist
+    GapyError : a sigma that is not a number from 1e-12 to 1e12, or a kind that does not exist
     """
 
     energy: float = 0.001
@@ -40,7 +46,7 @@ class Noise:
 
     def __post_init__(self) -> None:
         for kind in KINDS:
-            object.__setattr__(self, kind, _sigma(getattr(self, kind), f"noise {kind}"))
+            object.__setattr__(self, kind, _sigma(getattr(self, kind), f"noise {kind}", kind))
         for table in ("overrides", "own"):
             checked = {
                 name: _override(name, sigmas)
@@ -107,11 +113,30 @@ class Noise:
         return cls(**values)
 
 
+def outliers(noise: Noise, metadata: Mapping) -> tuple[dict, ...]:
+    """Groups of labels whose learnt noise is far above the median of the others of their kind.
+
+    metadata: of the model; it says whether the noise was learnt, given noise is nobody's surprise.
+    Each is {"config_type", "kind", "sigma", "others"}, in eV/atom, eV/A, eV/A^3.
+    """
+    if not metadata.get("noise_learnt", True):
+        return ()
+    found = []
+    for kind in KINDS:
+        sigmas = {name: of[kind] for name, of in noise.overrides.items() if kind in of}
+        for name, sigma in sigmas.items():
+            rest = [s for other, s in sigmas.items() if other != name]
+            if rest and sigma > max(FAR * median(rest), WORTH_A_WORD[kind]):
+                entry = {"config_type": name, "kind": kind, "sigma": sigma, "others": median(rest)}
+                found.append(entry)
+    return tuple(found)
+
+
 def _override(config_type: str, sigmas: Mapping[str, float]) -> Mapping[str, float]:
     where = f"noise of config_type {config_type!r}"
     for kind in _mapping(sigmas, where):
         _require_kind(kind, where)
-    checked = {kind: _sigma(value, f"{where}, {kind}") for kind, value in sigmas.items()}
+    checked = {kind: _sigma(value, f"{where}, {kind}", kind) for kind, value in sigmas.items()}
     return MappingProxyType(checked)
 
 
@@ -128,7 +153,7 @@ def _mapping(value: object, where: str) -> Mapping:
     return value
 
 
-def _sigma(value: object, where: str) -> float:
+def _sigma(value: object, where: str, kind: str) -> float:
     try:
         sigma = float(value)
     except (TypeError, ValueError):
@@ -137,4 +162,5 @@ def _sigma(value: object, where: str) -> float:
         raise GapyError(
             f"{where}: expected a positive finite number, got {value!r}; correct its value"
         )
+    require_range(f"sigma_{kind}", sigma, where)
     return sigma

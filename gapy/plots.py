@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Sequence
 
 import numpy as np
 
+from gapy.drawing import (
+    ALARM,
+    COLOURS,
+    FAINT,
+    INK,
+    cloud,
+    legend_above,
+    markers,
+    new_figure,
+    plain_log_ticks,
+    saved,
+    side_legend,
+    style,
+)
 from gapy.errors import GapyError
-from gapy.files import write_whole
 
-# Okabe and Ito's colours, distinct also to the colour-blind.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#666666")
-INK, FAINT, ALARM = "#222222", "#BBBBBB", "#C00000"
-MARKERS = ("o", "^", "s", "D")
 LOG_COLUMNS = (
     "time_fs",
     "temperature_K",
@@ -23,10 +31,6 @@ LOG_COLUMNS = (
     "max_force_std_eV_per_A",
     "mean_force_std_eV_per_A",
 )
-N_SCATTER = 20_000
-"""Points of a cloud that are drawn, the same ones each time; more only blacken it."""
-SYMMETRY = 1e-6
-"""Force errors below it (eV/A) are zero by symmetry, not by merit, and tell nothing of sigma."""
 N_BINS, MIN_BIN = 12, 12
 """Bins of sigma, and the least number of atoms in one: the RMS of fewer says little."""
 
@@ -59,72 +63,89 @@ def parity(report, path=None):
         panels.append((title, label, *forces, group))
     if not panels:
         raise GapyError("parity: expected energies or forces, got neither; label the structures")
-    figure = _figure(4.6 * len(panels) + 1.4, 4.6)
+    figure = new_figure(4.6 * len(panels) + 1.4, 4.6)
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     names = sorted(report.by_config_type)
+    styles = {name: style(k) for k, name in enumerate(names)}
     for ax, (title, quantity, label, predicted, group) in zip(axes, panels):
         span = [min(label.min(), predicted.min()), max(label.max(), predicted.max())]
         margin = 0.04 * (span[1] - span[0]) or 1.0
         span = [span[0] - margin, span[1] + margin]
         ax.plot(span, span, color=INK, lw=0.8, zorder=1)
-        for k, name in enumerate(names):
-            take = _thinned(np.flatnonzero(group == name))
-            ax.scatter(
-                label[take],
-                predicted[take],
-                s=12 if len(label) < 2000 else 5,
-                color=COLOURS[k % len(COLOURS)],
-                marker=MARKERS[k // len(COLOURS) % len(MARKERS)],
-                alpha=0.7 if len(label) < 2000 else 0.4,
-                linewidths=0,
-                rasterized=True,
-                label=name,
-            )
         ax.set(xlim=span, ylim=span, aspect="equal")
+        _clouds(ax, label, predicted, group, styles)
         ax.set(xlabel=f"reference {quantity}", ylabel=f"predicted {quantity}")
         ax.set_title(title, fontsize=10)
-    _legend(figure, axes[0], len(names))
-    return _saved(figure, path)
+    side_legend(figure, markers(styles.values()), names)
+    return saved(figure, path)
+
+
+def _clouds(ax, label, predicted, group, styles) -> None:
+    """One cloud for each group, the smallest on top: a small group hides little of a large one."""
+    counts = {name: int((group == name).sum()) for name in styles}
+    for name in sorted(styles, key=counts.get, reverse=True):
+        if counts[name]:
+            of = group == name
+            size = 16 if counts[name] < 300 else 8
+            colour, marker = styles[name].values()
+            artist = cloud(ax, label[of], predicted[of], colour=colour, marker=marker, size=size)
+            artist.set_label(name)
 
 
 def sigma_against_error(report, path=None):
     """Force error of each atom against its calibrated sigma, log-log, with binned RMS errors.
 
     The error of an atom is the root mean square over x, y and z, as sigma is. An honest error bar
-    has its bins on the diagonal. Atoms whose force is zero by symmetry are left out. Arguments,
-    result and errors as in `parity`.
+    has its bins on the diagonal. Atoms whose force is zero by symmetry are left out, as in
+    `report.error_bars`; errors too small to matter are drawn at the lower edge. Arguments, result
+    and errors as in `parity`.
     """
-    s = report.samples
-    if not len(s.forces):
-        raise GapyError("sigma_against_error: expected forces, got none; label the structures")
-    error = np.sqrt(((s.forces_predicted - s.forces) ** 2).mean(axis=1))
-    drawn = (error > SYMMETRY) & (s.forces_std > 0.0)
-    sigma, error = s.forces_std[drawn], error[drawn]
-    if not len(sigma):
+    if not report.error_bars.n_judged:
+        raise GapyError("sigma_against_error: " + nothing_to_judge(report))
+    errors, sigma = report.samples.judged()
+    error = np.sqrt((errors**2).mean(axis=1))
+    if not error.any() or not sigma.any():
         raise GapyError(
-            "sigma_against_error: expected force errors above zero, got none; add structures whose "
-            "forces are not zero by symmetry"
+            "sigma_against_error: expected force errors and sigmas above zero, got none; add "
+            "structures that the model does not know by heart"
         )
-    figure = _figure(5.6, 5.0)
+    sigma = np.maximum(sigma, sigma[sigma > 0.0].min())
+    figure = new_figure(5.6, 5.0)
     ax = figure.subplots()
-    take = _thinned(np.arange(len(sigma)))
-    ax.scatter(sigma[take], error[take], s=5, color=FAINT, linewidths=0, rasterized=True)
     span = np.array([0.6 * sigma.min(), 1.6 * sigma.max()])
+    centres, rms = _bins(sigma, error)
+    floor = 0.7 * max(np.percentile(error, 0.5), 1e-3 * rms.max())
+    ax.set(xscale="log", yscale="log", xlim=span, ylim=(floor, 1.5 * error.max()))
+    cloud(ax, sigma, np.maximum(error, floor), colour=FAINT, size=5, alpha=1.0, log=True)
     ax.plot(span, span, color=INK, lw=0.9, label="error = sigma")
     ax.plot(span, 2 * span, color=INK, lw=0.7, ls=":", label="error = 2 sigma")
-    centres, rms = _bins(sigma, error)
     ax.plot(centres, rms, "o-", color=COLOURS[0], ms=6, lw=1.2, label="RMS error in bins of sigma")
-    ax.set(xscale="log", yscale="log", xlim=span)
-    _plain_log_ticks(ax.xaxis)
-    _plain_log_ticks(ax.yaxis)
-    ax.set_ylim(max(np.percentile(error, 0.5), 1e-3 * rms.max()) * 0.7, 1.5 * error.max())
+    ax.set(xlim=span, ylim=(floor, 1.5 * error.max()))
+    plain_log_ticks(ax.xaxis, ax.yaxis)
     ax.set(xlabel="sigma of the force (eV/Å)", ylabel="error of the force (eV/Å)")
-    title = f"{len(sigma)} atoms"
-    if report.forces_std_spearman is not None:
-        title += f", rank correlation {report.forces_std_spearman:.2f}"
-    ax.set_title(title, fontsize=10)
-    ax.legend(frameon=True, edgecolor="none", fontsize=9, loc="upper left")
-    return _saved(figure, path)
+    rank = report.forces_std_spearman
+    what = "" if rank is None else f", rank correlation {rank:.2f}"
+    ax.set_title(judged_atoms(report, what), fontsize=10)
+    ax.legend(frameon=True, edgecolor="none", fontsize=9, loc="lower right")
+    return saved(figure, path)
+
+
+def judged_atoms(report, what: str = "") -> str:
+    """Title of a picture of error bars: how many atoms are in it, and how many are not."""
+    bars = report.error_bars
+    text = f"{bars.n_judged} atoms{what}"
+    if bars.n_symmetric:
+        text += f"\n{bars.n_symmetric} left out, their force is zero by symmetry"
+    return text
+
+
+def nothing_to_judge(report) -> str:
+    """Why there are no atoms for a picture of error bars, and the remedy."""
+    if report.error_bars.n_symmetric:
+        return (
+            "expected atoms to judge, but all forces are zero by symmetry; add structures without"
+        )
+    return "expected forces, got none; label the structures"
 
 
 def md_timeline(logs, path=None, *, max_force_std: float | None = None, labels: Sequence = ()):
@@ -143,7 +164,7 @@ def md_timeline(logs, path=None, *, max_force_std: float | None = None, labels: 
     """
     logs = [logs] if not isinstance(logs, list | tuple) else list(logs)
     runs = [_read_log(log) for log in logs]
-    figure = _figure(8.0, 6.6)
+    figure = new_figure(8.0, 6.6)
     top, middle, bottom = figure.subplots(3, 1, sharex=True, height_ratios=[1, 1.3, 1])
     offset = 0.0
     for k, run in enumerate(runs):
@@ -167,62 +188,17 @@ def md_timeline(logs, path=None, *, max_force_std: float | None = None, labels: 
             )
         offset += run["time_fs"][-1]
     top.set_ylabel("temperature (K)")
-    _legend_above(top, top.lines[:2], ["atoms", "thermostat"])
+    legend_above(top, top.lines[:2], ["atoms", "thermostat"])
     handles, names = middle.lines[:2], ["largest of all atoms", "mean"]
     if max_force_std is not None:
         handles = [*handles, middle.axhline(max_force_std, color=ALARM, lw=1.0, ls="--")]
         names.append(f"threshold {max_force_std:.3g} eV/Å")
-    _legend_above(middle, handles, names)
+    legend_above(middle, handles, names)
     middle.set(ylabel="sigma of the force (eV/Å)", ylim=(0, None))
     bottom.set(ylabel="potential energy (eV)", xlabel="time (ps)")
     bottom.ticklabel_format(axis="y", useOffset=False)
     figure.align_ylabels()
-    return _saved(figure, path)
-
-
-def _figure(width: float, height: float):
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise GapyError(
-            'plots: expected matplotlib, it is not installed; pip install "gapy[plot]"'
-        ) from error
-    # Without pyplot there is no global state, no display and nothing to close.
-    return Figure(figsize=(width, height), layout="constrained", dpi=150)
-
-
-def _saved(figure, path):
-    for ax in figure.axes:
-        ax.spines[["top", "right"]].set_visible(False)
-        ax.tick_params(labelsize=9)
-    if path is not None:
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png")
-        write_whole(path, buffer.getvalue())
-    return figure
-
-
-def _legend(figure, ax, n_names: int) -> None:
-    handles, names = ax.get_legend_handles_labels()
-    legend = figure.legend(
-        handles, names, loc="outside right center", frameon=False, fontsize=8, markerscale=2.0,
-        ncols=1 + n_names // 24,
-    )  # fmt: skip
-    for handle in legend.legend_handles:
-        handle.set_alpha(1.0)
-
-
-def _legend_above(ax, handles, names) -> None:
-    ax.legend(
-        handles, names, frameon=False, fontsize=8, loc="lower right", bbox_to_anchor=(1.0, 0.98),
-        ncols=len(names), borderpad=0.1,
-    )  # fmt: skip
-
-
-def _thinned(index: np.ndarray) -> np.ndarray:
-    if len(index) <= N_SCATTER:
-        return index
-    return np.random.default_rng(0).choice(index, N_SCATTER, replace=False)
+    return saved(figure, path)
 
 
 def _bins(sigma: np.ndarray, error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -237,14 +213,6 @@ def _bins(sigma: np.ndarray, error: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     parts = np.split(np.arange(len(sigma)), cuts[1:])
     rms = [[np.sqrt((v[p] ** 2).mean()) for p in parts] for v in (sigma, error)]
     return np.array(rms[0]), np.array(rms[1])
-
-
-def _plain_log_ticks(axis) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axis.set_minor_locator(NullLocator())
 
 
 def _read_log(log) -> dict[str, np.ndarray]:

@@ -24,7 +24,7 @@ from gapy.gp.terms import Term
 from gapy.noise import KINDS, Noise
 from gapy.potential import Potential
 from gapy.predictions import gather, r_squared
-from gapy.settings import check_settings
+from gapy.settings import check_overrides, check_settings, check_size
 from gapy.structures import LabelKeys, LabelledStructure, from_atoms
 from gapy.threads import blas_threads
 
@@ -59,8 +59,8 @@ class SparseGPRegressor(BaseEstimator):
         What labels lose before the fit, and predictions get back exactly.
     selection : "cholesky", "farthest", "cur", "kmeans" or "random"
         How inducing points are chosen.
-    energy_key, forces_key, stress_key : str
-        Label keys in `atoms.info` and `atoms.arrays`.
+    energy_key, forces_key, stress_key, virial_key : str
+        Label keys in `atoms.info` and `atoms.arrays`; virials become stresses, None: REF_virial.
     fit_stress : bool
         Whether stress labels are used.
     force_tolerance : float or None
@@ -101,6 +101,7 @@ class SparseGPRegressor(BaseEstimator):
         energy_key="REF_energy",
         forces_key="REF_forces",
         stress_key="REF_stress",
+        virial_key=None,
         fit_stress=True,
         force_tolerance=None,
         seed=0,
@@ -122,6 +123,7 @@ class SparseGPRegressor(BaseEstimator):
         self.energy_key = energy_key
         self.forces_key = forces_key
         self.stress_key = stress_key
+        self.virial_key = virial_key
         self.fit_stress = fit_stress
         self.force_tolerance = force_tolerance
         self.seed = seed
@@ -132,13 +134,18 @@ class SparseGPRegressor(BaseEstimator):
 
     def fit(self, X, y=None):
         """Fit to labelled structures: ASE Atoms with labels, or gapy LabelledStructures."""
+        return self._fit(X)
+
+    def _fit(self, X, more_may_come=False):
         began = time.perf_counter()
         check_settings(self)
         noise = self.initial_noise()
         descriptors = self.descriptors()
         structures = labelled(X, self.label_keys(), descriptors)
+        check_overrides(noise.overrides, structures, self.fit_stress, more_may_come)
         for descriptor in descriptors:
             warn_if_rough(descriptor)
+        check_size(self, descriptors, structures)
         rng = np.random.default_rng(self.seed)
         # BLAS with one thread keeps the order of its sums: the same fit for any `threads`.
         with blas_threads(1):
@@ -157,7 +164,7 @@ class SparseGPRegressor(BaseEstimator):
         An error or an interruption leaves the model as it was.
         """
         if not hasattr(self, "training_"):
-            return self.fit(X, y)
+            return self._fit(X, more_may_come=True)
         began = time.perf_counter()
         check_settings(self)
         descriptors = [term.descriptor for term in self.training_.terms]
@@ -187,13 +194,19 @@ class SparseGPRegressor(BaseEstimator):
             rows=rows,
             calibrated=calibrated,
             force_tolerance=self.force_tolerance,
-            record={"selection": self.selection, "seed": int(self.seed)},
+            record={
+                "selection": self.selection,
+                "seed": int(self.seed),
+                "noise_learnt": state.noise != self.initial_noise(),
+            },
             progress=self.progress,
         )
 
     def label_keys(self) -> LabelKeys:
         """Where labels are looked for."""
-        return LabelKeys(energy=self.energy_key, forces=self.forces_key, stress=self.stress_key)
+        virial = {} if self.virial_key is None else {"virial": self.virial_key}
+        keys = (self.energy_key, self.forces_key, self.stress_key)
+        return LabelKeys(*keys, **virial, given=frozenset(virial))
 
     def initial_noise(self) -> Noise:
         """The noise that was asked for, from which learning starts."""

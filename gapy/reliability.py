@@ -5,8 +5,7 @@ coverage, miscalibration and likelihood are counted over components, and ranking
 root mean square error of the three components, which is what sigma predicts.
 
 Sources: Kuleshov, Fenner and Ermon, ICML (2018), arXiv:1807.00263, for calibration curves; Levi et
-al., Sensors 22, 5540 (2022) for binned reliability; Hanley and McNeil, Radiology 143, 29 (1982)
-for the area under the ROC curve.
+al., Sensors 22, 5540 (2022) for binned reliability.
 """
 
 from __future__ import annotations
@@ -15,7 +14,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 from scipy.special import erf
-from scipy.stats import rankdata
+
+from gapy.ranking import auroc, spearman
 
 COVERAGE = {50: 0.6744897501960817, 68: 1.0, 90: 1.6448536269514722, 95: 1.959963984540054}
 """Per cent of a normal distribution within so many standard deviations (50, 68.27, 90, 95)."""
@@ -44,6 +44,8 @@ class Bin:
 class ErrorBars:
     """Quality of the error bars on some atoms; None where it is not defined.
 
+    n_judged: atoms with force labels that all the rest is about; n_symmetric: atoms left out since
+    their force is zero by symmetry (`gapy.symmetry`), right whatever the model and sigma.
     coverage_50 ... coverage_95: share of force components within 0.674, 1, 1.645 and 1.960 sigma;
     0.50, 0.683, 0.90 and 0.95 if errors are normal and sigma is right.
     miscalibration_area: area between observed and nominal coverage, 0 (perfect) to 0.5.
@@ -55,6 +57,8 @@ class ErrorBars:
     reliability: bins of equal numbers of atoms, by sigma.
     """
 
+    n_judged: int
+    n_symmetric: int
     coverage_50: float | None
     coverage_68: float | None
     coverage_90: float | None
@@ -75,18 +79,23 @@ class ErrorBars:
         return out
 
 
-def error_bars(errors: np.ndarray, sigma: np.ndarray, threshold: float | None = None) -> ErrorBars:
+def error_bars(
+    errors: np.ndarray, sigma: np.ndarray, threshold: float | None = None, *, n_symmetric: int = 0
+) -> ErrorBars:
     """ErrorBars of force errors (n, 3) and sigma (n,), both eV/A.
 
     `threshold` (eV/A) parts large errors from small ones; by default 3 times the RMSE of `errors`.
+    `n_symmetric` atoms were left out of both.
     """
     if not len(sigma):
-        return ErrorBars(*[None] * 8, threshold, None, None)
+        return ErrorBars(0, n_symmetric, *[None] * 8, threshold, None, None)
     atom_error = np.sqrt((errors**2).mean(axis=1))
     if threshold is None:
         threshold = default_threshold(errors)
     above = atom_error > threshold
     return ErrorBars(
+        n_judged=len(sigma),
+        n_symmetric=n_symmetric,
         **{f"coverage_{p}": coverage(errors, sigma, width) for p, width in COVERAGE.items()},
         miscalibration_area=miscalibration_area(errors, sigma),
         nll=negative_log_likelihood(errors, sigma),
@@ -138,23 +147,6 @@ def negative_log_likelihood(errors: np.ndarray, sigma: np.ndarray) -> float | No
         return None
     variance = sigma[:, None] ** 2
     return float(0.5 * (np.log(2.0 * np.pi * variance) + errors**2 / variance).mean())
-
-
-def spearman(sigma: np.ndarray, error: np.ndarray) -> float | None:
-    """Rank correlation; None where one of the two does not vary."""
-    if len(sigma) < 2 or np.ptp(sigma) == 0.0 or np.ptp(error) == 0.0:
-        return None
-    return float(np.corrcoef(rankdata(sigma), rankdata(error))[0, 1])
-
-
-def auroc(score: np.ndarray, positive: np.ndarray) -> float | None:
-    """Area under the ROC curve, from ranks; None if all or none are positive."""
-    n_positive = int(positive.sum())
-    n_negative = len(positive) - n_positive
-    if n_positive == 0 or n_negative == 0:
-        return None
-    ranks = rankdata(score)[positive].sum()
-    return float((ranks - 0.5 * n_positive * (n_positive + 1)) / (n_positive * n_negative))
 
 
 def reliability_bins(error: np.ndarray, sigma: np.ndarray) -> tuple[Bin, ...]:

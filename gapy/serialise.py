@@ -6,6 +6,7 @@ import ase.data
 import numpy as np
 from ase import Atoms
 
+from gapy import references
 from gapy.baselines import from_settings as baseline_from_settings
 from gapy.descriptors import descriptor_from_settings
 from gapy.gp.calibration import ForceCalibration
@@ -38,6 +39,7 @@ def pack(potential) -> tuple[dict, dict[str, np.ndarray]]:
         arrays[f"reference{k}.positions"] = atoms.positions
         arrays[f"reference{k}.cell"] = atoms.cell.array
         arrays[f"reference{k}.pbc"] = atoms.pbc.astype(np.int64)
+    arrays.update(references.pack(potential))
     symbols = ase.data.chemical_symbols
     model = {
         "species": [symbols[z] for z in potential.species],
@@ -60,21 +62,15 @@ def unpack(model: dict, arrays: dict[str, np.ndarray]) -> dict:
     """Keyword arguments of the Potential that `pack` was given."""
     terms = tuple(_unpack_term(t, term, arrays) for t, term in enumerate(model["terms"]))
     table = blocks(terms)
-    alpha = arrays["alpha"]
-    # The memory order is that of a fresh fit: BLAS takes another path for another order, and
-    # predictions would differ in the last bit.
     posterior = Posterior(
         blocks=table,
-        cholesky=tuple(
-            _triangle(arrays[f"block{k}.cholesky"], _lower(len(b.x_sd)), order="F")
-            for k, b in enumerate(table)
-        ),
-        r_factor=_triangle(arrays["r_factor"], _upper(len(alpha)), order="C"),
+        cholesky=tuple(arrays[f"block{k}.cholesky"] for k in range(len(table))),
+        r_factor=arrays["r_factor"],
         w=arrays["w"],
-        alpha=alpha,
+        alpha=arrays["alpha"],
         log_marginal_likelihood=model["log_marginal_likelihood"],
     )
-    references = tuple(
+    structures = tuple(
         (_unpack_atoms(k, arrays), energy) for k, energy in enumerate(model["reference_energies"])
     )
     return {
@@ -91,7 +87,7 @@ def unpack(model: dict, arrays: dict[str, np.ndarray]) -> dict:
         "reach": tuple(
             _unpack_reach(t, numbers, arrays) for t, numbers in enumerate(model.get("reach", ()))
         ),
-        "references": references,
+        "references": structures,
     }
 
 
@@ -108,13 +104,12 @@ def _pack_term(term: Term) -> dict:
 
 
 def _unpack_term(t: int, term: dict, arrays) -> Term:
-    descriptor = descriptor_from_settings(**term["descriptor"])
-    return Term(
-        descriptor=descriptor,
-        zeta=term["zeta"],
-        inducing=tuple(arrays[f"term{t}.inducing{s}"] for s in range(len(descriptor.species))),
-        delta=tuple(term["delta"]),
+    n = len(term["delta"])
+    inducing = tuple(arrays[f"term{t}.inducing{s}"] for s in range(n))
+    descriptor = descriptor_from_settings(
+        **term["descriptor"], n_species=n, n_features=inducing[0].shape[1]
     )
+    return Term(descriptor, term["zeta"], inducing, tuple(term["delta"]))
 
 
 def _pack_reach(t: int, reach: Reach | None) -> dict[str, np.ndarray]:
@@ -154,12 +149,6 @@ def _unpack_atoms(k: int, arrays) -> Atoms:
         cell=arrays[f"reference{k}.cell"],
         pbc=arrays[f"reference{k}.pbc"].astype(bool),
     )
-
-
-def _triangle(packed: np.ndarray, mask: np.ndarray, order: str) -> np.ndarray:
-    out = np.zeros(mask.shape, order=order)
-    out[mask] = packed
-    return out
 
 
 def _lower(n: int) -> np.ndarray:

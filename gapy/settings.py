@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
+from collections import Counter
 from collections.abc import Mapping
 from numbers import Integral, Real
 
 import numpy as np
 
 from gapy.errors import GapyError
+from gapy.ranges import RANGES, require_range
+from gapy.sizes import require_fit
+from gapy.structures import StructureWarning
 
 
 def check_settings(gp) -> None:
@@ -22,7 +27,79 @@ def check_settings(gp) -> None:
             raise GapyError(f"{name}: expected an integer of at least 1, got {value!r}")
     if not (isinstance(gp.delta, Real) and 0.0 < gp.delta < np.inf):
         raise GapyError(f"delta: expected a positive finite number (eV), got {gp.delta!r}")
+    for name, value in (*counts, *_given(gp)):
+        if name in RANGES:
+            require_range(name, value)
     if not (isinstance(gp.seed, Integral) and gp.seed >= 0):
         raise GapyError(
             f"seed: expected a non-negative integer, so that a fit can be repeated, got {gp.seed!r}"
         )
+
+
+def _given(gp):
+    """(name of the range, value) of the prior scale and of every noise that was given."""
+    sigmas = ("sigma_energy", "sigma_forces", "sigma_stress")
+    yield from ((name, getattr(gp, name)) for name in ("delta", *sigmas))
+    overrides = gp.noise_overrides if isinstance(gp.noise_overrides, Mapping) else {}
+    for sigmas in overrides.values():
+        if isinstance(sigmas, Mapping):
+            yield from ((f"sigma_{kind}", value) for kind, value in sigmas.items())
+
+
+def check_size(gp, descriptors, structures) -> None:
+    """Refuse a fit that the memory cannot hold."""
+    present = Counter(int(z) for s in structures for z in s.atoms.numbers)
+    for descriptor in descriptors:
+        wanted = gp.n_inducing
+        if isinstance(wanted, Mapping):
+            wanted = max(wanted.values())
+        n_points = sum(min(int(wanted), n) for n in present.values())
+        require_fit(n_points, descriptor.n_features)
+
+
+def check_overrides(overrides, structures, fit_stress=True, more_may_come=False) -> None:
+    """Refuse noise overrides that no label takes; only warn if their structures may still come."""
+    for where, message in _idle_overrides(overrides, structures, fit_stress):
+        if more_may_come:
+            warnings.warn(
+                f"{where}: {message} so far; it waits for such structures",
+                StructureWarning,
+                stacklevel=3,
+            )
+        else:
+            raise GapyError(f"{where}: {message}; correct the name or remove it")
+
+
+def used_overrides(overrides, structures, fit_stress=True) -> dict:
+    """The overrides that some label takes, for a fit to a part of the structures."""
+    found = label_kinds(structures, fit_stress)
+    out = {
+        name: {kind: sigma for kind, sigma in sigmas.items() if kind in found.get(name, ())}
+        for name, sigmas in overrides.items()
+    }
+    return {name: sigmas for name, sigmas in out.items() if sigmas}
+
+
+def label_kinds(structures, fit_stress=True) -> dict[str, set[str]]:
+    """{config_type: kinds of labels that a fit uses}."""
+    out: dict[str, set[str]] = {}
+    for s in structures:
+        kinds = {"energy": s.energy, "forces": s.forces, "stress": s.stress if fit_stress else None}
+        held = {kind for kind, label in kinds.items() if label is not None}
+        out.setdefault(s.config_type, set()).update(held)
+    return out
+
+
+def _idle_overrides(overrides, structures, fit_stress):
+    """(name of the setting, what is wrong with it) of each override without effect."""
+    found = label_kinds(structures, fit_stress)
+    for name, sigmas in overrides.items():
+        where = f"noise_overrides, or [noise.{name}]"
+        if name not in found:
+            names = ", ".join(sorted(found))
+            yield where, f"config_type {name!r} expected among {names}, found in no structure"
+            continue
+        for kind in sigmas:
+            if kind not in found[name]:
+                fitted = ", ".join(sorted(found[name])) or "nothing"
+                yield where, f"{kind} labels expected in {name!r}, got {fitted} to be fitted"

@@ -23,6 +23,7 @@ from gapy.gp.statistic import Factor, Group, SufficientStatistic
 from gapy.noise import KINDS
 from gapy.potential import from_archive
 from gapy.regressor import SparseGPRegressor
+from gapy.settings import check_settings
 from gapy.structures import LabelledStructure
 
 LABELS = ("energy", "energy_sigma", "forces_sigma", "stress_sigma")
@@ -79,11 +80,14 @@ def load_state(path) -> SparseGPRegressor:
     start = "state."
     arrays = {k[len(start) :]: v for k, v in archive.arrays.items() if k.startswith(start)}
     try:
-        return _rebuilt(archive.model["state"], arrays, archive.model["terms"], potential)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+        gp = _rebuilt(archive.model["state"], arrays, archive.model["terms"], potential)
+        check_settings(gp)
+    except Exception as error:  # as in `potential.from_archive`
         raise ModelFileError(
-            f"{path}: expected a state that this version can rebuild, got {error!r}; fit it again"
+            f"{path}: expected a state that this version can rebuild, got "
+            f"{' '.join(repr(error).split())[:300]}; fit it again"
         ) from error
+    return gp
 
 
 def _rebuilt(state: dict, arrays: dict, terms: list, potential) -> SparseGPRegressor:

@@ -65,7 +65,8 @@ def error_bars(report) -> str:
     """What the error bars of `gapy.evaluation.EvaluationReport` are worth, in a few lines."""
     bars = report.error_bars
     if bars.coverage_68 is None:
-        return "no forces, so the error bars cannot be judged"
+        why = "all forces are zero by symmetry" if bars.n_symmetric else "no forces"
+        return f"{why}, so the error bars cannot be judged"
     inside = ", ".join(
         f"{100 * share:.0f} % within {widths}"
         for share, widths in (
@@ -81,6 +82,11 @@ def error_bars(report) -> str:
         f"  miscalibration area {number(bars.miscalibration_area)}, negative log likelihood "
         f"{number(bars.nll)} per component",
     ]
+    if bars.n_symmetric:
+        lines.append(
+            f"  {bars.n_symmetric} of {bars.n_judged + bars.n_symmetric} atoms are left out of "
+            "this: their force is zero by symmetry"
+        )
     if bars.n_above:
         lines.append(
             f"  {bars.n_above} atoms with a force error above {bars.error_threshold:.3g} eV/A per "

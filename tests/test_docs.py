@@ -53,3 +53,19 @@ def test_json_keys_of_evaluate_are_documented(potential, test_frames):
     page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
     report = gapy.evaluate(potential, test_frames).to_dict()
     assert not [key for key in report if f"`{key}`" not in page]
+
+
+def test_theory_states_the_numbers_of_the_code():
+    from gapy.gp import calibration, inducing
+    from gapy.regressor import N_CALIBRATION
+
+    text = " ".join((ROOT / "docs" / "theory.md").read_text(encoding="utf-8").split())
+    assert f"{inducing.CANDIDATE_BYTES / 1e6:.0f} MB of descriptors" in text
+    assert f"At most {N_CALIBRATION} training structures" in text
+    assert f"the first {calibration.FIRST} inducing points" in text
+    quantiles = [f"{100 * q:.0f}" for q in calibration.QUANTILES]
+    assert f"{', '.join(quantiles[:-1])} and {quantiles[-1]} % quantiles" in text
+    for share, least in (
+        (calibration.COARSE, calibration.COARSE_LEAST), (calibration.NEAR, calibration.NEAR_LEAST)
+    ):  # fmt: skip
+        assert re.search(rf"leading {100 * share:.0f} %[^()]*\(at least {least}\)", text)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.calculators.fd import calculate_numerical_stress
-from dscribe.descriptors import ACSF, LMBTR, SOAP
+from dscribe.descriptors import ACSF, LMBTR, MBTR, SOAP, CoulombMatrix, SineMatrix, ValleOganov
 
 from gapy import SparseGPRegressor, load
 from gapy.descriptors import as_descriptor, smooth_soap
@@ -130,3 +130,27 @@ def test_averaged_or_sparse_descriptors_are_refused():
         as_descriptor(sparse)
     with pytest.raises(GapyError, match="local descriptor of dscribe"):
         as_descriptor("SOAP")
+
+
+def of_whole_structures():
+    options = {"grid": {"min": 0, "max": 1, "n": 5, "sigma": 0.1}, "normalization": "none"}
+    options["geometry"] = {"function": "inverse_distance"}
+    options["weighting"] = {"function": "exp", "scale": 0.5, "threshold": 1e-3}
+    return (
+        MBTR(species=["Si"], periodic=True, **options),
+        CoulombMatrix(n_atoms_max=8),
+        SineMatrix(n_atoms_max=8),
+        ValleOganov(species=["Si"], function="distance", sigma=0.1, n=5, r_cut=4.0),
+    )
+
+
+def test_what_is_no_local_descriptor_is_refused():
+    expected = "descriptor: expected a local descriptor of dscribe, one vector for each atom"
+    for descriptor in of_whole_structures():
+        with pytest.raises(GapyError, match=f"{type(descriptor).__name__}, one vector for a whole"):
+            SparseGPRegressor([descriptor], n_inducing=5).fit(labelled_frames(2))
+    for other in (None, 5, [acsf()], object()):
+        with pytest.raises(GapyError, match=expected + rf".*{type(other).__name__}, no descriptor"):
+            as_descriptor(other)
+    with pytest.raises(GapyError, match=r"got the class SOAP; call it: SOAP\(species=...\)"):
+        as_descriptor(SOAP)

@@ -218,3 +218,19 @@ def test_numbers_that_are_not_finite(bad):
 def test_periodic_direction_without_extent(cell):
     with pytest.raises(StructureError, match=r"cell: periodic directions.*set the cell or pbc"):
         neighbour_list(np.zeros((1, 3)), np.array(cell, dtype=float), True, 4.0)
+
+
+@pytest.mark.parametrize("length", [1e5, 5e5, 1e8, 1e12, 1e300])
+@pytest.mark.parametrize("pbc", [True, False])
+def test_an_extent_that_would_end_the_process(length, pbc):
+    """vesin divides by zero there, which no exception tells."""
+    cell = np.diag([length, 4.0, 4.0])
+    positions = np.zeros((2, 3))
+    positions[1] = [0.9 * length, 1.0, 1.0]
+    with np.errstate(all="ignore"), pytest.raises(StructureError):
+        neighbour_list(positions, cell, pbc, 0.5 if length < 1e6 else 4.0)
+
+
+def test_a_cell_without_digits_for_distances():
+    with np.errstate(all="ignore"), pytest.raises(StructureError, match="extent of"):
+        neighbour_list(np.zeros((1, 3)), 1e100 * np.eye(3), True, 4.0)

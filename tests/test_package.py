@@ -2,6 +2,8 @@
 
 import configparser
 import importlib.metadata
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,3 +39,22 @@ def test_installed_metadata_agree():
     assert metadata["Version"] == gapy.__version__
     assert "MIT" in (metadata.get("License-Expression") or metadata.get("License"))
     assert {"plot", "test", "docs", "lint"} <= set(metadata.get_all("Provides-Extra"))
+
+
+@pytest.mark.parametrize("name", ["data", "descriptors", "md", "structures", "errors", "tuning"])
+def test_modules_are_attributes_after_importing_gapy_alone(name):
+    code = f"import gapy; assert gapy.{name}.__name__ == 'gapy.{name}' and {name!r} in dir(gapy)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_what_gapy_does_not_have(monkeypatch):
+    for name in ("nothing", "_secret"):
+        with pytest.raises(AttributeError, match=f"module 'gapy' has no attribute '{name}'"):
+            getattr(gapy, name)
+
+    def lacks_something(name):
+        raise ModuleNotFoundError("No module named 'matplotlib'", name="matplotlib")
+
+    monkeypatch.setattr(gapy, "import_module", lacks_something)
+    with pytest.raises(ModuleNotFoundError, match="matplotlib"):
+        gapy.plots_of_another_kind  # noqa: B018

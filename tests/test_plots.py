@@ -1,6 +1,7 @@
 """Pictures are written, show what they should, and refuse what they cannot show."""
 
 import builtins
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -37,6 +38,18 @@ def test_parity(report, tmp_path):
     # One cloud for each config_type, of as many points as there are labels.
     assert sum(len(c.get_offsets()) for c in forces.collections) == 3 * report.total.n_atoms
     assert [t.get_text() for t in figure.legends[0].get_texts()] == ["alloy", "pure"]
+
+
+def test_parity_draws_small_groups_last(report):
+    """Three atoms of one group among the others: on top, and of their own colour and shape."""
+    group = np.array(["zz"] * 33 + ["aa"] * 3)
+    samples = replace(report.samples, forces_group=group)
+    few = replace(report, samples=samples, by_config_type={"aa": None, "zz": None})
+    clouds = plots.parity(few).axes[1].collections
+    assert [c.get_label() for c in clouds] == ["zz", "aa"]
+    assert [len(c.get_offsets()) for c in clouds] == [99, 9]
+    assert not np.array_equal(clouds[0].get_facecolor(), clouds[1].get_facecolor())
+    assert len(clouds[0].get_paths()[0]) != len(clouds[1].get_paths()[0])
 
 
 def test_parity_of_energies_alone(potential, test_frames):

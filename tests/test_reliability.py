@@ -1,6 +1,7 @@
 """Statistics of error bars against plain formulas, scikit-learn, scipy and known distributions."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -107,7 +108,9 @@ def test_threshold_is_three_times_the_rmse_of_a_component():
 
 def test_what_is_undefined_is_none():
     nothing = r.error_bars(np.empty((0, 3)), np.empty(0))
-    assert set(nothing.to_dict().values()) == {None}
+    values = nothing.to_dict()
+    assert (values.pop("n_judged"), values.pop("n_symmetric")) == (0, 0)
+    assert set(values.values()) == {None}
     constant = r.error_bars(np.ones((30, 3)), np.full(30, 0.5))
     assert constant.forces_std_spearman is None and constant.auroc is None
     perfect = r.error_bars(np.zeros((30, 3)), np.linspace(0.1, 1, 30))
@@ -144,9 +147,32 @@ def test_picture(report, tmp_path):
     assert left.lines[1].get_xdata() == pytest.approx(
         [b.rms_std for b in report.error_bars.reliability]
     )
-    (observed,) = (line for line in right.lines if line.get_label() == "observed")
+    (observed,) = (line for line in right.lines if line.get_label() == "all atoms")
     at = np.interp(0.6826895, observed.get_xdata(), observed.get_ydata())
     assert at == pytest.approx(report.coverage_68, abs=0.02)
+
+
+def test_curves_of_the_worst_groups_have_names(report):
+    rng = np.random.default_rng(0)
+    n_types, per_type = 8, 1000
+    names = np.repeat([f"type{k}" for k in range(n_types)], per_type)
+    n = len(names)
+    # Errors grow from group to group while sigma stays: the last ones are the worst.
+    errors = rng.normal(size=(n, 3)) * np.repeat(1.0 + np.arange(n_types), per_type)[:, None]
+    samples = replace(
+        report.samples, forces=np.zeros((n, 3)), forces_predicted=errors, forces_std=np.ones(n),
+        forces_group=names, forces_symmetric=np.zeros(n, dtype=bool),
+    )  # fmt: skip
+    bars = {name: r.error_bars(*samples.judged(name)) for name in np.unique(names)}
+    made_up = replace(
+        report, samples=samples, error_bars=r.error_bars(errors, np.ones(n)),
+        error_bars_by_config_type=bars,
+    )  # fmt: skip
+    figure = reliability(made_up)
+    shown = [t.get_text() for t in figure.legends[0].get_texts()]
+    assert shown[:3] == ["calibrated", "all atoms", "3 others"]
+    expected = [f"type{k}" for k in (7, 6, 5, 4, 3)]
+    assert [text.split()[0] for text in shown[3:]] == expected
 
 
 def test_picture_of_energies_alone(potential, test_frames):

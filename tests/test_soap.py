@@ -482,7 +482,7 @@ def test_an_infinite_central_weight_is_refused():
 def test_what_is_no_soap_is_refused():
     with pytest.raises(GapyError, match="expected a dscribe SOAP object, got str"):
         CompiledSOAP("soap")
-    with pytest.raises(GapyError, match="descriptor: expected a SOAP or another local"):
+    with pytest.raises(GapyError, match="descriptor: expected a local descriptor of dscribe"):
         as_descriptor(3)
 
 

@@ -1,9 +1,8 @@
 """Elementwise work between the matrix products of the kernel (x . s)^zeta."""
 
 import numpy as np
-from numba import njit
 
-from gapy._jit.settings import FAST
+from gapy._jit.settings import FAST, njit
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)

@@ -11,9 +11,8 @@ eqs 4-12 (S_lm = F_lm Q_l|m| times the real or imaginary part of (x + i y)^|m|).
 import math
 
 import numpy as np
-from numba import njit
 
-from gapy._jit.settings import FAST
+from gapy._jit.settings import FAST, njit
 from gapy._jit.vector import LANES, fma8, load8, mul8, scale8, splat8, store8, zero8
 
 

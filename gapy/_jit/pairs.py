@@ -1,7 +1,8 @@
 """Pair vectors, and sums over pairs back to atoms."""
 
 import numpy as np
-from numba import njit
+
+from gapy._jit.settings import njit
 
 
 @njit(cache=True, nogil=True)
@@ -21,6 +22,30 @@ def pair_vectors(positions, cell, first_i, j_p, shift_pc, r_pc):
             d2 = r_pc[p, 0] ** 2 + r_pc[p, 1] ** 2 + r_pc[p, 2] ** 2
             shortest = min(shortest, d2)
     return shortest
+
+
+@njit(cache=True, nogil=True)
+def order_pairs(first_i, j_p, shift_pc):
+    """Order the pairs of each centre by neighbour and shift, in place.
+
+    The search leaves them in the order of its grid, which changes with the length of the list.
+    """
+    for i in range(first_i.shape[0] - 1):
+        begin, end = first_i[i], first_i[i + 1]
+        order = np.argsort(j_p[begin:end])
+        js, shifts = j_p[begin:end][order], shift_pc[begin:end][order]
+        # Nearly done: what is left are the images of one neighbour among themselves.
+        for p in range(end - begin):
+            j, a, b, c = js[p], shifts[p, 0], shifts[p, 1], shifts[p, 2]
+            q = begin + p
+            while q > begin and (j_p[q - 1], shift_pc[q - 1, 0], shift_pc[q - 1, 1],
+                                 shift_pc[q - 1, 2]) > (j, a, b, c):  # fmt: skip
+                j_p[q] = j_p[q - 1]
+                for k in range(3):
+                    shift_pc[q, k] = shift_pc[q - 1, k]
+                q -= 1
+            j_p[q] = j
+            shift_pc[q, 0], shift_pc[q, 1], shift_pc[q, 2] = a, b, c
 
 
 @njit(cache=True, nogil=True)

@@ -5,9 +5,8 @@ u = 2 (r/h - interval) - 1 in [-1, 1]. The number of functions j is a multiple o
 """
 
 import numpy as np
-from numba import njit
 
-from gapy._jit.settings import FAST
+from gapy._jit.settings import FAST, njit
 from gapy._jit.vector import LANES, fma8, load8, scale8, splat8, store8
 
 DEGREE = 7

@@ -1,5 +1,51 @@
-"""Compiler flags shared by every kernel."""
+"""Compiler flags and the decorator that every kernel shares."""
+
+import warnings
+
+import numba
 
 # Re-association and contraction let the compiler vectorise sums. NaN and infinity keep their
 # meaning (no "nnan", no "ninf"): a broken input must stay visible in the output.
 FAST = {"reassoc", "contract", "nsz", "arcp"}
+
+NO_PLACE = "no locator available"
+"""In numba's RuntimeError where it finds no directory to keep compiled code in."""
+
+
+class _Told:
+    """Whether the missing cache was reported: every kernel meets it, one warning is enough."""
+
+    yet = False
+
+
+def njit(**options):
+    """`numba.njit` that compiles at every start where compiled code cannot be kept on disk.
+
+    A container or a cluster may have the package and the home directory read-only.
+    """
+    compiled = numba.njit(**options)
+    uncached = numba.njit(**{**options, "cache": False})
+
+    def decorate(function):
+        try:
+            return compiled(function)
+        except RuntimeError as error:
+            if NO_PLACE not in str(error):
+                raise
+            _warn()
+            return uncached(function)
+
+    return decorate
+
+
+def _warn() -> None:
+    if _Told.yet:
+        return
+    _Told.yet = True
+    warnings.warn(
+        "numba's cache: expected a directory that can be written, got none (neither beside the "
+        "package nor in the home directory), so that kernels are compiled anew at every start, "
+        "which takes a minute or so; set NUMBA_CACHE_DIR to one",
+        UserWarning,
+        stacklevel=3,
+    )

@@ -21,11 +21,10 @@ Symmetric blocks (A = B) hold every unordered pair once.
 """
 
 import numpy as np
-from numba import njit
 
 from gapy._jit.harmonics import harmonics, harmonics_gradient, scratch
 from gapy._jit.radial import radial, radial_gradient
-from gapy._jit.settings import FAST
+from gapy._jit.settings import FAST, njit
 from gapy._jit.vector import LANES, axpy8, fma8, load8, scale8, store8, sum8, zero8
 
 

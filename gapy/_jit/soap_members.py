@@ -7,11 +7,10 @@ over channels comes first, which for several members is the cheaper order (two p
 """
 
 import numpy as np
-from numba import njit
 
 from gapy._jit.harmonics import harmonics, harmonics_gradient, scratch
 from gapy._jit.radial import radial_gradient
-from gapy._jit.settings import FAST
+from gapy._jit.settings import FAST, njit
 from gapy._jit.soap import _next_eight
 from gapy._jit.vector import LANES, axpy8, fma8, load8, scale8, splat8_at, store8, zero8
 

@@ -12,10 +12,13 @@ from gapy.active.explorers import KINDS
 from gapy.active.initial import Initial
 from gapy.active.objects import CLASS, anchored, constructed, imported
 from gapy.active.oracle import Oracle
+from gapy.active.outputs import require_loop_outputs
 from gapy.active.policy import Budget, Policy, Stop
 from gapy.active.update import GPModel
 from gapy.errors import GapyError
+from gapy.files import checked_path
 from gapy.md.settings import whole
+from gapy.sizes import repeated
 from gapy.structures import read_atoms, read_structures
 
 TOP = ("directory", "seed", "threads", "checkpoint_steps", "store")
@@ -61,7 +64,7 @@ def read_config(path) -> LoopConfig:
     GapyError : no such file, not TOML, an unknown key (the nearest known ones are named), a
         missing one, or a value that is refused
     """
-    path = Path(path)
+    path = checked_path(path)
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -69,7 +72,10 @@ def read_config(path) -> LoopConfig:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise GapyError(f"{path}: expected TOML, got: {error}; correct the line") from error
     try:
-        return _loop(_spelled(table), path.parent)
+        table = _spelled(table)
+        loop = _loop(table, path.parent)
+        require_loop_outputs(table, path, loop.directory, loop.store)
+        return loop
     except GapyError as error:
         raise GapyError(f"{path}: {error}") from error
 
@@ -169,7 +175,7 @@ def _explorers(section, number: int, base: Path):
         require_known(section, known, where, shown=["kind", "start", "walkers", "supercell"])
     for atoms in _starts(starts, base, where):
         if supercell is not None:
-            atoms = atoms.repeat(_repeats(supercell, where))
+            atoms = repeated(atoms, _repeats(supercell, where), f"{where}supercell")
         for _ in range(walkers):
             yield _call(make, {"start": atoms, **section}, where.strip())
 

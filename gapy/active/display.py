@@ -7,6 +7,8 @@ import time
 
 INTERVAL = 0.25
 """Seconds between two changes of the live line."""
+SHOWN = 4
+"""Labels whose errors are in the line, the last ones."""
 
 
 class Silent:
@@ -37,9 +39,10 @@ def summary(loop) -> str:
     if share == share:
         parts.append(f"{100 * share:.2f} % of steps without a label")
     if loop.current_sigma == loop.current_sigma:
-        parts.append(f"sigma {loop.current_sigma:.3f} eV/A")
+        parts.append(f"force sigma {loop.current_sigma:.3f} eV/A")
     if loop.found:
-        parts.append("found " + " ".join(f"{e:.3f}" for e in loop.found[-4:]) + " eV/A")
+        last = " ".join(f"{e:.3f}" for e in loop.found[-SHOWN:])
+        parts.append(f"force errors at the last labels {last} eV/A")
     return ", ".join(parts)
 
 

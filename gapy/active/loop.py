@@ -346,6 +346,11 @@ class Loop:
                 if old.name < path.name:
                     old.unlink(missing_ok=True)
 
+    def _settings(self) -> dict:
+        """All settings as plain data, those included that may change from call to call."""
+        limits = {"budget": dict(vars(self.budget)), "stop": dict(vars(self.stop))}
+        return {**self.identity, **limits, "training": f"{len(self.training)} structures"}
+
     def _clock(self, what: str) -> None:
         """Book the time since the last call under `what`."""
         now = time.perf_counter()
@@ -378,6 +383,6 @@ class Loop:
             model_path=model,
             model_hash=model_hash,
             directory=self.files.path,
-            report_path=report.write(self.files, self.store, self.policy.max_force_std),
+            report_path=report.write(self.files, self.store, self._settings(), status, reason),
             seconds=dict(self.seconds),
         )

@@ -10,6 +10,7 @@ import ase.db
 import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
+from ase.db.core import str_represents
 
 from gapy.active.frames import Request
 from gapy.active.labels import Failure, Label, label_error
@@ -34,15 +35,26 @@ class Store:
     Arguments
     ---------
     url : a file name that ends with .db (SQLite), or a URL of PostgreSQL (postgresql://...)
-    run : name of the loop
+    run : name of the loop; one that reads as a number or as true or false is stored with "run "
+        before it, since ASE takes no such text
+
+    Raises
+    ------
+    GapyError : a URL that ASE does not know, a database that cannot be opened
     """
 
     def __init__(self, url, run: str):
         self.url = str(url)
-        self.run = run
+        self.run = run = f"run {run}" if _reads_as_number(run) else run
         with self._database_errors():
             # The loop's directory is locked; ASE's lock file would outlive a killed process.
-            self._db = ase.db.connect(self.url, use_lock_file=False)
+            try:
+                self._db = ase.db.connect(self.url, use_lock_file=False)
+            except ValueError as error:
+                raise GapyError(
+                    f"store: expected a file that ends with .db or a URL of PostgreSQL, got "
+                    f"{self.url!r} ({error}); correct the name"
+                ) from error
             self._rows = {
                 row.label_key: (row.id, row.record)
                 for row in self._db.select(run=run)
@@ -189,6 +201,10 @@ def labelled(atoms: Atoms, label: Label) -> Atoms:
     if label.stress is not None:
         out.info["REF_stress"] = np.array(label.stress)
     return out
+
+
+def _reads_as_number(text: str) -> bool:
+    return any(str_represents(text, kind) for kind in (bool, int, float))
 
 
 def _safe(key: str) -> str:

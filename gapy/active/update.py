@@ -11,6 +11,7 @@ from typing import Protocol
 from gapy.baselines import parse_e0
 from gapy.errors import GapyError
 from gapy.md.settings import real, whole
+from gapy.noise import Noise
 from gapy.settings import check_settings
 from gapy.state import load_state, save_state
 from gapy.structures import StructureWarning
@@ -139,6 +140,7 @@ class GPModel:
             calibrate_every=self.calibrate_every,
         )
         check_settings(self._regressor())
+        Noise(self.sigma_energy, self.sigma_forces, self.sigma_stress)
         parse_e0(self.e0)
 
     def update(self, structures: Sequence, n_new: int) -> None:
@@ -207,6 +209,8 @@ class GPModel:
                 sigma=self.sigma,
                 compression={"mode": self.compression},
             )
+        except GapyError:
+            raise
         except ValueError as error:
             raise GapyError(f"SOAP settings refused by dscribe: {error}") from error
         return SparseGPRegressor(

@@ -10,6 +10,7 @@ from ase.data import chemical_symbols
 
 from gapy.baselines.elements import atomic_number
 from gapy.errors import GapyError, SpeciesError
+from gapy.ranges import LARGEST
 from gapy.structures import LabelledStructure, StructureWarning, is_isolated_atom
 
 MODES = ("auto", "isolated", "fit", "zero")
@@ -108,6 +109,11 @@ def _energy(value: object, symbol: str) -> float:
     if not math.isfinite(energy):
         raise GapyError(
             f"e0 of {symbol}: expected a finite number in eV, got {value!r}; correct it"
+        )
+    if abs(energy) > LARGEST["energy"]:
+        raise GapyError(
+            f"e0 of {symbol}: expected within {LARGEST['energy']:g} eV, as of any atom, got "
+            f"{value!r}; correct it"
         )
     return energy
 

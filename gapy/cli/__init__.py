@@ -1,9 +1,9 @@
 """The command line: `gapy fit | tune | evaluate | md | learn | inspect | info | demo`.
 
 Exit codes: 0 success (an MD run stopped by its own uncertainty is one), 1 an MD run that exploded
-or a reader of the output that left, 2 bad usage or bad input, with one line on standard error,
-130 interrupted. Whatever takes long to import is imported inside the commands, so that
-`gapy --help` is immediate.
+or a reader of the output that left, 2 bad usage or bad input (a closed standard output is one),
+with one line on standard error, 130 interrupted, 143 terminated. Whatever takes long to import is
+imported inside the commands, so that `gapy --help` is immediate.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 import warnings
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -24,10 +25,11 @@ from gapy.cli.info import info
 from gapy.cli.inspect import inspect
 from gapy.cli.learn import learn
 from gapy.cli.md import md
+from gapy.cli.signals import Terminated, raise_at_sigterm
 from gapy.cli.tune import tune
 from gapy.errors import GapyError
 
-READER_LEFT, BAD_INPUT, INTERRUPTED = 1, 2, 130
+READER_LEFT, BAD_INPUT, INTERRUPTED, TERMINATED = 1, 2, 130, 143
 
 app = typer.Typer(
     add_completion=False,
@@ -58,6 +60,18 @@ def _gapy(
 
 def main() -> None:
     """Console entry point."""
+    closed = sys.stdout is None
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        if getattr(sys, name) is None:
+            # The number would go to the next file that is opened, and others' code writes to it.
+            _open_null(number)
+            setattr(sys, name, open(number, "w", closefd=False))  # noqa: SIM115
+    if closed:
+        # Said before any work: its results would be lost.
+        sys.exit(_fail("standard output is closed; open it, or send it to /dev/null", BAD_INPUT))
+    # A file's name may hold bytes that are no text.
+    sys.stdout.reconfigure(errors="backslashreplace")
+    raise_at_sigterm()
     sys.exit(run(sys.argv[1:]))
 
 
@@ -70,12 +84,15 @@ def run(arguments: list[str]) -> int:
             code = app(arguments or ["--help"], standalone_mode=False, prog_name="gapy") or 0
             sys.stdout.flush()
             # Some versions of typer turn an interrupt into this code, others let it through.
-            return code if code != INTERRUPTED else _fail("interrupted", INTERRUPTED)
+            if code in (INTERRUPTED, TERMINATED):
+                return _fail("interrupted" if code == INTERRUPTED else "terminated", code)
+            return code
         except (KeyboardInterrupt, typer.Abort):
             return _fail("interrupted", INTERRUPTED)
+        except Terminated:
+            return _fail("terminated", TERMINATED)
         except BrokenPipeError:
-            # The reader (head, less) has left; nothing more may be written at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            # The reader (head, less) has left.
             return READER_LEFT
         except (GapyError, OSError) as error:
             return _fail(str(error), BAD_INPUT)
@@ -85,11 +102,33 @@ def run(arguments: list[str]) -> int:
             if not hasattr(error, "format_message"):
                 raise  # a defect: its traceback is needed
             return _fail(f"{error.format_message()} (try --help)", BAD_INPUT)
+        finally:
+            for stream in (sys.stdout, sys.stderr):
+                _let_go(stream)
 
 
 def _fail(message: str, code: int) -> int:
-    print("gapy: error:", " ".join(message.split()), file=sys.stderr)
+    # What was printed before comes first, and a reader that left is no second error.
+    with suppress(OSError):
+        sys.stdout.flush()
+    with suppress(BrokenPipeError):
+        print("gapy: error:", " ".join(message.split()), file=sys.stderr, flush=True)
     return code
+
+
+def _let_go(stream) -> None:
+    """What cannot be written now would be an error at exit, where nobody can mend it."""
+    try:
+        stream.flush()
+    except OSError:
+        _open_null(stream.fileno())
+
+
+def _open_null(number: int) -> None:
+    null = os.open(os.devnull, os.O_WRONLY)
+    if null != number:
+        os.dup2(null, number)
+        os.close(null)
 
 
 def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:

@@ -14,9 +14,13 @@ from gapy.cli.options import (
     Threads,
     VirialKey,
     label_keys,
+    require_matplotlib,
     require_threads,
 )
+from gapy.cli.remarks import remark_on_noise
 from gapy.tables import bars_table, error_bars, errors_table, groups_table
+
+PLOTS = ("parity.png", "sigma-error.png", "reliability.png")
 
 
 def evaluate(
@@ -46,13 +50,21 @@ def evaluate(
 ) -> None:
     """Print the errors of a model on labelled structures."""
     import gapy.evaluation
-    from gapy.files import require_writable, write_whole
+    from gapy.files import write_whole
+    from gapy.outputs import PICTURE, REPORT, output_file, output_files, require_outputs
     from gapy.potential import load
-    from gapy.structures import read_structures
+    from gapy.structures import input_files, read_structures
 
     require_threads(threads)
-    if json_path is not None:
-        require_writable(json_path)
+    require_outputs(
+        [
+            *output_file("--json", json_path, REPORT),
+            *output_files("--plots", plots, PLOTS, PICTURE),
+        ],
+        [model, *input_files(test)],
+    )
+    if plots is not None:
+        require_matplotlib()
     potential = load(model)
     structures = read_structures(test, label_keys(energy_key, forces_key, stress_key, virial_key))
     report = gapy.evaluation.evaluate(
@@ -64,10 +76,13 @@ def evaluate(
         write_whole(json_path, text.encode())
     if plots is not None:
         _plot(report, plots)
+    remark_on_noise(report.noise_outliers)
     total = report.total
     print(f"{total.n_structures} structures, {total.n_atoms} atoms, {report.seconds:.2f} s")
     print(errors_table(total))
     print(error_bars(report))
+    for group in report.over_confident:
+        print(f"  over-confident: {group}")
     if len(report.by_config_type) > 1:
         print(groups_table(report.by_config_type))
         if report.error_bars.coverage_68 is not None:
@@ -82,6 +97,8 @@ def _plot(report, directory: str) -> None:
 
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
-    parity(report, directory / "parity.png")
-    sigma_against_error(report, directory / "sigma-error.png")
-    reliability(report, directory / "reliability.png")
+    draw = [parity]
+    if report.error_bars.n_judged:  # else the text says why error bars cannot be judged
+        draw += [sigma_against_error, reliability]
+    for name, picture in zip(PLOTS, draw):
+        picture(report, directory / name)

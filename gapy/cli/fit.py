@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from gapy.cli.automatic import completed
+from gapy.cli.idle import refuse_idle_keys, refuse_idle_noise
 from gapy.cli.options import EnergyKey, ForcesKey, StressKey, VirialKey, label_keys
-from gapy.cli.settings import FitSettings, parse_n_inducing, read_settings
+from gapy.cli.remarks import remark_on_noise
+from gapy.cli.settings import LEARNT, FitSettings, parse_n_inducing, read_settings
 from gapy.errors import GapyError
 from gapy.tables import errors_table, facts
 
@@ -85,23 +87,28 @@ def fit(
     given["train"] = tuple(train) if train else None
     given["n_inducing"] = parse_n_inducing(n_inducing)
     settings = (read_settings(config) if config else FitSettings()).updated(given)
-    _fit(settings)
+    _fit(settings, config)
 
 
-def _fit(settings: FitSettings) -> None:
+def _fit(settings: FitSettings, config: str | None) -> None:
     from gapy.evaluation import evaluate
-    from gapy.files import require_writable
-    from gapy.structures import read_structures
+    from gapy.outputs import MODEL, output_file, require_outputs
+    from gapy.structures import input_files, read_structures
 
     if not settings.train:
         raise GapyError("train: expected at least one file of labelled structures, got none")
     if settings.output is None:
         raise GapyError("output: expected a model file to write, got none; give -o MODEL.gapy")
-    require_writable(settings.output)
+    refuse_idle_keys(settings)
+    configs = [] if config is None else [config]
+    require_outputs(
+        output_file("output", settings.output, MODEL), [*input_files(settings.train), *configs]
+    )
     keys = label_keys(
         settings.energy_key, settings.forces_key, settings.stress_key, settings.virial_key
     )
     structures = read_structures(settings.train, keys)
+    refuse_idle_noise(settings, structures)
     settings, choice = completed(settings, structures)
     if choice:
         print(choice, flush=True)
@@ -121,6 +128,7 @@ def _fit(settings: FitSettings) -> None:
             ]
         )
     )
+    remark_on_noise(report.noise_outliers)
     print("errors on the training structures")
     print(errors_table(report.total))
     print(f"wrote {settings.output}; next: gapy evaluate {settings.output} TEST.xyz")
@@ -130,8 +138,11 @@ def _regressor(settings: FitSettings, structures):
     from ase.data import chemical_symbols
 
     from gapy.descriptors import smooth_soap
+    from gapy.geometry.neighbours import check_reach
     from gapy.regressor import SparseGPRegressor
 
+    for s in structures:
+        check_reach(s.atoms, settings.r_cut)  # before dscribe makes a basis that wide
     numbers = sorted({int(z) for s in structures for z in s.atoms.numbers})
     try:
         soap = smooth_soap(
@@ -142,6 +153,8 @@ def _regressor(settings: FitSettings, structures):
             settings.sigma,
             compression={"mode": settings.compression},
         )
+    except GapyError:
+        raise
     except ValueError as error:
         raise GapyError(f"SOAP settings refused by dscribe: {error}") from error
     return SparseGPRegressor(
@@ -156,12 +169,13 @@ def _regressor(settings: FitSettings, structures):
 
 
 def regressor_options(settings: FitSettings) -> dict:
-    """Arguments of SparseGPRegressor that are neither descriptor nor kernel."""
+    """Arguments of SparseGPRegressor that are neither descriptor nor kernel.
+
+    Its own defaults stand for a prior scale and noise that nobody gave.
+    """
+    given = {name: getattr(settings, name) for name in LEARNT}
     return {
-        "delta": settings.delta,
-        "sigma_energy": settings.sigma_energy,
-        "sigma_forces": settings.sigma_forces,
-        "sigma_stress": settings.sigma_stress,
+        **{name: value for name, value in given.items() if value is not None},
         "noise_overrides": settings.noise,
         "optimize": settings.learns_noise(),
         "e0": settings.e0,

@@ -8,7 +8,15 @@ from typing import Annotated
 
 import typer
 
+from gapy.cli.remarks import remark_on_noise
 from gapy.tables import facts
+
+FOLLOWS = {
+    "first": "the distance from the first few inducing points",
+    "distances": "the distance from the leading inducing points",
+    "variances": "the standard deviation of the local energy",
+}
+"""What the force sigma follows, in words."""
 
 
 def info(
@@ -17,17 +25,20 @@ def info(
 ) -> None:
     """Check a model file and print what it holds."""
     from gapy import modelfile
-    from gapy.potential import load
+    from gapy.noise import outliers
+    from gapy.potential import from_archive
 
-    potential = load(model)
     archive = modelfile.read(model)
+    potential = from_archive(archive, model)
     summary = {
         **archive.model,
         "n_inducing": [
             {symbol: len(x_sd) for symbol, x_sd in _by_symbol(term)} for term in potential.terms
         ],
+        "noise_outliers": outliers(potential.noise, potential.metadata),
         "sha256": archive.sha256,
     }
+    remark_on_noise(summary["noise_outliers"])
     if as_json:
         print(json.dumps(summary, indent=2, sort_keys=True))
         return
@@ -62,7 +73,7 @@ def _lines(summary: dict):
     )
     for config_type, sigmas in noise["overrides"].items():
         yield f"noise of {config_type}", ", ".join(f"{k} {v:g}" for k, v in sigmas.items())
-    yield "force sigma", _calibration(summary["calibration"])
+    yield from _calibration(summary["calibration"])
     if "reduction" in metadata:
         note = metadata["reduction"]
         yield (
@@ -82,11 +93,19 @@ def _lines(summary: dict):
     yield "model sha256", summary["sha256"]
 
 
-def _calibration(c: dict) -> str:
-    """The curve of the calibrated force sigma, from the best known atoms to the least."""
-    of = ", ".join(c["follows"])
-    points = ", ".join(f"{sigma:.3g} eV/A at {math.sqrt(g):.2g} eV" for g, sigma in c["curve"])
-    return f"{points} (mean of {of}); beyond the data {c['beyond']:.3g} eV/A log(1 + excess)"
+def _calibration(c: dict):
+    """The calibrated force sigma, from the best known atoms to the least, in (name, text)."""
+    points = (f"{sigma:.3g} eV/A at {math.sqrt(g):.2g} eV" for g, sigma in c["curve"])
+    yield "force sigma", ", ".join(points)
+    of = [FOLLOWS[name] for name in c["follows"]]
+    mean = "the geometric mean of " if len(of) > 1 else ""
+    text = f"{mean}{', '.join(of)}, of an atom and its surroundings, less at small forces"
+    yield "force sigma follows", text
+    yield (
+        "outside the data",
+        f"grows as {c['beyond']:.3g} eV/A log(1 + excess), the excess over the farthest training "
+        "environment",
+    )
 
 
 def _settings(settings: dict) -> str:

@@ -14,8 +14,10 @@ from gapy.cli.options import (
     Threads,
     VirialKey,
     label_keys,
+    require_matplotlib,
     require_threads,
 )
+from gapy.errors import GapyError
 
 
 def inspect(
@@ -28,7 +30,9 @@ def inspect(
         str | None,
         typer.Option(metavar="POOL.xyz", help="Unlabelled structures to choose from."),
     ] = None,
-    n_candidates: Annotated[int, typer.Option(help="How many of them to choose.")] = 10,
+    n_candidates: Annotated[
+        int | None, typer.Option(help="How many of them to choose [10].")
+    ] = None,
     neighbour_cutoff: Annotated[
         float | None, typer.Option(help="For coordination, A [first minimum of the pairs].")
     ] = None,
@@ -49,23 +53,34 @@ def inspect(
     threads: Threads = 1,
 ) -> None:
     """Show what a training set holds, repeats and lacks, and what to label, check or drop."""
-    from gapy.files import require_writable, write_whole
+    from gapy.files import write_whole
     from gapy.inspection import inspect as look
     from gapy.inspection.run import read_labelled_or_bare
     from gapy.inspection.text import report_text
+    from gapy.outputs import PICTURE, REPORT, output_file, require_outputs
     from gapy.potential import load
-    from gapy.structures import read_atoms
+    from gapy.structures import input_files, read_atoms
 
     require_threads(threads)
-    for path in (json_path, plot):
-        if path is not None:
-            require_writable(path)
+    if n_candidates is not None and candidates is None:
+        raise GapyError(
+            f"n-candidates: {n_candidates} of no candidates; give --candidates POOL.xyz, or leave "
+            "it out"
+        )
+    models = [] if model is None else [model]
+    pools = [] if candidates is None else input_files([candidates])
+    require_outputs(
+        [*output_file("--json", json_path, REPORT), *output_file("--plot", plot, PICTURE)],
+        [*input_files(train), *models, *pools],
+    )
+    if plot is not None:
+        require_matplotlib()
     keys = label_keys(energy_key, forces_key, stress_key, virial_key)
     report = look(
         read_labelled_or_bare(train, keys),
         potential=None if model is None else load(model),
         candidates=None if candidates is None else read_atoms(candidates),
-        n_candidates=n_candidates,
+        n_candidates=10 if n_candidates is None else n_candidates,
         neighbour_cutoff=neighbour_cutoff,
         twin_distance=twin_distance,
         seed=seed,

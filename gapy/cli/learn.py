@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from gapy.cli.signals import Terminated
+from gapy.errors import GapyError
+from gapy.files import checked_path
 
 
 def learn(
@@ -22,10 +25,12 @@ def learn(
 
     The state is on disk after each step: --resume continues a loop that was killed.
     """
+    if resume and dry_run:
+        raise GapyError("resume: --dry-run resumes nothing; give one of them")
     from gapy.active.config import read_config
 
     # Own calculators and explorers may lie beside the file that names them.
-    sys.path.append(str(Path(config).resolve().parent))
+    sys.path.append(str(checked_path(config).resolve().parent))
     stated = read_config(config)
     if dry_run:
         from gapy.active.plan import plan
@@ -35,7 +40,11 @@ def learn(
     from gapy.active.display import Live
     from gapy.active.run import learn as run
 
-    result = run(**stated.arguments(), resume=resume, display=Live())
+    try:
+        result = run(**stated.arguments(), resume=resume, display=Live())
+    except (KeyboardInterrupt, Terminated):
+        print(f"stopped; continue with: gapy learn {config} --resume")
+        raise
     print(
         f"{result.status}: {result.reason}\n"
         f"{result.n_labels} labels, {result.n_failures} failed requests, {result.n_versions} fits, "

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import sys
+from contextlib import closing, contextmanager
 from typing import Annotated
 
 import typer
@@ -11,8 +13,8 @@ import typer
 from gapy.cli.options import Threads, require_threads
 from gapy.errors import GapyError
 
-N_LINES = 20
 EXPLODED = 1
+SIGNALLED = 128  # plus the number of the signal, as shells have it
 
 
 def md(
@@ -26,7 +28,24 @@ def md(
     timestep: Annotated[float, typer.Option(help="fs.")] = 1.0,
     max_force_std: Annotated[
         float | None,
-        typer.Option(help="Stop when the force sigma of an atom exceeds it, eV/A."),
+        typer.Option(
+            help="Stop when the force sigma of an atom exceeds it, eV/A; inf for no limit "
+            "[ten times the largest of the training set]."
+        ),
+    ] = None,
+    max_temperature: Annotated[
+        float | None,
+        typer.Option(help="K, above it the run has exploded [10000 or 10 times the highest]."),
+    ] = None,
+    max_energy_jump: Annotated[
+        float | None,
+        typer.Option(help="eV/atom, of the total energy in a step [k_B times 10000 K or more]."),
+    ] = None,
+    min_distance: Annotated[
+        float | None,
+        typer.Option(
+            help="A, of any two atoms; 0 for no limit [0.7 of the shortest in the training set]."
+        ),
     ] = None,
     ensemble: Annotated[str, typer.Option(help="nve, nvt, nvt-bussi or npt.")] = "nvt",
     temperature_end: Annotated[
@@ -52,11 +71,20 @@ def md(
 
     A run that stops because the force sigma of an atom exceeds --max-force-std has done what it
     was asked to: exit code 0, the reason on standard output, the frame in DIR/flagged.extxyz.
+    SIGTERM and Ctrl-C end the run after the step at hand and save its state for --restart.
     """
+    from gapy.cli.md_progress import Progress
+    from gapy.cli.signals import StopRequest
     from gapy.md import run_md
+    from gapy.md.files import CHECKPOINT, LOCK, RUN_FILES
+    from gapy.outputs import output_files, require_outputs, require_own
     from gapy.potential import load
+    from gapy.structures import input_files
 
     require_threads(threads)
+    require_outputs(output_files("output", output, RUN_FILES), [model, *input_files([start])])
+    if overwrite:
+        require_own(output, RUN_FILES, (LOCK, CHECKPOINT), "a run of gapy md")
     potential = load(model)
     atoms = _start(start, supercell, potential)
     print(
@@ -64,23 +92,29 @@ def md(
         f"{timestep:g} fs",
         flush=True,
     )
+    progress = Progress(steps)
     try:
-        result = run_md(
-            atoms,
-            potential.calculator(uncertainty=uncertainty, threads=threads),
-            output,
-            ensemble=ensemble,
-            temperature=temperature,
-            temperature_end=temperature_end,
-            pressure=pressure,
-            steps=steps,
-            timestep=timestep,
-            seed=seed,
-            max_force_std=max_force_std,
-            restart=restart,
-            overwrite=overwrite,
-            callback=_Lines(steps),
-        )
+        with _limits_printed(), StopRequest() as stop, closing(progress):
+            result = run_md(
+                atoms,
+                potential.calculator(uncertainty=uncertainty, threads=threads),
+                output,
+                ensemble=ensemble,
+                temperature=temperature,
+                temperature_end=temperature_end,
+                pressure=pressure,
+                steps=steps,
+                timestep=timestep,
+                seed=seed,
+                max_force_std=max_force_std,
+                max_temperature=max_temperature,
+                max_energy_jump=max_energy_jump,
+                min_distance=min_distance,
+                restart=restart,
+                overwrite=overwrite,
+                callback=progress,
+                stop=stop,
+            )
     except KeyboardInterrupt:
         print(f"stopped by hand; continue with the same command and --restart (-o {output})")
         raise
@@ -88,41 +122,54 @@ def md(
         print(f"gapy: error: {result.reason}; see {result.frame_path}", file=sys.stderr)
         return EXPLODED
     print(f"{result.status}: {result.reason}")
+    if result.status == "stopped":
+        print(f"continue with the same command and --restart (-o {output})")
+        return SIGNALLED + stop.number
     if result.frame_path is not None:
         print(f"the frame is in {result.frame_path}: compute it and add it to the training set")
     print(
-        f"{result.n_steps} steps, mean temperature {result.mean_temperature:.1f} K, largest force "
-        f"sigma {result.max_force_std:.4f} eV/A{_pace(result.wall_time_per_step)}"
+        f"{result.n_steps} steps, mean temperature {result.mean_temperature:.1f} K"
+        f"{_sigma(result.max_force_std)}{_pace(result.wall_time_per_step, timestep)}"
     )
     print(f"log {result.log_path}, trajectory {result.trajectory_path}")
     return 0
 
 
-def _pace(seconds: float) -> str:
-    return "" if math.isnan(seconds) else f", {1e3 * seconds:.2f} ms per step"
+def _sigma(largest: float) -> str:
+    return "" if math.isnan(largest) else f", largest force sigma {largest:.4f} eV/A"
 
 
-class _Lines:
-    """Prints about N_LINES lines over a run."""
+def _pace(seconds: float, timestep: float) -> str:
+    from gapy.cli.md_progress import ns_per_day
 
-    def __init__(self, steps: int):
-        self.every = max(steps // N_LINES, 1)
-        self.started = False
+    if math.isnan(seconds):
+        return ""
+    return f", {1e3 * seconds:.2f} ms per step, {ns_per_day(seconds, timestep):.3g} ns/day"
 
-    def __call__(self, record, frame) -> None:
-        if not self.started:
-            print("     step   time/fs       T/K   E_pot/eV     max sigma/(eV/A)")
-            self.started = True
-        if record.step % self.every == 0:
-            print(
-                f"{record.step:9d} {record.time_fs:9.1f} {record.temperature_K:9.1f} "
-                f"{record.potential_energy_eV:12.4f} {record.max_force_std_eV_per_A:14.4f}",
-                flush=True,
-            )
+
+@contextmanager
+def _limits_printed():
+    """Show what the run says at its start; how it ended is told by its result."""
+
+    def say(record) -> bool:
+        if record.levelno == logging.INFO:
+            print(record.getMessage(), flush=True)
+        return True
+
+    logger = logging.getLogger("gapy.md")
+    level = logger.level
+    logger.setLevel(logging.INFO)
+    logger.addFilter(say)
+    try:
+        yield
+    finally:
+        logger.removeFilter(say)
+        logger.setLevel(level)
 
 
 def _start(start: str, supercell: str | None, potential):
     """The start structure, checked before anything is written."""
+    from gapy.sizes import repeated
     from gapy.structures import LabelledStructure, check_structures, read_atoms
 
     frames = read_atoms(start, index=-1)
@@ -146,7 +193,9 @@ def _start(start: str, supercell: str | None, potential):
             )
         ]
     )
-    return atoms if supercell is None else atoms.repeat(_repeats(supercell))
+    if supercell is None:
+        return atoms
+    return repeated(atoms, _repeats(supercell), "supercell")
 
 
 def _repeats(supercell: str) -> tuple[int, int, int]:

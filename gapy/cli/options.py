@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from typing import Annotated
 
 import typer
@@ -27,8 +28,15 @@ def label_keys(energy, forces, stress, virial):
     """LabelKeys from what was given; None keeps a default."""
     from gapy.structures import LabelKeys
 
-    given = {"energy": energy, "forces": forces, "stress": stress, "virial": virial}
-    return LabelKeys(**{name: key for name, key in given.items() if key is not None})
+    keys = {"energy": energy, "forces": forces, "stress": stress, "virial": virial}
+    given = {name: key for name, key in keys.items() if key is not None}
+    return LabelKeys(**given, given=frozenset(given))
+
+
+def require_matplotlib() -> None:
+    """GapyError without matplotlib, before work whose picture it would draw."""
+    if importlib.util.find_spec("matplotlib") is None:
+        raise GapyError('plots: expected matplotlib, it is not installed; pip install "gapy[plot]"')
 
 
 def require_threads(threads: int) -> int:

@@ -6,9 +6,10 @@ import difflib
 import math
 import tomllib
 from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
 
 from gapy.errors import GapyError
+from gapy.files import checked_path
+from gapy.ranges import RANGES, require_range
 
 POSITIVE = (
     "r_cut",
@@ -19,7 +20,9 @@ POSITIVE = (
     "sigma_stress",
     "force_tolerance",
 )
-OPTIONAL = ("r_cut", "sigma", "n_max", "l_max", "force_tolerance")
+LEARNT = ("delta", "sigma_energy", "sigma_forces", "sigma_stress")
+"""Prior scale and noise: learnt unless one of them, or a [noise.X], is given."""
+OPTIONAL = ("r_cut", "sigma", "n_max", "l_max", "force_tolerance", *LEARNT)
 LEAST = {"n_max": 1, "l_max": 0, "zeta": 1, "seed": 0, "threads": 1}
 TEXT = (
     "output",
@@ -39,8 +42,9 @@ class FitSettings:
     r_cut, sigma: A; delta: eV; sigma_energy: eV/atom; sigma_forces: eV/A; sigma_stress: eV/A^3.
     n_inducing: per species, one number or {symbol: number}. r_cut, n_max, l_max, sigma, compression
     and n_inducing are None until gapy.cli.automatic fills them. noise: {config_type: {"energy" |
-    "forces" | "stress": sigma}}. optimize: whether delta and noise are learnt, starting from those
-    given; None means unless one is given.
+    "forces" | "stress": sigma}}. delta and sigma_* are None where nobody gave them: the defaults of
+    SparseGPRegressor hold. optimize: whether delta and noise are learnt, starting from those
+    given; None means unless one is given, be it with the value of the default.
 
     Raises
     ------
@@ -57,10 +61,10 @@ class FitSettings:
     zeta: int = 4
     n_inducing: int | dict | None = None
     selection: str = "cholesky"
-    delta: float = 1.0
-    sigma_energy: float = 0.001
-    sigma_forces: float = 0.05
-    sigma_stress: float = 0.001
+    delta: float | None = None
+    sigma_energy: float | None = None
+    sigma_forces: float | None = None
+    sigma_stress: float | None = None
     optimize: bool | None = None
     stress: bool = True
     force_tolerance: float | None = None
@@ -88,6 +92,10 @@ class FitSettings:
                     f"{_flag(name)}: expected a whole number of at least {least}, got "
                     f"{getattr(self, name)!r}"
                 )
+        for name in RANGES:
+            value = getattr(self, name)
+            if _is_number(value) and name != "n_inducing":
+                require_range(name, value, _flag(name))
         for name in TEXT:
             if not isinstance(getattr(self, name), str | None):
                 raise GapyError(f"{_flag(name)}: expected text, got {getattr(self, name)!r}")
@@ -108,13 +116,14 @@ class FitSettings:
                 f"{_flag('n_inducing')}: expected a whole number of at least 1, or one for each "
                 f"species as in Al=500,As=300, got {self.n_inducing!r}"
             )
+        for n in counts:
+            require_range("n_inducing", n, _flag("n_inducing"))
 
     def learns_noise(self) -> bool:
         """Whether delta and noise are learnt: as asked, or unless one of them is given."""
         if self.optimize is not None:
             return self.optimize
-        names = ("delta", "sigma_energy", "sigma_forces", "sigma_stress", "noise")
-        return all(getattr(self, n) == getattr(FitSettings(), n) for n in names)
+        return not self.noise and all(getattr(self, name) is None for name in LEARNT)
 
     def updated(self, given: dict) -> FitSettings:
         """A copy with the values that are not None."""
@@ -134,7 +143,7 @@ def read_settings(path) -> FitSettings:
 
 def read_toml(path) -> dict:
     """The table of a TOML file. Raises GapyError: no such file, or not TOML."""
-    path = Path(path)
+    path = checked_path(path)
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -175,13 +184,18 @@ def parse_n_inducing(text: str | None) -> int | dict | None:
     try:
         if "=" not in text:
             return int(text)
-        pairs = (item.split("=") for item in text.split(","))
-        return {symbol.strip(): int(count) for symbol, count in pairs}
+        pairs = [item.split("=") for item in text.split(",")]
+        counts = [(symbol.strip(), int(count)) for symbol, count in pairs]
     except ValueError:
         raise GapyError(
             f"--n-inducing: expected a whole number, or one for each species as in Al=500,As=300, "
             f"got {text!r}"
         ) from None
+    symbols = [symbol for symbol, _ in counts]
+    for symbol in symbols:
+        if symbols.count(symbol) > 1:
+            raise GapyError(f"--n-inducing: {symbol} is given twice in {text!r}; remove one")
+    return dict(counts)
 
 
 def _nearest(name: str, known: list[str]) -> str:

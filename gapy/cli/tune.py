@@ -10,12 +10,14 @@ from typing import Annotated
 import typer
 
 from gapy.cli.fit import regressor_options
-from gapy.cli.options import EnergyKey, ForcesKey, StressKey, Threads, VirialKey, label_keys
+from gapy.cli.idle import refuse_idle_keys, refuse_idle_noise
+from gapy.cli.options import EnergyKey, ForcesKey, StressKey, VirialKey, label_keys
 from gapy.cli.tune_settings import LISTS, fit_toml, lists_of, read_lists
 from gapy.errors import GapyError
 from gapy.tables import columns, number
 
 Listed = str | None
+TOML, PARETO = "FIT.toml", "pareto.png"
 CRITERION = "loo, holdout or likelihood: what is minimised."
 HEAD = (
     "round", "r_cut", "sigma", "n_max", "l_max", "zeta", "points", "meV/atom", "eV/A", "log lik.",
@@ -44,7 +46,9 @@ def tune(
     ] = None,
     criterion: Annotated[str, typer.Option(help=CRITERION)] = "loo",
     target: Annotated[str, typer.Option(help="forces or energy: whose error.")] = "forces",
-    holdout: Annotated[float, typer.Option(help="Fraction held out for holdout.")] = 0.2,
+    holdout: Annotated[
+        float | None, typer.Option(help="Fraction held out, for criterion holdout [0.2].")
+    ] = None,
     n_coarse: Annotated[
         int | None, typer.Option(help="Structures of the first rounds [a quarter].")
     ] = None,
@@ -53,8 +57,8 @@ def tune(
     forces_key: ForcesKey = None,
     stress_key: StressKey = None,
     virial_key: VirialKey = None,
-    seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
-    threads: Threads = 1,
+    seed: Annotated[int | None, typer.Option(help="Seed of every random choice [0].")] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads of the fits [1].")] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Remove the results in DIR first.")
     ] = False,
@@ -64,18 +68,29 @@ def tune(
     settings, lists = read_lists(config)
     lists |= lists_of({name: flags[name] for name in LISTS})
     keys = {k: flags[k] for k in ("energy_key", "forces_key", "stress_key", "virial_key")}
-    settings = settings.updated({**keys, "train": tuple(train) if train else None})
+    given = {**keys, "train": tuple(train) if train else None, "seed": seed, "threads": threads}
+    settings = settings.updated(given)
     if not settings.train:
         raise GapyError("train: expected at least one file of labelled structures, got none")
     if output is None:
         raise GapyError("output: expected a directory for the results, got none; give -o DIR")
+    refuse_idle_keys(settings)
     from gapy.files import write_whole
-    from gapy.structures import read_structures
+    from gapy.outputs import output_files, require_outputs, require_own
+    from gapy.structures import input_files, read_structures
+    from gapy.tuning.results import CSV, JSON
     from gapy.tuning.search import tune as search
 
+    configs = [] if config is None else [config]
+    require_outputs(
+        output_files("output", output, (JSON, CSV, TOML, PARETO)),
+        [*input_files(settings.train), *configs],
+    )
+    require_own(output, (CSV, TOML, PARETO), (JSON,), "a search by gapy tune")
     structures = read_structures(
         settings.train, label_keys(*(getattr(settings, name) for name in keys))
     )
+    refuse_idle_noise(settings, structures)
     shown = _Lines()
     try:
         result = search(
@@ -89,27 +104,27 @@ def tune(
             n_coarse=n_coarse,
             n_final=n_final,
             options=regressor_options(settings),
-            seed=seed,
-            threads=threads,
+            seed=settings.seed,
+            threads=settings.threads,
             overwrite=overwrite,
             report=shown,
         )
     except KeyboardInterrupt:
         print(f"interrupted; the same command goes on from the rows in {output}/")
         raise
-    toml = Path(output) / "FIT.toml"
-    write_whole(toml, fit_toml(settings, result.recommended.candidate, seed).encode())
+    toml = Path(output) / TOML
+    write_whole(toml, fit_toml(settings, result.recommended.candidate, settings.seed).encode())
     if importlib.util.find_spec("matplotlib") is not None:
         from gapy.tuning.picture import pareto
 
-        pareto(result, Path(output) / "pareto.png")
+        pareto(result, Path(output) / PARETO)
     print("\nlast round, smallest error first (* the recommended one)")
     mark = result.recommended
     rows = [(*_cells(row)[1:], "*" if row == mark else "") for row in result.final]
     print(columns([(*HEAD[1:], ""), *rows]))
     print(f"\nresults: {output}/; the recommended fit is in {toml}, or as a command:")
     print(f"  gapy fit --config {shlex.quote(str(toml))} -o MODEL.gapy")
-    print(f"  {_command(settings, mark.candidate, seed, config is not None)}")
+    print(f"  {_command(settings, mark.candidate, config is not None)}")
 
 
 class _Lines:
@@ -144,12 +159,12 @@ def _cells(row) -> tuple[str, ...]:
     )
 
 
-def _command(settings, candidate, seed: int, configured: bool) -> str:
+def _command(settings, candidate, configured: bool) -> str:
     parts = ["gapy", "fit", *settings.train, "-o", "MODEL.gapy"]
     for name, value in candidate.to_dict().items():
         parts += [f"--{name.replace('_', '-')}", f"{value}"]
     for name in ("energy_key", "forces_key", "stress_key", "virial_key"):
         if getattr(settings, name) is not None:
             parts += [f"--{name.replace('_', '-')}", getattr(settings, name)]
-    command = " ".join(shlex.quote(part) for part in [*parts, "--seed", str(seed)])
+    command = " ".join(shlex.quote(part) for part in [*parts, "--seed", str(settings.seed)])
     return command + ("  # and what else the configuration says" if configured else "")

@@ -17,27 +17,42 @@ KINDS = ("SOAP", "ACSF", "LMBTR")
 
 
 def as_descriptor(descriptor):
-    """A gapy descriptor from what a user states: dscribe objects are wrapped."""
+    """A gapy descriptor from what a user states: dscribe objects are wrapped.
+
+    Raises
+    ------
+    GapyError : a class instead of an object, a descriptor of whole structures, something else
+    """
+    if isinstance(descriptor, type):
+        raise GapyError(
+            f"descriptor: expected a descriptor made with its settings, got the class "
+            f"{descriptor.__name__}; call it: {descriptor.__name__}(species=...)"
+        )
     if hasattr(descriptor, "derivative_block"):
         return descriptor
     name = type(descriptor).__name__
     if name == "SOAP":
         return CompiledSOAP(descriptor)
-    if hasattr(descriptor, "create") and hasattr(descriptor, "derivatives"):
+    bases = {base.__name__ for base in type(descriptor).__mro__}
+    verbs = all(hasattr(descriptor, verb) for verb in ("create", "derivatives", "species"))
+    if verbs and "DescriptorGlobal" not in bases:
         from gapy.descriptors.generic import GenericDescriptor
 
         return GenericDescriptor(descriptor)
+    of = "one vector for a whole structure" if "DescriptorGlobal" in bases else "no descriptor"
     raise GapyError(
-        f"descriptor: expected a SOAP or another local descriptor of dscribe, got {name}"
+        f"descriptor: expected a local descriptor of dscribe, one vector for each atom "
+        f"({', '.join(KINDS)}), got {name}, {of}; take gapy.descriptors.smooth_soap"
     )
 
 
-def descriptor_from_settings(kind: str, settings: dict):
+def descriptor_from_settings(kind: str, settings: dict, *, n_species=None, n_features=None):
     """A gapy descriptor from its `kind` (class name in dscribe) and `settings()`, read from JSON.
 
     Raises
     ------
-    GapyError : an unknown kind, or settings that dscribe refuses
+    GapyError : an unknown kind, settings that dscribe refuses, or other numbers of species and
+        features than `n_species` and `n_features`, if given; before tables are made
     """
     if kind not in KINDS:
         raise GapyError(f"descriptor kind: expected one of {', '.join(KINDS)}, got {kind!r}")
@@ -45,8 +60,13 @@ def descriptor_from_settings(kind: str, settings: dict):
 
     try:
         stated = getattr(dscribe.descriptors, kind)(**_as_dscribe_takes_them(settings))
-    except (TypeError, ValueError) as error:
-        raise GapyError(f"descriptor settings: {kind} refuses them: {error}") from error
+        sizes = len(set(stated.species)), int(stated.get_number_of_features())
+    # Settings of a wrong type fail in many ways inside dscribe.
+    except Exception as error:
+        raise GapyError(f"descriptor settings: {kind} refuses them: {error!r}") from error
+    for name, n, wanted in zip(("species", "features"), sizes, (n_species, n_features)):
+        if wanted not in (None, n):
+            raise GapyError(f"descriptor settings: expected {wanted} {name}, got {n}")
     return as_descriptor(stated)
 
 

@@ -25,6 +25,7 @@ from gapy.descriptors.radial_basis import central_weight, density_cutoff, radial
 from gapy.descriptors.selection import Selection
 from gapy.errors import GapyError
 from gapy.geometry.pairs import Pairs, pairs_within
+from gapy.ranges import require_range
 
 
 def soap_settings(soap) -> dict:
@@ -52,9 +53,12 @@ def smooth_soap(species, r_cut=5.0, n_max=8, l_max=8, sigma=0.5, **options):
 
     The density goes to zero smoothly at r_cut, so the energy is continuous when an atom crosses
     it. `species`: symbols or atomic numbers; r_cut and sigma in A; `options` go to dscribe.
+
+    Raises GapyError for a sigma outside 0.01 to 10 A.
     """
     from dscribe.descriptors import SOAP
 
+    require_range("sigma", sigma)
     weighting = {"function": "poly", "r0": float(r_cut), "c": 1.0, "m": 1.0}
     settings = {"weighting": weighting, "periodic": True} | options
     return SOAP(

@@ -20,10 +20,9 @@ from gapy.gp.calibration import (
 from gapy.gp.loo import LeftOut, data_share, leave_one_out, left_out_residual
 from gapy.gp.neighbourhood import worst_around
 from gapy.gp.terms import local_prior
-from gapy.noise import Noise
+from gapy.noise import KINDS, Noise
+from gapy.symmetry import vanishes
 
-SYMMETRY_FORCE = 1e-4
-"""Force labels below this (eV/A) are zero by symmetry up to the reference's own convergence."""
 SCALES = (1.0, 0.5, 0.25, 0.125, 0.0625)
 FORCE_SACRIFICE = 1.05
 """How far better energies may raise the force error."""
@@ -92,13 +91,16 @@ def _rms(parts) -> float | None:
     return float(np.sqrt((np.concatenate(parts) ** 2).mean())) if parts else None
 
 
-def balance_energies(noise: Noise, errors) -> Noise:
+def balance_energies(noise: Noise, errors, learnt=KINDS) -> Noise:
     """Noise whose energy sigmas are scaled by the factor with the least left-out energy error.
 
     The likelihood takes the force errors of one structure for independent, which they are not, and
     so overrates forces. errors(noise) gives LeftOutErrors. Factors that raise the force error by
-    more than FORCE_SACRIFICE are passed over.
+    more than FORCE_SACRIFICE are passed over. Only what was learnt is changed: nothing unless the
+    noise of both kinds is among `learnt`.
     """
+    if not {"energy", "forces"}.issubset(learnt):
+        return noise
     best_noise, best, first = noise, None, None
     for scale in SCALES:
         trial = noise.energy_scaled(scale)
@@ -125,20 +127,16 @@ def calibrate(results, noise: Noise, pairs_of) -> ForceCalibration:
         if "forces" not in stack.where:
             continue
         residual = stack.of("forces", out.residual).reshape(-1, 3)
-        # Forces that vanish by symmetry say nothing about errors.
-        told.append(np.abs(s.forces).max(axis=1) > SYMMETRY_FORCE)
-        own = np.stack([out.first, out.distances, out.local_std**2], axis=1)
         predicted = s.forces - residual
+        told.append(~vanishes(s.forces, predicted))
+        own = np.stack([out.first, out.distances, out.local_std**2], axis=1)
         squared = np.einsum("nc,nc->n", predicted, predicted)
         gathered.append(np.column_stack([worst_around(pairs_of(s.atoms), own), squared]))
         errors.append(residual)
         labels.append(s.forces)
-    indicators = np.concatenate(gathered).T
-    found = calibrate_forces(
-        np.concatenate(errors),
-        Indicators(*indicators, np.zeros(indicators.shape[1])),
-        np.concatenate(told),
-        noise.forces,
-    )
-    typical = np.sqrt((np.concatenate(labels) ** 2).mean()) if indicators.size else 0.0
-    return replace(found, beyond=max(float(typical), noise.forces))
+    values = np.concatenate(gathered).T
+    indicators = Indicators(*values, np.zeros(values.shape[1]))
+    found = calibrate_forces(np.concatenate(errors), indicators, np.concatenate(told), noise.forces)
+    typical = np.sqrt((np.concatenate(labels) ** 2).mean()) if values.size else 0.0
+    found = replace(found, beyond=max(float(typical), noise.forces))
+    return found.over(indicators) if found.largest > 0.0 else found

@@ -44,7 +44,7 @@ def learn(state: TrainingState, *, rows: SampleRows | None = None) -> TrainingSt
                 _left_out(learnt, fitted, noise, rows, most=N_BALANCE, sigmas=False)
             )
 
-        return replace(learnt, noise=balance_energies(best.noise, errors))
+        return replace(learnt, noise=balance_energies(best.noise, errors, best.learnt))
 
 
 def solve(

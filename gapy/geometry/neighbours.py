@@ -13,8 +13,14 @@ import ase.geometry
 import numpy as np
 import vesin
 
-from gapy._jit.pairs import largest_displacement, pair_vectors
+from gapy._jit.pairs import largest_displacement, order_pairs, pair_vectors
 from gapy.errors import StructureError
+from gapy.sizes import require_neighbours
+
+CELLS_MOST = 1e5
+"""Cells of vesin's grid at most."""
+FARTHEST = 1e12
+"""Extent (A) from which positions have no digits left for distances between neighbours."""
 
 
 @dataclass(frozen=True)
@@ -65,15 +71,44 @@ def check_geometry(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray) -> 
             )
 
 
+def _refuse_thin(positions, box, pbc, cutoff: float) -> None:
+    """Raise StructureError for an extent so long and thin that vesin divides by zero.
+
+    It lays a grid of at most CELLS_MOST cells with the proportions of the structure; where that
+    leaves less than one cell across, the process would end without a message.
+    """
+    inverse = np.linalg.inv(box)
+    spread = np.ptp(positions @ inverse, axis=0) if len(positions) else np.zeros(3)
+    with np.errstate(divide="ignore"):  # a cell of 1e300 A has an inverse of no length
+        extent = np.where(pbc, 1.0, spread) / np.linalg.norm(inverse, axis=0)
+    cells = np.maximum(extent / cutoff, 1.0)
+    thin = cells.prod() > CELLS_MOST and cells.min() < 2.0 * np.cbrt(cells.prod() / CELLS_MOST)
+    if thin or not extent.max() < FARTHEST:
+        raise StructureError(
+            f"positions: expected atoms and cell within a usual distance, got an extent of "
+            f"{extent.max():.1e} A; remove atoms that are far away or mend the cell"
+        )
+
+
 def _box(cell: np.ndarray, pbc: np.ndarray) -> np.ndarray:
     """Three independent vectors: those of the periodic directions, completed by unit vectors."""
     return ase.geometry.complete_cell(np.where(pbc[:, None], cell, 0.0))
 
 
+def check_reach(atoms, cutoff: float) -> None:
+    """Raise StructureError for a cutoff (A) that reaches more neighbours than can be dealt with."""
+    if len(atoms):
+        box = _box(atoms.cell.array, atoms.pbc)
+        require_neighbours(atoms.positions, box, atoms.pbc, cutoff)
+
+
 def neighbour_list(
     positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutoff: float
 ) -> Neighbours:
-    """All pairs closer than `cutoff` (A), sorted by centre.
+    """All pairs closer than `cutoff` (A), sorted by centre, neighbour and shift.
+
+    So the pairs within some distance are the same, and in the same order, whatever longer list they
+    are taken from: sums over them do not depend on when the list was made.
 
     Raises StructureError for non-finite input or a periodic direction without extent.
     """
@@ -83,6 +118,8 @@ def neighbour_list(
     check_geometry(positions, cell, pbc)
     n = len(positions)
     box = _box(cell, pbc)
+    _refuse_thin(positions, box, pbc, cutoff)
+    require_neighbours(positions, box, pbc, cutoff)
     search = vesin.NeighborList(cutoff=float(cutoff), full_list=True, sorted=True, n_threads=1)
     i_p, j_p, shift_pc = search.compute(positions, box, pbc, quantities="ijS", copy=False)
     first_i = np.zeros(n + 1, dtype=np.int64)
@@ -92,6 +129,7 @@ def neighbour_list(
     j_p = j_p.astype(np.int32)
     shift_pc = shift_pc.astype(np.int32)
     del search, i_p
+    order_pairs(first_i, j_p, shift_pc)
     r_pc = np.empty((len(j_p), 3))
     shortest = pair_vectors(positions, box, first_i, j_p, shift_pc, r_pc)
     return Neighbours(first_i, j_p, shift_pc, r_pc, shortest)

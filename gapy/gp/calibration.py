@@ -5,13 +5,13 @@ Calibrated on the force errors of left-out structures (`gapy.gp.loo`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize
 
-from gapy.reliability import spearman
+from gapy.ranking import spearman
 
 QUANTILES = (0.02, 0.34, 0.66, 0.98)
 """Of the indicator over left-out atoms: where the points of the calibration curve are."""
@@ -93,12 +93,29 @@ class ForceCalibration:
     in eV/A: no prediction
     errs by much more than forces come to, so that above this size sigma only grows as a logarithm
     (with delta learnt from energies, u alone gave alloys of two metals trained apart 380 eV/A); 0
-    means that the size is not known, and sigma_F^2 = u.
+    means that the size is not known, and sigma_F^2 = u. largest in eV/A: the largest sigma_F over
+    the left-out atoms; 0 means not known.
     """
 
     curve: tuple[tuple[float, float], ...]
     beyond: float = 0.0
     follows: tuple[str, ...] = ALL
+    largest: float = 0.0
+
+    @property
+    def largest_seen(self) -> float | None:
+        """`largest` or, if it is not known, sigma at the last point of the curve, eV/A.
+
+        None for a fit without forces, whose sigma is not calibrated.
+        """
+        if self.largest > 0.0:
+            return self.largest
+        return self.curve[-1][1] if len(self.curve) > 1 else None
+
+    def over(self, indicators: Indicators) -> ForceCalibration:
+        """A copy whose `largest` is that of these atoms."""
+        sigma = self.sigma(indicators)
+        return replace(self, largest=float(sigma.max()) if sigma.size else 0.0)
 
     def sigma(self, indicators: Indicators) -> np.ndarray:
         """Force sigma (n,) eV/A."""
@@ -116,24 +133,26 @@ class ForceCalibration:
             "curve": [list(point) for point in self.curve],
             "beyond": self.beyond,
             "follows": list(self.follows),
+            "largest": self.largest,
         }
 
     @classmethod
     def from_dict(cls, numbers: dict) -> ForceCalibration:
         """The inverse of `to_dict`."""
         curve = tuple((float(g), float(sigma)) for g, sigma in numbers["curve"])
-        return cls(curve, float(numbers["beyond"]), tuple(numbers["follows"]))
+        largest = float(numbers.get("largest", 0.0))  # older files do not have it
+        return cls(curve, float(numbers["beyond"]), tuple(numbers["follows"]), largest)
 
 
 def calibrate_forces(errors, indicators: Indicators, told, sigma_forces) -> ForceCalibration:
     """Calibration on left-out errors: errors ~ N(0, sigma_F^2) with the form of ForceCalibration.
 
     errors (n, 3): left-out force residuals, eV/A; told (n,): whether the force is free of
-    symmetry; only such atoms choose what sigma follows, by rank correlation, and shape the curve,
-    which maximises the likelihood. The sigmas are
-    then scaled, all by one factor, so that errors of all atoms lie within them as often as those
-    of a normal distribution: the geometric mean of the factor that brings 68 % within one sigma
-    and that which brings 95 % within two (weight TAIL_WEIGHT), since errors have longer tails.
+    symmetry. Only such atoms take part: they choose what sigma follows, by rank correlation, and
+    shape the curve, which maximises the likelihood. The sigmas are then scaled, all by one factor,
+    so that the errors lie within them as often as those of a normal distribution: the geometric
+    mean of the factor that brings 68 % within one sigma and that which brings 95 % within two
+    (weight TAIL_WEIGHT), since errors have longer tails.
 
     `beyond` is the rms force error expected where an environment is twice as far out as any seen;
     the training set cannot tell, so it is set to `sigma_forces` here and to the rms force label by
@@ -149,9 +168,9 @@ def calibrate_forces(errors, indicators: Indicators, told, sigma_forces) -> Forc
         follows = max(CHOICES, key=lambda names: spearman(choices[names], squared) or 0.0)
     curve = _most_likely_curve(choices[follows], squared)
     sigma = ForceCalibration(curve, follows=follows).sigma(indicators)
-    factor = _coverage_factor(np.abs(errors) / sigma[:, None])
+    factor = _coverage_factor(np.abs(errors[told]) / sigma[told, None])
     scaled = tuple((g, factor * s) for g, s in curve)
-    return ForceCalibration(scaled, float(sigma_forces), follows)
+    return ForceCalibration(scaled, float(sigma_forces), follows).over(indicators)
 
 
 def _most_likely_curve(indicator, squared) -> tuple[tuple[float, float], ...]:

@@ -6,10 +6,15 @@ structures that state their own sigma make families of their own beside the kind
 there because the likelihood takes model errors for independent noise: without it, groups whose
 labels are nearly exact (small strains of a crystal) pull the fit away from all others. Groups of
 few labels share one sigma.
+
+Labels that vanish (forces of perfect crystals, energies that are all e0) fit at any noise and would
+only pull it to the floor: their group learns nothing. It has the sigma of its kind, and a kind of
+which all labels vanish the noise that it came with.
 """
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,10 +24,13 @@ from gapy.gp.likelihood import Likelihood, group_moments
 from gapy.gp.statistic import Group, SufficientStatistic
 from gapy.gp.terms import Term, blocks
 from gapy.noise import KINDS, Noise
+from gapy.structures import StructureWarning
 
 LIMITS = {"energy": (1e-4, 10.0), "forces": (1e-3, 100.0), "stress": (1e-5, 10.0)}
 """Least noise, in the units of the labels: about what reference calculations scatter by; and the
 largest."""
+VANISHING = 0.1
+"""Labels whose root mean square is below this share of the least noise count as zero."""
 OWN_LIMITS = (1e-2, 1e2)
 """Of the factor on the sigma that structures state themselves."""
 SPREAD = 3.0
@@ -34,11 +42,15 @@ ITERATIONS = 50
 
 @dataclass(frozen=True)
 class Optimum:
-    """Terms with the new delta, the new noise, and log p(y) there less that at the start."""
+    """Terms with the new delta, the new noise, and log p(y) there less that at the start.
+
+    learnt: the label kinds whose noise is new.
+    """
 
     terms: tuple[Term, ...]
     noise: Noise
     gain: float
+    learnt: frozenset[str]
 
 
 def maximise_likelihood(terms, cholesky, statistic: SufficientStatistic, noise: Noise) -> Optimum:
@@ -48,7 +60,11 @@ def maximise_likelihood(terms, cholesky, statistic: SufficientStatistic, noise: 
     independent of the number of labels.
     """
     table = blocks(terms)
-    families = _families(statistic)
+    told = [g for g in sorted(statistic.factors) if not _vanishes(g, statistic.factors[g])]
+    _say_what_stays(statistic, told, noise)
+    if not told:
+        return Optimum(terms, noise, 0.0, frozenset())
+    families = _families(told)
     groups = [keys for family in families for keys in _split(statistic, family)]
     moments = group_moments(table, cholesky, statistic, groups)
     start_delta = np.log([b.delta for b in table])
@@ -74,8 +90,9 @@ def maximise_likelihood(terms, cholesky, statistic: SufficientStatistic, noise: 
         if not keys[0].own
     }
     # By config_type: sigmas where they differ within a kind, and factors, which have no default.
-    overrides: dict[str, dict[str, float]] = {}
-    own: dict[str, dict[str, float]] = {}
+    learnt = frozenset(keys[0].kind for keys in families)
+    overrides = _untouched(statistic, noise, learnt)
+    own = {name: dict(factors) for name, factors in noise.own.items()}
     differ = len(groups) > len(families)
     for keys, x in zip(groups, log_sigma):
         for group in keys:
@@ -90,6 +107,7 @@ def maximise_likelihood(terms, cholesky, statistic: SufficientStatistic, noise: 
             own=own,
         ),
         gain=0.5 * (begin - best.value),
+        learnt=learnt,
     )
 
 
@@ -124,10 +142,39 @@ def _maximise(likelihood, spread_gp, start, start_delta, limits) -> _Point:
     return _Point(found.x[:n], found.x[n:], float(found.fun - off @ off))
 
 
-def _families(statistic: SufficientStatistic) -> list[list[Group]]:
+def _vanishes(group: Group, factor) -> bool:
+    """Whether all labels of a group are zero to rounding."""
+    least = VANISHING * _limits(group)[0]
+    return np.linalg.norm(factor.matrix()[:, -1]) < least * factor.n_rows**0.5
+
+
+def _say_what_stays(statistic: SufficientStatistic, told, noise: Noise) -> None:
+    """A warning for each kind whose labels all vanish."""
+    for kind, unit in zip(KINDS, ("eV/atom", "eV/A", "eV/A^3")):
+        if any(g.kind == kind for g in statistic.factors) and not any(g.kind == kind for g in told):
+            warnings.warn(
+                f"{kind}: all labels vanish, or must by symmetry, and tell nothing of their noise; "
+                f"it stays at {getattr(noise, kind):g} {unit}, add structures away from symmetry "
+                "or give the noise",
+                StructureWarning,
+                stacklevel=2,
+            )
+
+
+def _untouched(statistic: SufficientStatistic, noise: Noise, learnt) -> dict:
+    """Overrides of kinds that are not learnt, and of groups without labels so far."""
+    out: dict[str, dict[str, float]] = {}
+    for name, given in noise.overrides.items():
+        for kind, sigma in given.items():
+            if kind not in learnt or Group(kind, name) not in statistic.factors:
+                out.setdefault(name, {})[kind] = sigma
+    return out
+
+
+def _families(told: list[Group]) -> list[list[Group]]:
     """Groups by kind, those with sigmas of their own apart."""
     every = [
-        [g for g in sorted(statistic.factors) if g.kind == kind and g.own == own]
+        [g for g in told if g.kind == kind and g.own == own]
         for own in (False, True)
         for kind in KINDS
     ]

@@ -19,10 +19,8 @@ from gapy.fit.labels import labelled_kinds, labels_of, rows_of, stacked
 from gapy.gp.loo import left_out_residual
 from gapy.progress import track
 from gapy.structures import chained_digest, is_isolated_atom, multiset_digest
+from gapy.symmetry import vanishes
 from gapy.threads import blas_threads
-
-SYMMETRY_FORCE = 1e-4
-"""Forces below it (eV/A) are zero by symmetry, not by merit: their errors say nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +64,9 @@ def influence(potential, structures, *, left_out: bool, progress=False) -> Influ
                 out[0, k] = labels.of("energy", residual)[0] / len(s.atoms)
                 out[3, k] = labels.of("energy", leverage)[0] if left_out else np.nan
             if "forces" in labels.where:
-                free = np.abs(s.forces).max(axis=1) > SYMMETRY_FORCE
-                errors = labels.of("forces", residual).reshape(-1, 3)[free]
+                errors = labels.of("forces", residual).reshape(-1, 3)
+                free = ~vanishes(s.forces, s.forces - errors)
+                errors = errors[free]
                 out[1, k] = np.sqrt((errors**2).mean()) if free.any() else np.nan
     return Influence(*out, left_out=left_out)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from gapy.drawing import COLOURS, markers, new_figure, saved, side_legend, style
 from gapy.errors import GapyError
-from gapy.plots import COLOURS, MARKERS, _figure, _legend, _saved
 
 MAX_MAPS = 4
 """Elements that get a map; the most frequent ones."""
@@ -30,7 +30,7 @@ def picture(report, path=None):
     if not maps:
         raise GapyError("picture: expected environments to map, got none; add structures")
     n_columns = max(len(maps), len(report.histograms))
-    figure = _figure(3.4 * n_columns + 1.6, 6.8)
+    figure = new_figure(3.4 * n_columns + 1.6, 6.8)
     grid = figure.add_gridspec(2, 1)
     top = grid[0].subgridspec(1, len(maps)).subplots(squeeze=False)[0]
     bottom = grid[1].subgridspec(1, len(report.histograms)).subplots(squeeze=False)[0]
@@ -39,17 +39,8 @@ def picture(report, path=None):
         _draw_map(ax, m, names)
     for ax, h in zip(bottom, report.histograms):
         _draw_histogram(ax, h, names)
-    for k, name in enumerate(names):
-        top[0].scatter([], [], s=12, linewidths=0, label=name, **_style(k))
-    _legend(figure, top[0], len(names))
-    return _saved(figure, path)
-
-
-def _style(k: int) -> dict:
-    return {
-        "color": COLOURS[k % len(COLOURS)],
-        "marker": MARKERS[k // len(COLOURS) % len(MARKERS)],
-    }
+    side_legend(figure, markers(style(k) for k in range(len(names))), names)
+    return saved(figure, path)
 
 
 def _draw_map(ax, m, names) -> None:
@@ -61,7 +52,7 @@ def _draw_map(ax, m, names) -> None:
             if len(take):
                 ax.scatter(
                     m.xy[take, 0], m.xy[take, 1], s=7, alpha=0.6, linewidths=0, rasterized=True,
-                    **_style(k),
+                    **style(k),
                 )  # fmt: skip
     ax.set_title(f"environments of {m.symbol}", fontsize=10)
     ax.set_xlabel(f"kernel component 1 ({100 * m.share[0]:.0f} % of the variance)")

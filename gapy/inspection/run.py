@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
-from pathlib import Path
 
 import ase.data
 import numpy as np
@@ -19,13 +18,16 @@ from gapy.inspection.geometry import geometry
 from gapy.inspection.influence import Influence, influence, was_fitted_to
 from gapy.inspection.report import InspectionReport, KernelMap
 from gapy.inspection.twins import find_twins
+from gapy.md.settings import whole
 from gapy.regressor import SparseGPRegressor
 from gapy.structures import (
     LabelKeys,
     LabelledStructure,
     StructureWarning,
     check_structures,
+    expanded,
     from_atoms,
+    input_files,
     is_isolated_atom,
     read_atoms,
     read_structures,
@@ -62,6 +64,7 @@ def inspect(
     """
     if not 0.0 <= twin_distance < 1.0:
         raise GapyError(f"twin_distance: expected 0 up to 1, got {twin_distance}")
+    seed = whole("seed", seed, least=0)
     structures = labelled_or_bare(structures)
     with warnings.catch_warnings():
         # Repeated structures are told below, by the sharper measure.
@@ -144,11 +147,11 @@ def labelled_or_bare(structures) -> list[LabelledStructure]:
 
 def read_labelled_or_bare(paths, keys) -> list[LabelledStructure]:
     """Read files as `read_structures` does; without anything like a label, the structures alone."""
+    paths = expanded(paths)
     try:
         return read_structures(paths, keys)
     except StructureError:
-        named = [Path(str(path).rsplit("@", 1)[0] if "@" in str(path) else str(path)).name
-                 for path in paths]  # fmt: skip
+        named = [file.name for file in input_files(paths)]
         if keys != LabelKeys():
             raise
         frames = [read_atoms(path) for path in paths]

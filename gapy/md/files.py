@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gapy.errors import GapyError
+from gapy.files import checked_path
 
 LOCK = ".lock"
 LOG = "md.csv"
@@ -22,15 +23,20 @@ RUN_FILES = (CHECKPOINT, LOG, TRAJECTORY, RESULT, FLAGGED, LAST_GOOD)
 
 
 class RunDirectory:
-    """Owns the files of one run from `with` to its end; a second owner gets a GapyError."""
+    """Owns the files of one run from `with` to its end; a second owner gets a GapyError.
+
+    A directory that was made for a run that was then refused is removed again.
+    """
 
     def __init__(self, path):
-        self.path = Path(path)
+        self.path = checked_path(path)
         self._lock = None
+        self._made = []
         self._appended = {}
 
     def __enter__(self):
         with self._disk():
+            self._made = [p for p in (self.path, *self.path.parents) if not p.exists()]
             self.path.mkdir(parents=True, exist_ok=True)
             self._lock = open(self.path / LOCK, "ab")
             try:
@@ -41,13 +47,29 @@ class RunDirectory:
                     f"directory {self.path} is in use by another run; wait for it or choose "
                     "another directory"
                 ) from None
+            if not self._lock_is_there():
+                self._lock.close()
+                raise GapyError(
+                    f"directory {self.path} was removed by a run that was refused; try again"
+                )
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, kind, *exception):
         for file in self._appended.values():
             file.close()
-        # The file stays: removing it would let two later runs lock two different files.
+        # The lock's file stays, or goes with its directory while it is held: who waits for it sees
+        # that it is gone.
+        if kind is not None and self._made and os.listdir(self.path) == [LOCK]:
+            (self.path / LOCK).unlink()
+            with suppress(OSError):  # others may have come in
+                for path in self._made:
+                    path.rmdir()
         self._lock.close()
+
+    def _lock_is_there(self) -> bool:
+        """Whether the locked file is still the one that others would lock."""
+        path = self.path / LOCK
+        return path.exists() and os.path.samestat(os.fstat(self._lock.fileno()), path.stat())
 
     def present(self) -> list[str]:
         """Names of the files of an earlier run that are here."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from dataclasses import asdict
 
@@ -10,7 +11,7 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import PropertyNotImplementedError
 
-from gapy.errors import GapyError
+from gapy.errors import GapyError, StructureError
 from gapy.md import files as names
 from gapy.md import kinetics, log, thermostats, watch
 from gapy.md.frames import evaluate, to_extxyz
@@ -27,13 +28,13 @@ class Run:
     just what a restart does: both go through `_advance` with `dynamics` None.
     """
 
-    def __init__(self, files, settings, steps, max_force_std, max_temperature, callback):
+    def __init__(self, files, settings, steps, limits, callback, stop):
         self.files = files
         self.settings = settings
         self.steps = steps
-        self.max_force_std = max_force_std
-        self.max_temperature = max_temperature
+        self.limits = limits
         self.callback = callback
+        self.stop = stop
         self.keeps_momentum = thermostats.keeps_momentum(settings.ensemble)
         self.rng = np.random.default_rng(settings.seed)
         self.dynamics = None
@@ -88,13 +89,16 @@ class Run:
         self._open(saved.sizes)
 
     def go(self) -> MDResult:
-        """Step until the end, the flag or an explosion."""
+        """Step until the end, the flag, an explosion or a request to stop."""
         while True:
-            flagged = watch.flagged_atoms(self.frame, self.max_force_std)
+            flagged = watch.flagged_atoms(self.frame, self.limits.max_force_std)
             if flagged:
                 return self._finish_flagged(flagged)
             if self.step >= self.steps:
                 return self._finish_steps()
+            asked = None if self.stop is None else self.stop()
+            if asked:
+                return self._finish_stopped(asked)
             explosion = self._advance()
             if explosion:
                 return self._finish_exploded(explosion)
@@ -110,15 +114,19 @@ class Run:
                 f"calculator {type(calculator).__name__} cannot give what ensemble "
                 f"{self.settings.ensemble!r} needs: {error}"
             ) from error
-        if self.max_force_std is not None and "forces_std" not in self.frame.arrays:
+        limited = math.isfinite(self.limits.max_force_std)
+        if limited and "forces_std" not in self.frame.arrays:
             raise GapyError(
                 "max_force_std needs a calculator with forces_std in its results, but "
                 f"{type(calculator).__name__} gives none; switch its uncertainty on "
                 "(potential.calculator(uncertainty=True)) or leave max_force_std out"
             )
-        explosion = watch.explosion(self.frame, self.record, self.max_temperature)
+        explosion = watch.explosion(self.frame, self.record, self.limits)
         if explosion:
-            raise GapyError(f"the start cannot be run: {explosion}; mend the structure")
+            raise GapyError(
+                f"the start cannot be run: {explosion}; mend the structure or change that limit"
+            )
+        logger.info(self.limits.describe())
 
     def _open(self, sizes: dict[str, int]) -> None:
         self.files.open_at(sizes)
@@ -142,11 +150,14 @@ class Run:
                 )
             target = self.settings.target_temperature(self.step + 1)
             thermostats.set_temperature(self.dynamics, target)
-            self.dynamics.step()
             good = self.frame, self.record
-            self._measure(self.step + 1, start)
-            self.seconds += self.record.wall_time_s
-            explosion = watch.explosion(self.frame, self.record, self.max_temperature)
+            try:
+                self.dynamics.step()
+                self._measure(self.step + 1, start)
+                explosion = watch.explosion(self.frame, self.record, self.limits, good[1])
+            except StructureError as error:
+                explosion = f"{error} at step {self.step + 1}"
+            self.seconds += time.perf_counter() - start
         if explosion:
             self.frame, self.record = good
             return explosion
@@ -222,12 +233,16 @@ class Run:
         self._close_books()
         return self._result("finished", f"all {self.step} steps done")
 
+    def _finish_stopped(self, asked: str) -> MDResult:
+        self._close_books()
+        return self._result("stopped", f"{asked} at step {self.step}; the state is saved")
+
     def _finish_flagged(self, flagged: tuple[watch.FlaggedAtom, ...]) -> MDResult:
         self._close_books()
-        reason = watch.flag_reason(self.step, flagged, self.max_force_std)
+        reason = watch.flag_reason(self.step, flagged, self.limits)
         info = {
             "reason": reason,
-            "max_force_std": self.max_force_std,
+            "max_force_std": self.limits.max_force_std,
             "flagged_atoms": [atom.index for atom in flagged],
             "flagged_symbols": " ".join(atom.symbol for atom in flagged),
             "flagged_force_std": [atom.force_std for atom in flagged],
@@ -260,6 +275,7 @@ class Run:
             trajectory_path=self.files.path / names.TRAJECTORY,
             checkpoint_path=self.files.path / names.CHECKPOINT,
             frame_path=path,
+            limits=self.limits.to_dict(),
             atoms=self.frame,
         )
         self.files.replace(names.RESULT, result.to_json())

@@ -16,8 +16,19 @@ ENSEMBLES = {
 }
 
 
-def real(name: str, value, unit: str, *, above: float = -math.inf, least: float = -math.inf):
-    """Return `value` as a finite float, > `above` and >= `least`; GapyError names `name`."""
+def real(
+    name: str,
+    value,
+    unit: str,
+    *,
+    above: float = -math.inf,
+    least: float = -math.inf,
+    or_inf: bool = False,
+):
+    """Return `value` as a finite float, > `above` and >= `least`; GapyError names `name`.
+
+    or_inf: infinity is taken too, for a limit that is switched off.
+    """
     if above > -math.inf:
         expected = f"a finite number > {above:g}"
     elif least > -math.inf:
@@ -28,10 +39,13 @@ def real(name: str, value, unit: str, *, above: float = -math.inf, least: float 
         number = float(value)
     except (TypeError, ValueError):
         number = math.nan
+    if or_inf and number == math.inf and not isinstance(value, str):
+        return number
     if isinstance(value, (str, bool)) or not (
         math.isfinite(number) and number > above and number >= least
     ):
-        raise GapyError(f"{name} must be {expected} in {unit}, got {value!r}")
+        no_limit = ", or inf for no limit" if or_inf else ""
+        raise GapyError(f"{name} must be {expected} in {unit}{no_limit}, got {value!r}")
     return number
 
 

@@ -5,11 +5,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 import numpy as np
+from ase import Atoms
 from ase.data import atomic_numbers, chemical_symbols, covalent_radii
 from vesin import NeighborList
 
 from gapy.errors import SpeciesError, StructureError
+from gapy.ranges import LARGEST, LARGEST_LENGTH
 from gapy.structures.duplicates import find_duplicates
+from gapy.structures.elements import require_elements
 from gapy.structures.labelled import (
     LabelledStructure,
     StructureWarning,
@@ -25,6 +28,15 @@ DEGENERATE = 0.05  # A; smallest singular value of the periodic cell vectors
 SHOWN = 5  # findings of one kind that are spelled out
 
 
+def one_structure(atoms) -> None:
+    """Raise StructureError unless this is one `ase.Atoms`."""
+    if not isinstance(atoms, Atoms):
+        raise StructureError(
+            f"atoms: expected one ase.Atoms, got {type(atoms).__name__}; call this for each "
+            "structure by itself, with its .atoms if it is a LabelledStructure"
+        )
+
+
 def check_structures(
     structures: Sequence[LabelledStructure],
     *,
@@ -35,7 +47,8 @@ def check_structures(
     """Check structures and labels; raise on what cannot be used, warn of what looks wrong.
 
     Errors: nothing to check, a frame without atoms, positions, cell or labels that are not finite,
-    a periodic direction without a cell vector, a stress without a volume, two atoms (images
+    or beyond all calculations (1e7 eV/atom, 1e6 eV/A, 1e4 eV/A^3, 1e5 A), an atom of no element, a
+    periodic direction without a cell vector, a stress without a volume, two atoms (images
     included) closer than 0.1 A, a species that is not in ``species``, an IsolatedAtom frame that
     holds several atoms. Warnings: the limits below, equal structures (same atoms in the same
     order, within 1e-4 A), equal structures whose labels differ, isolated atoms without an energy.
@@ -61,6 +74,7 @@ def check_structures(
     for s in structures:
         _require_atoms(s)
         _require_finite(s)
+        _require_plausible(s)
         _require_cell(s)
     if species is not None:
         _require_species(structures, species)
@@ -88,6 +102,7 @@ def _abridged(findings: Iterable[str]) -> list[str]:
 def _require_atoms(s: LabelledStructure) -> None:
     if len(s.atoms) == 0:
         raise StructureError(f"{s.where}: expected atoms, got none; remove the frame")
+    require_elements(s.atoms.numbers, s.where)
     if is_isolated_type(s.config_type) and len(s.atoms) != 1:
         raise StructureError(
             f"{s.where}: config_type {s.config_type!r} expected one atom, got {len(s.atoms)}; "
@@ -113,6 +128,24 @@ def _require_finite(s: LabelledStructure) -> None:
             f"{s.where}: {name} expected finite numbers, got nan or inf{atom}; remove the frame or "
             "the label"
         )
+
+
+def _require_plausible(s: LabelledStructure) -> None:
+    """Refuse what no calculation gives: a wrong unit or a damaged file."""
+    parts = (
+        ("positions", s.atoms.positions, LARGEST_LENGTH, "A"),
+        ("cell", s.atoms.cell.array, LARGEST_LENGTH, "A"),
+        ("energy", None if s.energy is None else s.energy / len(s.atoms), LARGEST["energy"],
+         "eV/atom"),
+        ("forces", s.forces, LARGEST["forces"], "eV/A"),
+        ("stress", s.stress, LARGEST["stress"], "eV/A^3"),
+    )  # fmt: skip
+    for name, part, limit, unit in parts:
+        if part is not None and np.abs(part).max() > limit:
+            raise StructureError(
+                f"{s.where}: {name} expected within {limit:g} {unit}, as all calculations give, "
+                f"got {np.abs(part).max():.3g}; correct the unit or remove the frame"
+            )
 
 
 def _require_cell(s: LabelledStructure) -> None:

@@ -17,11 +17,13 @@ class LabelKeys:
 
     ``forces`` is looked for in ``atoms.arrays``, all others in ``atoms.info``; a key that is not
     there is looked for in the calculator results (ASE moves ``energy``, ``forces`` and ``stress``
-    of an extended XYZ file there). A key that differs from its default must occur in some frame.
+    of an extended XYZ file there). A key that was given must occur in some frame: one that differs
+    from its default, or whose field is named in ``given``.
 
-    Units: energy eV, forces eV/A, stress eV/A^3 in ASE's sign, virial eV with
-    virial = -volume * stress. Stress and virial hold 6 numbers (xx yy zz yz xz xy) or 9; a frame
-    that has both gives its stress. The sigmas are a structure's own noise in eV/atom, eV/A, eV/A^3.
+    Units: energy eV, forces eV/A, stress eV/A^3 in ASE's sign, virial eV with virial = -volume
+    * stress. Stress and virial hold 6 numbers (xx yy zz yz xz xy) or 9; a frame that has both
+    gives its stress, and a virial key that was given must be of use somewhere. The sigmas are a
+    structure's own noise in eV/atom, eV/A, eV/A^3.
     """
 
     energy: str = "REF_energy"
@@ -32,6 +34,7 @@ class LabelKeys:
     forces_sigma: str = "forces_sigma"
     stress_sigma: str = "stress_sigma"
     config_type: str = "config_type"
+    given: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +62,14 @@ class LabelledStructure:
     stress_sigma: float | None
     source: str
     index: int
+
+    def __repr__(self) -> str:
+        kinds = ("energy", "forces", "stress")
+        labels = ", ".join(kind for kind in kinds if getattr(self, kind) is not None)
+        return (
+            f"LabelledStructure({self.atoms.get_chemical_formula()}; {labels or 'no labels'}; "
+            f"config_type {self.config_type!r}; {self.where})"
+        )
 
     @property
     def where(self) -> str:

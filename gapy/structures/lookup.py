@@ -11,7 +11,9 @@ from ase.calculators.singlepoint import SinglePointCalculator
 
 from gapy.errors import StructureError
 from gapy.structures import values
+from gapy.structures.elements import require_elements
 from gapy.structures.labelled import LabelKeys, LabelledStructure, StructureWarning
+from gapy.structures.lookalikes import lookalikes
 
 DEFAULT_KEYS = LabelKeys()
 # Label kind -> the fields of LabelKeys that may hold it, first choice first.
@@ -19,6 +21,7 @@ KIND_FIELDS = {"energy": ("energy",), "forces": ("forces",), "stress": ("stress"
 # Label kind -> names among calculator results, first choice first. Forces are the derivative of
 # the free energy, not of the energy extrapolated to zero smearing.
 RESULT_NAMES = {"energy": ("free_energy", "energy"), "forces": ("forces",), "stress": ("stress",)}
+KEY_FIELDS = tuple(f.name for f in fields(LabelKeys) if f.name != "given")
 SIGMA_FIELDS = ("energy_sigma", "forces_sigma", "stress_sigma")
 
 
@@ -95,7 +98,8 @@ def from_atoms(
 def label_sources(sources: Sequence[Source], keys: LabelKeys) -> list[LabelledStructure]:
     """Label the frames of several files; each file decides on the calculator results by itself."""
     _require_chosen_keys(sources, keys)
-    structures = [s for source in sources for s in _label_source(source, keys)]
+    by_source = [list(_label_source(source, keys)) for source in sources]
+    structures = [s for labelled in by_source for s in labelled]
     if all(s.energy is None and s.forces is None for s in structures):
         raise StructureError(
             f"{_names(sources)}: expected energies under {keys.energy!r} or forces under "
@@ -107,13 +111,14 @@ def label_sources(sources: Sequence[Source], keys: LabelKeys) -> list[LabelledSt
                 f"{s.where}: expected an energy, forces or a stress, got none; label the frame or "
                 "remove it"
             )
+    for source, labelled in zip(sources, by_source):
+        _warn_unused(source, labelled, keys)
     return structures
 
 
 def _label_source(source: Source, keys: LabelKeys) -> Iterator[LabelledStructure]:
     default = {f for names in KIND_FIELDS.values() for f in names if not _chosen(keys, f)}
     if any(frame.has(keys, field) for frame in source.frames for field in default):
-        _warn_unused_results(source, keys)
         from_results = set()
     else:
         from_results = {kind for kind, names in KIND_FIELDS.items() if default.issuperset(names)}
@@ -126,6 +131,7 @@ def _label(
 ) -> LabelledStructure:
     """One frame; ``from_results`` holds the label kinds that calculator results may give."""
     where, atoms = source.where(frame), frame.atoms
+    require_elements(atoms.numbers, where)
     energy_key, energy = _find(frame, keys, "energy", from_results)
     forces_key, forces = _find(frame, keys, "forces", from_results)
     config_type = frame.value(keys, "config_type")
@@ -171,7 +177,8 @@ def _stress(
 
 def _sigma(frame: Frame, keys: LabelKeys, field: str, where: str) -> float | None:
     value = frame.value(keys, field)
-    return None if value is None else values.positive(value, getattr(keys, field), where)
+    kind = field.removesuffix("_sigma")
+    return None if value is None else values.positive(value, getattr(keys, field), where, kind)
 
 
 def _calculator_results(atoms: Atoms) -> dict[str, object]:
@@ -183,29 +190,53 @@ def _calculator_results(atoms: Atoms) -> dict[str, object]:
 
 
 def _chosen(keys: LabelKeys, field: str) -> bool:
-    return getattr(keys, field) != getattr(DEFAULT_KEYS, field)
+    return field in keys.given or getattr(keys, field) != getattr(DEFAULT_KEYS, field)
 
 
 def _require_chosen_keys(sources: Sequence[Source], keys: LabelKeys) -> None:
     frames = [frame for source in sources for frame in source.frames]
-    for field in (f.name for f in fields(keys)):
+    for field in KEY_FIELDS:
         if _chosen(keys, field) and not any(frame.has(keys, field) for frame in frames):
             raise StructureError(
                 f"{_names(sources)}: {field} key {getattr(keys, field)!r} expected in some frame, "
                 f"found in none; {_present(sources)}; name one of these"
             )
+    if not _chosen(keys, "virial"):
+        return
+    with_virial = [frame for frame in frames if frame.has(keys, "virial")]
+    if all(frame.has(keys, "stress") for frame in with_virial):
+        raise StructureError(
+            f"{_names(sources)}: virial key {keys.virial!r} has no effect, all {len(with_virial)} "
+            f"frames that hold it have a stress under {keys.stress!r} too, which comes first; "
+            "leave one of the two out"
+        )
 
 
-def _warn_unused_results(source: Source, keys: LabelKeys) -> None:
-    """A file with some REF_ labels and others only among its results is easy to misread."""
-    for kind, names in KIND_FIELDS.items():
-        held = any(f.has(keys, name) for f in source.frames for name in names)
-        stored = (f for f in source.frames if isinstance(f.atoms.calc, SinglePointCalculator))
-        if not held and any(RESULT_NAMES[kind][-1] in f.results for f in stored):
+def _warn_unused(source: Source, labelled: Sequence[LabelledStructure], keys: LabelKeys) -> None:
+    """Labels under names that nobody gave are easy to lose."""
+    names = {getattr(keys, field) for field in KEY_FIELDS}
+    for kind, key_fields in KIND_FIELDS.items():
+        lost: dict[tuple[str, str], int] = {}
+        replaced = False
+        for frame, structure in zip(source.frames, labelled):
+            if any(frame.has(keys, field) for field in key_fields):
+                continue
+            stored = isinstance(frame.atoms.calc, SinglePointCalculator)
+            results = frame.results if stored else {}
+            held = getattr(structure, kind) is not None
+            found = list(lookalikes(kind, frame.atoms, names))
+            if not held and RESULT_NAMES[kind][-1] in results:
+                found.append(("calculator result", RESULT_NAMES[kind][-1]))
+            for where in found:
+                lost[where] = lost.get(where, 0) + 1
+                replaced |= held
+        for (store, name), count in lost.items():
+            option = "virial" if kind == "stress" and "virial" in name.lower() else kind
+            only = "beside calculator results" if replaced else "only"
             warnings.warn(
-                f"{source.name}: {kind} found only as calculator result "
-                f"{RESULT_NAMES[kind][-1]!r} beside other labels and not used; name "
-                f"{RESULT_NAMES[kind][-1]!r} as the {kind} key to use it",
+                f"{source.name}: {kind} found {only} as {store} {name!r} in {count} of "
+                f"{len(source.frames)} frames and not used; name {name!r} as the {option} key to "
+                f"use it (--{option}-key {name})",
                 StructureWarning,
                 stacklevel=2,
             )

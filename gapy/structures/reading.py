@@ -1,6 +1,6 @@
 """Reading labelled structures from files that ASE understands."""
 
-from collections import deque
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from itertools import islice
@@ -17,6 +17,7 @@ from ase.io.formats import filetype, open_with_compression, string2index
 from gapy.errors import StructureError
 from gapy.structures.labelled import LabelKeys, LabelledStructure
 from gapy.structures.lookup import DEFAULT_KEYS, label_sources, make_source
+from gapy.structures.paths import expanded, split_selection
 
 DATABASES = ("db", "json")
 
@@ -33,6 +34,7 @@ def read_structures(
     and every other format of ``ase.io.read``. ASE does not write arrays of its user, REF_forces
     say, to a trajectory: forces reach one only as calculator results.
 
+    A directory or a pattern ("data/*.xyz") stands for its files with known endings.
     ``file.xyz@0:10`` takes a slice of that file in place of ``index``; a database also takes a
     selection, ``file.db@natoms=8``.
 
@@ -48,8 +50,8 @@ def read_structures(
     if not paths:
         raise StructureError("paths: expected at least one file, got none; name a file")
     sources = []
-    for path in paths:
-        file, selection = _split_selection(str(path), index)
+    for path in expanded(paths):
+        file, selection = _selected(path, index)
         sources.append(make_source(file.name, _read_file(file, selection)))
     return label_sources(sources, keys)
 
@@ -61,15 +63,13 @@ def read_atoms(path: str | PathLike, *, index: str | int | slice = ":") -> list[
     ------
     StructureError : the file is missing, empty or unreadable, or the selection takes nothing
     """
-    return [atoms for _, atoms in _read_file(*_split_selection(str(path), index))]
+    return [atoms for name in expanded([path]) for _, atoms in _read_file(*_selected(name, index))]
 
 
-def _split_selection(path: str, index: str | int | slice) -> tuple[Path, str | slice]:
+def _selected(path: str, index: str | int | slice) -> tuple[Path, str | slice]:
     """File and selection of "file@selection": a slice, or the query of a database."""
-    file = Path(path)
-    if "@" in file.name and not file.exists():
-        path, index = path.rsplit("@", 1)
-        file = Path(path)
+    file, own = split_selection(path)
+    index = index if own is None else own
     selection = index
     if isinstance(index, str):
         try:
@@ -104,7 +104,7 @@ def _read_file(file: Path, selection: str | slice) -> list[tuple[int, Atoms]]:
                 raise _bad_index(file, selection)
             query, selection = selection, slice(None)
         if format_name == "extxyz":
-            _refuse_blank_line(file)
+            _refuse_broken_frames(file)
         stream = _rows(file, query) if format_name in DATABASES else _frames(file, format_name)
         with closing(stream):
             read.extend(islice(stream, _last(selection)))
@@ -152,12 +152,22 @@ def _row_atoms(row: AtomsRow) -> Atoms:
     return atoms
 
 
-def _refuse_blank_line(file: Path) -> None:
-    """ASE takes a blank line between two frames for the end of the file and drops the rest."""
+def _refuse_broken_frames(file: Path) -> None:
+    """Look at the frames' headers alone, before ASE is let loose on them.
+
+    ASE takes a blank line between two frames for the end of the file and drops the rest, and goes
+    through as many lines as a number of atoms promises, be there so many or not.
+    """
     with open_with_compression(str(file), "r") as lines:
         n_frames = 0
         while (header := next(lines, "").strip()).isdigit():
-            deque(islice(lines, int(header) + 1), maxlen=0)
+            n_atoms = int(header)
+            n_lines = sum(1 for _ in islice(lines, min(n_atoms + 1, sys.maxsize)))
+            if n_lines <= n_atoms:
+                raise StructureError(
+                    f"{file.name} frame {n_frames}: expected {n_atoms} atoms, got "
+                    f"{max(n_lines - 1, 0)} lines; correct the number or remove the frame"
+                )
             n_frames += 1
         if not header and any(line.strip() for line in lines):
             raise StructureError(

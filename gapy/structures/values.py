@@ -3,7 +3,8 @@
 import numpy as np
 
 from gapy._support.voigt import voigt as in_voigt_order
-from gapy.errors import StructureError
+from gapy.errors import GapyError, StructureError
+from gapy.ranges import require_range
 
 # Written tensors are rounded; anything less symmetric than this is not a stress.
 ASYMMETRY = 1e-3
@@ -20,14 +21,18 @@ def scalar(value: object, key: str, where: str) -> float:
     return float(array.reshape(()))
 
 
-def positive(value: object, key: str, where: str) -> float:
-    """One finite number above zero, as a noise sigma must be."""
+def positive(value: object, key: str, where: str, kind: str) -> float:
+    """One finite number above zero and of usable size, as a noise sigma must be."""
     sigma = scalar(value, key, where)
     if not (np.isfinite(sigma) and sigma > 0):
         raise StructureError(
             f"{where}: {key!r} expected a positive finite noise, got {sigma:g}; remove the key to "
             "use the noise of the config_type"
         )
+    try:
+        require_range(f"sigma_{kind}", sigma, f"{where}: {key!r}")
+    except GapyError as error:
+        raise StructureError(str(error)) from None
     return sigma
 
 

@@ -8,6 +8,7 @@ from itertools import product
 from numbers import Integral, Real
 
 from gapy.errors import GapyError
+from gapy.ranges import require_range
 
 BASES = ((8, 8), (8, 6), (6, 4), (4, 3))
 """(n_max, l_max) of the first round."""
@@ -36,6 +37,8 @@ class Candidate:
                 list(species), self.r_cut, self.n_max, self.l_max, self.sigma,
                 compression={"mode": self.compression},
             )  # fmt: skip
+        except GapyError:
+            raise
         except ValueError as error:
             raise GapyError(f"SOAP settings refused by dscribe: {error}") from error
 
@@ -73,10 +76,12 @@ def _checked(name: str, value):
     if name in ("r_cut", "sigma"):
         if not isinstance(value, Real) or isinstance(value, bool) or not 0.0 < value < 1e3:
             raise GapyError(f"{name}: expected positive numbers (A), got {value!r}")
+        require_range(name, value)
         return float(value)
     least = 0 if name == "l_max" else 1
     if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
         raise GapyError(f"{name}: expected whole numbers of at least {least}, got {value!r}")
+    require_range(name, value)
     return int(value)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from gapy.drawing import ALARM, COLOURS, FAINT, new_figure, plain_log_ticks, saved
 from gapy.errors import GapyError
-from gapy.plots import ALARM, COLOURS, FAINT, _figure, _plain_log_ticks, _saved
 
 LABELS = {
     ("likelihood", None): "minus log likelihood per label",
@@ -29,7 +29,7 @@ def pareto(tuning, path=None):
     """
     if not tuning.final:
         raise GapyError("pareto: expected rows of the last round, got none; finish the search")
-    figure = _figure(7.0, 5.0)
+    figure = new_figure(7.0, 5.0)
     ax = figure.subplots()
     early = [r for r in tuning.rows if r.stage != "final" and r.error is not None]
     if early:
@@ -48,13 +48,13 @@ def pareto(tuning, path=None):
     )
     ax.set(xscale="log", xlabel="force call (us/atom)")
     ax.set_ylabel(LABELS[tuning.criterion, None if _likely(tuning) else tuning.target])
-    _plain_log_ticks(ax.xaxis)
+    plain_log_ticks(ax.xaxis)
     errors = [r.error for r in (*early, *tuning.final)]
     if not _likely(tuning) and max(errors) > WIDE * min(errors):
         ax.set_yscale("log")
-        _plain_log_ticks(ax.yaxis)
+        plain_log_ticks(ax.yaxis)
     ax.legend(frameon=False, fontsize=8)
-    return _saved(figure, path)
+    return saved(figure, path)
 
 
 def _likely(tuning) -> bool:

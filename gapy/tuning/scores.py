@@ -14,6 +14,7 @@ from gapy.fit.labels import labels_of, rows_of, stacked
 from gapy.fit.training import TrainingState
 from gapy.gp.loo import left_out_residual
 from gapy.regressor import SparseGPRegressor
+from gapy.settings import used_overrides
 from gapy.structures import LabelledStructure
 from gapy.structures.labelled import is_isolated_atom
 from gapy.threads import blas_threads
@@ -99,10 +100,16 @@ def score(
         structures = [s for s in structures if id(s) not in held]
         if not test or not structures:
             raise GapyError("holdout: expected more structures, so that both parts have some")
+    options = dict(options or {})
+    if options.get("noise_overrides"):
+        # Those of config_types that this part lacks would be refused.
+        options["noise_overrides"] = used_overrides(
+            options["noise_overrides"], structures, options.get("fit_stress", True)
+        )
     began = time.perf_counter()
     gp = SparseGPRegressor(
         candidate.soap(species), n_inducing=candidate.n_inducing, zeta=candidate.zeta,
-        seed=seed, threads=threads, **(options or {}),
+        seed=seed, threads=threads, **options,
     )  # fmt: skip
     with warnings.catch_warnings():
         # What is odd about the data was said once, before the first candidate.

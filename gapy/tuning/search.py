@@ -17,6 +17,9 @@ import numpy as np
 from gapy.baselines import isolated_atom_energies
 from gapy.descriptors import auto_soap
 from gapy.errors import GapyError
+from gapy.md.settings import whole
+from gapy.noise import Noise
+from gapy.settings import check_overrides
 from gapy.structures import check_structures, from_atoms
 from gapy.tuning.candidates import (
     Candidate,
@@ -40,6 +43,8 @@ N_COARSE, COARSE_ATOMS = 40, 2000
 """Structures of the first rounds: a quarter, or more to have so many structures and atoms."""
 MOST_COARSE, MOST_COARSE_ATOMS = 150, 3000
 """They end before the first of these is passed."""
+HOLDOUT = 0.2
+"""Fraction of the structures that is held out unless another one is given."""
 OWN = frozenset({"descriptor", "n_inducing", "zeta", "seed", "threads"})
 """Arguments of SparseGPRegressor that are not options of a search."""
 
@@ -85,7 +90,7 @@ def tune(
     criterion: str = "loo",
     target: str = "forces",
     budget_us: float | None = None,
-    holdout: float = 0.2,
+    holdout: float | None = None,
     n_coarse: int | None = None,
     n_final: int | None = None,
     options: Mapping | None = None,
@@ -112,7 +117,8 @@ def tune(
         compression. A single value fixes a setting and leaves the default search for the others
     guess : {setting: value} to begin with instead of the automatic choice
     criterion : "loo" (error on structures left out, in closed form), "holdout" (error on a
-        fraction `holdout` of the structures) or "likelihood" (minus its logarithm per label)
+        fraction `holdout` of the structures, by default 0.2) or "likelihood" (minus its logarithm
+        per label)
     target : "forces" or "energy", whose RMSE is minimised; energy if there are no forces
     budget_us : most expensive force call allowed, us/atom on this machine and one thread
     n_coarse, n_final : structures of the first rounds and of the last; by default a quarter, and
@@ -125,7 +131,9 @@ def tune(
     GapyError : bad arguments, results of another search in `directory`, no candidate that could
         be fitted, or none within the budget
     """
-    _check(criterion, target, budget_us, holdout, n_coarse, n_final)
+    holdout = _check(criterion, target, budget_us, holdout, n_coarse, n_final)
+    seed = whole("seed", seed, least=0)
+    threads = whole("threads", threads, least=1)
     structures = from_atoms(structures)
     check_structures(structures)
     if target == "forces" and all(s.forces is None for s in structures):
@@ -136,6 +144,9 @@ def tune(
     options = dict(options or {})
     for name in OWN.intersection(options):
         raise GapyError(f"options: expected none called {name}, which the search sets itself")
+    # Of all structures: a part of them may lack a config_type.
+    overrides = Noise(overrides=options.get("noise_overrides") or {}).overrides
+    check_overrides(overrides, structures, options.get("fit_stress", True))
     automatic = auto_soap(structures)
     species = list(automatic.n_inducing)
     fixed = {name: values[0] for name, values in lists.items() if len(values) == 1}
@@ -212,17 +223,24 @@ def tune(
     )
 
 
-def _check(criterion, target, budget_us, holdout, n_coarse, n_final) -> None:
+def _check(criterion, target, budget_us, holdout, n_coarse, n_final) -> float:
+    """Raise GapyError for bad arguments; the fraction held out."""
     for name, value, known in (("criterion", criterion, CRITERIA), ("target", target, TARGETS)):
         if value not in known:
             raise GapyError(f"{name}: expected one of {', '.join(known)}, got {value!r}")
     if budget_us is not None and not 0.0 < budget_us < math.inf:
         raise GapyError(f"budget_us: expected a positive number (us/atom), got {budget_us!r}")
-    if not 0.0 < holdout <= 0.5:
+    if holdout is not None and not 0.0 < holdout <= 0.5:
         raise GapyError(f"holdout: expected a fraction above 0 and up to 0.5, got {holdout!r}")
+    if holdout is not None and criterion != "holdout":
+        raise GapyError(
+            f"holdout: {holdout!r} is used by criterion 'holdout' only, but criterion is "
+            f"{criterion!r}; leave it out or choose criterion 'holdout'"
+        )
     for name, value in (("n_coarse", n_coarse), ("n_final", n_final)):
         if value is not None and (value != int(value) or value < 2):
             raise GapyError(f"{name}: expected a whole number of at least 2, got {value!r}")
+    return HOLDOUT if holdout is None else holdout
 
 
 def _guess(automatic, given: Mapping) -> Candidate:

@@ -8,7 +8,8 @@ from ase import Atoms, units
 from gapy.active.explorers.base import Explorer
 from gapy.active.frames import Frame
 from gapy.errors import StructureError
-from gapy.md import kinetics, thermostats, watch
+from gapy.md import kinetics, thermostats
+from gapy.md.limits import runaway_limit
 from gapy.md.settings import Settings, real, whole
 
 TEMPERATURE_STAGES = 5
@@ -79,7 +80,7 @@ class MD(Explorer):
         self.steps = max(1, round(1000.0 * ps / self.settings.timestep))
         self.stages = 1 if temperature_end is None else TEMPERATURE_STAGES
         thermostats.check_atoms(self.start, ensemble)
-        self._limit = watch.runaway_limit(self.settings.highest_temperature())
+        self._limit = runaway_limit(self.settings.highest_temperature())
         self._barostat = None
         self._dynamics = None
 
