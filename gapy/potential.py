@@ -364,7 +364,7 @@ def load(path) -> Potential:
 
 
 def _restored(model: str, arrays: dict) -> Potential:
-    return Potential(**serialise.unpack(json.loads(model), arrays))
+    return Potential(**serialise.unpack(json.loads(model), serialise.squares(arrays)))
 
 
 def from_archive(archive: modelfile.Archive, path) -> Potential:

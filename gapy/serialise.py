@@ -58,8 +58,20 @@ def pack(potential) -> tuple[dict, dict[str, np.ndarray]]:
     return model, arrays
 
 
+def squares(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Arrays of `pack` as `unpack` takes them: triangles as matrices, in the order of a fit."""
+    out = dict(arrays)
+    for name, packed in arrays.items():
+        if name == "r_factor" or name.endswith(".cholesky"):
+            n = int(np.sqrt(2 * len(packed)))
+            upper = name == "r_factor"
+            out[name] = np.zeros((n, n), order="C" if upper else "F")
+            out[name][_upper(n) if upper else _lower(n)] = packed
+    return out
+
+
 def unpack(model: dict, arrays: dict[str, np.ndarray]) -> dict:
-    """Keyword arguments of the Potential that `pack` was given."""
+    """Keyword arguments of the Potential that `pack` was given; triangles as `squares` has them."""
     terms = tuple(_unpack_term(t, term, arrays) for t, term in enumerate(model["terms"]))
     table = blocks(terms)
     posterior = Posterior(

@@ -27,23 +27,14 @@ def check_settings(gp) -> None:
             raise GapyError(f"{name}: expected an integer of at least 1, got {value!r}")
     if not (isinstance(gp.delta, Real) and 0.0 < gp.delta < np.inf):
         raise GapyError(f"delta: expected a positive finite number (eV), got {gp.delta!r}")
-    for name, value in (*counts, *_given(gp)):
+    for name, value in (*counts, ("delta", gp.delta)):
         if name in RANGES:
             require_range(name, value)
+    gp.initial_noise()  # it checks its numbers
     if not (isinstance(gp.seed, Integral) and gp.seed >= 0):
         raise GapyError(
             f"seed: expected a non-negative integer, so that a fit can be repeated, got {gp.seed!r}"
         )
-
-
-def _given(gp):
-    """(name of the range, value) of the prior scale and of every noise that was given."""
-    sigmas = ("sigma_energy", "sigma_forces", "sigma_stress")
-    yield from ((name, getattr(gp, name)) for name in ("delta", *sigmas))
-    overrides = gp.noise_overrides if isinstance(gp.noise_overrides, Mapping) else {}
-    for sigmas in overrides.values():
-        if isinstance(sigmas, Mapping):
-            yield from ((f"sigma_{kind}", value) for kind, value in sigmas.items())
 
 
 def check_size(gp, descriptors, structures) -> None:

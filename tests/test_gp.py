@@ -902,10 +902,10 @@ def test_predict_agrees_with_and_without_sigma():
 
 
 def test_parameters_clone_and_set():
-    gp = regressor(noise_overrides={"liquid": {"forces": 0.2}})
+    gp = regressor(noise_overrides={"default": {"forces": 0.2}})
     copied = clone(gp)
     assert copied.get_params().keys() == gp.get_params().keys()
-    assert copied.zeta == 2 and copied.noise_overrides == {"liquid": {"forces": 0.2}}
+    assert copied.zeta == 2 and copied.noise_overrides == {"default": {"forces": 0.2}}
     copied.set_params(zeta=3, sigma_forces=0.5)
     assert copied.get_params()["zeta"] == 3 and gp.zeta == 2
     with pytest.raises(ValueError, match="Invalid parameter 'zetta'"):
@@ -1007,7 +1007,7 @@ def test_one_descriptor_object_in_two_terms():
         ({"sigma_forces": 0.0}, "noise forces: expected a positive finite number"),
         ({"noise_overrides": {"x": {"force": 1.0}}}, "label kind expected one of"),
         ({"e0": "guess"}, "e0: expected one of"),
-        ({"descriptor": "soap"}, "descriptor: expected a SOAP"),
+        ({"descriptor": "soap"}, "descriptor: expected a local descriptor"),
     ],
 )
 def test_settings_that_are_refused(options, message):

@@ -106,8 +106,7 @@ def add_labels(statistic: SufficientStatistic, labels: Iterable[Labels]) -> None
     """
     for one in labels:
         told = np.einsum("rs,rs->r", one.rows, one.rows) >= SYMMETRY_ROW**2
-        if told.any():
-            statistic.add(one.group, one.rows[told], one.y[told], 1.0 / one.scale)
+        statistic.add(one.group, one.rows[told], one.y[told], 1.0 / one.scale)
 
 
 @dataclass(frozen=True)

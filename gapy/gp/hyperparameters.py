@@ -143,7 +143,9 @@ def _maximise(likelihood, spread_gp, start, start_delta, limits) -> _Point:
 
 
 def _vanishes(group: Group, factor) -> bool:
-    """Whether all labels of a group are zero to rounding."""
+    """Whether all labels of a group are zero to rounding, or vanish by symmetry with their rows."""
+    if not factor.n_rows:
+        return True
     least = VANISHING * _limits(group)[0]
     return np.linalg.norm(factor.matrix()[:, -1]) < least * factor.n_rows**0.5
 

@@ -59,6 +59,8 @@ def estimated(
     old, new = column_map(terms, growth)
     parts = {}
     for key, factor in sample.factors.items():
+        if not factor.n_rows:
+            continue  # all labels of the group in the sample vanish by symmetry
         rows = factor.matrix()
         weight = np.sqrt(statistic.factors[key].n_rows / factor.n_rows) / sigma_of(*key)
         innovation = rows[:, new] - projection(terms, fitted.cholesky, growth, rows[:, old])
