@@ -107,7 +107,7 @@ class Committee:
             quadratics=self._quadratics if forces_members else None,
             threads=threads,
         )
-        e0 = potential._e0(atoms.numbers)
+        e0 = potential.free_atoms(atoms.numbers)
         energies, energies_members = out.driver.energies + e0, out.energies + e0
         return CommitteeEvaluation(
             float(energies.sum()), energies, out.driver.forces, out.driver.virial,

@@ -42,6 +42,12 @@ def pairs_of(terms, atoms) -> Pairs:
     return pairs_within(atoms, largest_cutoff(terms), periodic=periodic)
 
 
+def select(terms, numbers, pairs: Pairs) -> Neighbourhood:
+    """What descriptors that work from neighbours see of `pairs` between atoms `numbers` (n,)."""
+    descriptors = {id(t.descriptor): t.descriptor for t in terms}
+    return Neighbourhood(pairs, {k: d.select(numbers, pairs) for k, d in descriptors.items()})
+
+
 def neighbourhood(terms, atoms, pairs: Pairs | None = None) -> Neighbourhood:
     """Pairs (searched unless given) and environments of an ASE structure."""
     pairs = pairs_of(terms, atoms) if pairs is None else pairs
