@@ -86,7 +86,8 @@ def evaluate(
 
 def gathered(potential, own, numbers, pairs: Pairs, forces) -> Indicators:
     """What the force sigma follows: the worst of `own` (n, 4) around every centre."""
-    first, distances, variances, beyond = np.ascontiguousarray(worst_around(pairs, own).T)
+    around = worst_around(pairs, own, potential.pairs_cutoff)
+    first, distances, variances, beyond = np.ascontiguousarray(around.T)
     if potential.contacts is not None:
         beyond += potential.contacts.closeness(pairs, numbers) ** 2
     squared = np.einsum("nc,nc->n", forces, forces)
@@ -111,6 +112,16 @@ def atomic_numbers(numbers) -> np.ndarray:
             f"{found.dtype}; give one for each atom, ghosts included"
         )
     return np.ascontiguousarray(found, dtype=np.int64)
+
+
+def checked_pairs(pairs: Pairs, n_atoms: int, cutoff: float) -> Pairs:
+    """Pairs of n atoms as `Pairs.checked` gives them, or StructureError for a list too short."""
+    if not pairs.cutoff >= cutoff:
+        raise StructureError(
+            f"pairs: expected all that are shorter than {cutoff:.4f} A, the potential's "
+            f"pairs_cutoff, got a list of cutoff {pairs.cutoff:.4f} A; search with that cutoff"
+        )
+    return pairs.checked(n_atoms)
 
 
 def rows_of_atoms(name: str, array, n_atoms: int, width: int) -> np.ndarray:

@@ -221,7 +221,8 @@ class Potential:
         numbers = arrays.atomic_numbers(numbers)
         arrays.refuse_without_neighbours(self.terms)
         free_atoms = self.free_atoms(numbers)
-        found = select(self.terms, numbers, pairs.checked(len(numbers)))
+        pairs = arrays.checked_pairs(pairs, len(numbers), self.pairs_cutoff)
+        found = select(self.terms, numbers, pairs)
         return arrays.evaluate(
             self, numbers, found, free_atoms,
             local_std=local_std, force_std=force_std, indicators=indicators, threads=threads,
@@ -238,7 +239,8 @@ class Potential:
         n = len(numbers)
         own = arrays.rows_of_atoms("indicators", indicators, n, arrays.N_INDICATORS)
         forces = arrays.rows_of_atoms("forces", forces, n, 3)
-        return arrays.force_sigma(self, own, numbers, pairs.checked(n), forces)
+        pairs = arrays.checked_pairs(pairs, n, self.pairs_cutoff)
+        return arrays.force_sigma(self, own, numbers, pairs, forces)
 
     def predict(self, atoms, *, forces=True, stress=None) -> tuple[Prediction, Prediction]:
         """Posterior means and standard deviations of one structure from the full formula.

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from gapy.baselines import isolated_atom_energies
-from gapy.descriptors import as_descriptor
+from gapy.descriptors import as_descriptor, known_species
 from gapy.descriptors.soap import warn_if_rough
 from gapy.errors import GapyError
 from gapy.fit_records import add_label, fit_metadata
@@ -149,7 +149,7 @@ class SparseGPRegressor(BaseEstimator):
         structures = self._labelled(X)
         descriptors = self._descriptors()
         noise = self._noise()
-        check_structures(structures, species=list(descriptors[0].species))
+        check_structures(structures, species=known_species(descriptors))
         for descriptor in descriptors:
             check_periodicity(descriptor, structures)
             warn_if_rough(descriptor)
@@ -178,7 +178,7 @@ class SparseGPRegressor(BaseEstimator):
             return self.fit(X, y)
         began = time.perf_counter()
         structures = self._labelled(X)
-        check_structures(structures, species=list(self._terms[0].descriptor.species))
+        check_structures(structures, species=known_species(t.descriptor for t in self._terms))
         for term in self._terms:
             check_periodicity(term.descriptor, structures)
         for s in structures:

@@ -17,6 +17,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from gapy.baselines import isolated_atom_energies
+from gapy.descriptors import known_species
 from gapy.errors import GapyError, SpeciesError
 from gapy.fit_records import add_label
 from gapy.gp import growth, posterior, pruning, sampled
@@ -204,7 +205,7 @@ def _update(gp, new, settings, old, candidates, optimise) -> UpdateReport:
 
 def _checked(gp, structures) -> list:
     labelled = gp._labelled(structures)
-    check_structures(labelled, species=list(gp._terms[0].descriptor.species))
+    check_structures(labelled, species=known_species(t.descriptor for t in gp._terms))
     for term in gp._terms:
         check_periodicity(term.descriptor, labelled)
     return labelled

@@ -58,6 +58,11 @@ class DerivativeBlock:
     strain_ivd: np.ndarray | None = None
 
 
+def known_species(descriptors) -> list[int]:
+    """Atomic numbers that at least one of the descriptors knows."""
+    return sorted({z for d in descriptors for z in d.species})
+
+
 def known_slots(species: tuple[int, ...], numbers: np.ndarray) -> np.ndarray:
     """Slot of every atom in the descriptor's sorted species (n,) int32; -1 for an unknown one."""
     species_z = np.asarray(species)

@@ -58,11 +58,12 @@ def neighbourhood(terms, atoms, pairs: Pairs | None = None) -> Neighbourhood:
     return Neighbourhood(pairs, environments)
 
 
-def worst_around(pairs: Pairs, v_nk: np.ndarray) -> np.ndarray:
+def worst_around(pairs: Pairs, v_nk: np.ndarray, cutoff: float | None = None) -> np.ndarray:
     """Every column of v_nk >= 0 (n, k), half own and half the largest around; see `_jit.pairs`.
 
-    Zero for atoms that are not centres.
+    Within `cutoff` (A), that of `pairs` unless given. Zero for atoms that are not centres.
     """
     out = np.zeros_like(v_nk)
-    worst_values(pairs.centre_i, pairs.first_i, pairs.j_p, pairs.r_pc, pairs.cutoff, v_nk, out)
+    cutoff = pairs.cutoff if cutoff is None else cutoff
+    worst_values(pairs.centre_i, pairs.first_i, pairs.j_p, pairs.r_pc, cutoff, v_nk, out)
     return out
