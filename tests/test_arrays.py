@@ -1,5 +1,8 @@
 """A potential on plain arrays: a cell split into domains with ghosts equals the whole cell."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from helpers import labelled_frames
@@ -172,3 +175,16 @@ def test_descriptors_that_search_for_themselves_are_refused():
     pairs = pairs_within(frames[0], 4.0)
     with pytest.raises(GapyError, match=r"evaluate_arrays: expected .*SOAP.* ACSF"):
         potential.evaluate_arrays(frames[0].numbers, pairs)
+
+
+def test_the_example_of_the_documentation():
+    page = (Path(__file__).parent.parent / "docs" / "arrays.md").read_text(encoding="utf-8")
+    names: dict = {}
+    for code in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
+        exec(code, names)
+    whole = names["potential"].evaluate(names["atoms"], force_std=True)
+    # Coefficients of 2e6 eV (little noise, few structures) make 1e-9 of the rounding of vectors.
+    assert names["out"].energy == pytest.approx(whole.energy, abs=1e-8)
+    np.testing.assert_allclose(names["forces"], whole.forces, atol=1e-8)
+    np.testing.assert_allclose(names["out"].virial, whole.virial, atol=1e-7)
+    np.testing.assert_allclose(names["sigma"], whole.forces_std, rtol=1e-7)

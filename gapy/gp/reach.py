@@ -190,7 +190,7 @@ def _descriptors(descriptor, frames, threads):
         return [
             (slot, descriptor.values(env, b, e))
             for slot in range(len(descriptor.species))
-            for b, e in env.blocks(slot, 256)
+            for b, e in env.blocks(slot)
         ]
 
     for parts in ordered_map(values, frames, threads):

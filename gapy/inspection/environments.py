@@ -55,7 +55,7 @@ def by_slot(descriptor, atoms):
     for slot in range(len(descriptor.species)):
         begin, end = int(env.start_s[slot]), int(env.start_s[slot + 1])
         if end > begin:
-            parts = [descriptor.values(env, b, e) for b, e in env.blocks(slot, 256)]
+            parts = [descriptor.values(env, b, e) for b, e in env.blocks(slot)]
             yield slot, env.atom_i[begin:end], normalised(np.concatenate(parts))
 
 
