@@ -22,6 +22,7 @@ from sklearn.model_selection import GroupKFold
 from uncertainty import EXTRAPOLATION, THRESHOLD, VANISHES, case_of, groups_of, regressor
 
 from gapy import engine
+from gapy.arrays import gathered
 from gapy.reliability import auroc
 
 BOND = 1.2
@@ -36,7 +37,7 @@ def features(potential, structures):
         if s.forces is None:
             continue
         n = len(s.atoms)
-        envs = potential.environments(s.atoms)
+        pairs, envs = potential.neighbourhood(s.atoms)
         out = engine.evaluate(potential.energy_blocks, envs, n, potential.indicator_blocks)
         env = envs[id(descriptor)]
         i = env.atom_i[np.repeat(np.arange(n), np.diff(env.first_i))]
@@ -46,7 +47,11 @@ def features(potential, structures):
         bonded = np.bincount(i[r < BOND * nearest.min()], minlength=n)
         density = np.bincount(i, (1.0 - r / descriptor.cutoff) ** 2, minlength=n)
         own = np.stack([out.first, out.distances, out.variances], axis=1)
-        around = np.stack(potential._indicators(s.atoms, envs, out), axis=1)
+        beyond = np.log1p(out.excess)[:, None] ** 2
+        indicators = gathered(
+            potential, np.column_stack([own, beyond]), s.atoms.numbers, pairs, out.forces
+        )
+        around = np.stack(indicators, axis=1)
         logs = np.log(np.maximum(np.concatenate([own, around], axis=1), 1e-30))
         rows.append(np.column_stack([logs, bonded, nearest, density]))
         errors.append(np.sqrt(((out.forces - s.forces) ** 2).mean(axis=1)))

@@ -157,16 +157,8 @@ class GAPCalculator(Calculator):
     @property
     def shortest_distances(self) -> dict[tuple[int, int], float]:
         """Shortest distance in the training set by pair of ascending atomic numbers, A."""
-        if not self.potential.reach or self.potential.reach[0] is None:
-            return {}
-        numbers = self.potential.terms[0].descriptor.species
-        contact_ss = self.potential.reach[0].contact_ss
-        return {
-            (numbers[a], numbers[b]): float(contact_ss[a, b])
-            for a in range(len(numbers))
-            for b in range(a, len(numbers))
-            if contact_ss[a, b] > 0.0
-        }
+        contacts = self.potential.contacts
+        return {} if contacts is None else contacts.by_pair()
 
     def check_state(self, atoms, tol=1e-15):
         """What changed since the last call, among what the energy depends on.

@@ -17,6 +17,7 @@ import numpy as np
 from ase.calculators.calculator import PropertyNotImplementedError, all_changes
 
 from gapy._support.voigt import has_volume, stress_of
+from gapy.baselines import system_of, total
 from gapy.calculator import GAPCalculator
 from gapy.errors import GapyError
 from gapy.gp.samples import augmented, points_to_add, sample_weights
@@ -100,21 +101,29 @@ class Committee:
         potential = self.potential
         potential.check_species(atoms.numbers)
         potential.check_periodicity(atoms)
+        found = neighbourhood or potential.neighbourhood(atoms)
         out = evaluate_members(
             self._blocks_of(self.check_driver(driver)),
             self._alphas,
-            (neighbourhood or potential.neighbourhood(atoms)).environments,
+            found.environments,
             len(atoms),
             forces=forces_members,
             quadratics=self._quadratics if forces_members else None,
             threads=threads,
         )
-        e0 = potential._e0(atoms.numbers)
-        energies, energies_members = out.driver.energies + e0, out.energies + e0
+        base = total(potential.baselines, system_of(atoms, found.pairs))
+        known = potential.free_atoms(atoms.numbers) + base.energies
+        energies, energies_members = out.driver.energies + known, out.energies + known
         return CommitteeEvaluation(
-            float(energies.sum()), energies, out.driver.forces, out.driver.virial,
-            energies_members.sum(axis=1), energies_members, out.forces, out.virials,
-        )  # fmt: skip
+            float(energies.sum()) + base.shared,
+            energies,
+            out.driver.forces + base.forces,
+            out.driver.virial + base.virial,
+            energies_members.sum(axis=1) + base.shared,
+            energies_members,
+            None if out.forces is None else out.forces + base.forces,
+            None if out.virials is None else out.virials + base.virial,
+        )
 
     def check_driver(self, driver) -> int | None:
         """`driver`, or GapyError if there is no such member."""

@@ -207,8 +207,6 @@ def _reach(model: dict, version: int) -> Iterator[Array]:
         if len(slots) != n:
             raise SchemaError(f"model.reach[{t}]: expected {n} species, got {len(slots)}")
         yield Array(f"reach{t}.least", (n, n), low=0.0)
-        if version >= 3:
-            yield Array(f"probe.contact{t}", (n, n), low=0.0)
         for s in (s for s, numbers in enumerate(slots) if numbers is not None):
             features = f"features of term {t}"
             yield Array(f"reach{t}.mean{s}", (features,))
@@ -226,6 +224,8 @@ def _references(model: dict, version: int) -> Iterator[Array]:
             yield Array(start + "energies_std", (f"probed atoms of {k}",), low=0.0)
             yield Array(start + "forces_std", (f"probed atoms of {k}",), low=0.0)
     if version >= 3:
+        if any(slots is not None for slots in model.get("reach", [])):
+            yield Array("probe.contacts", ("species of all terms",) * 2, low=0.0)
         yield Array("probe.energies", ("probed atoms",))
         yield Array("probe.energies_std", ("probed atoms",), low=0.0)
         yield Array("probe.forces_std", ("probed atoms",), low=0.0)

@@ -15,13 +15,14 @@ from functools import cached_property
 import ase.data
 import numpy as np
 
-from gapy import engine, modelfile, references, serialise
-from gapy._support.voigt import has_volume
-from gapy.baselines import Baseline
+from gapy import arrays, exact, modelfile, references, serialise
+from gapy.arrays import Evaluation
+from gapy.baselines import Baseline, system_of
+from gapy.baselines import largest_cutoff as baselines_cutoff
 from gapy.calculator import GAPCalculator
 from gapy.committee import Committee, sample
-from gapy.descriptors.base import species_slots
-from gapy.errors import GapyError, ModelFileError, SpeciesError, StructureError
+from gapy.errors import ModelFileError, SpeciesError, StructureError
+from gapy.exact import Prediction
 from gapy.fitted import energy_blocks, variance_blocks
 from gapy.gp.calibration import (
     COARSE,
@@ -30,49 +31,23 @@ from gapy.gp.calibration import (
     NEAR,
     NEAR_LEAST,
     ForceCalibration,
-    Indicators,
 )
-from gapy.gp.neighbourhood import Neighbourhood, largest_cutoff, neighbourhood, worst_around
+from gapy.gp.neighbourhood import (
+    Neighbourhood,
+    largest_cutoff,
+    neighbourhood,
+    pairs_of,
+    select,
+)
 from gapy.gp.posterior import Coarse, Posterior
-from gapy.gp.prior import prior_variances
-from gapy.gp.reach import Reach
-from gapy.gp.rows import structure_rows
-from gapy.gp.terms import Term, local_prior
+from gapy.gp.reach import Contacts, Reach, contacts
+from gapy.gp.terms import Term
 from gapy.local_energy import EnergyBlock
-from gapy.local_variance import VarianceBlock, nonnegative
+from gapy.local_variance import VarianceBlock
 from gapy.noise import Noise
 from gapy.reduction import reduced, unreduced
+from gapy.remember import Remembered
 from gapy.structures import one_structure
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Energies in eV, forces (n, 3) eV/A, virial dE/d(strain) (3, 3) eV.
-
-    energies_std (n,) eV: posterior sigma of the local energies; forces_std (n,) eV/A: calibrated
-    sigma of a force component of each atom. None unless asked for.
-    """
-
-    energy: float
-    energies: np.ndarray
-    forces: np.ndarray
-    virial: np.ndarray
-    energies_std: np.ndarray | None = None
-    forces_std: np.ndarray | None = None
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """Values or standard deviations of one structure.
-
-    energy (eV), energies (n,) eV local, forces (n, 3) eV/A, stress (6,) eV/A^3 (xx yy zz yz xz
-    xy; None without a full cell).
-    """
-
-    energy: float
-    energies: np.ndarray
-    forces: np.ndarray
-    stress: np.ndarray | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,8 +95,8 @@ class Potential:
 
     @property
     def species(self) -> tuple[int, ...]:
-        """Atomic numbers that every term has inducing points for."""
-        known = set.intersection(
+        """Atomic numbers that some term has inducing points for."""
+        known = set().union(
             *({z for z, x in zip(t.descriptor.species, t.inducing) if len(x)} for t in self.terms)
         )
         return tuple(sorted(known & set(self.e0)))
@@ -133,8 +108,8 @@ class Potential:
 
     @cached_property
     def pairs_cutoff(self) -> float:
-        """Cutoff that a pair list must have, A."""
-        return largest_cutoff(self.terms)
+        """Cutoff that a pair list must have, A: the largest of all terms and baselines."""
+        return max(largest_cutoff(self.terms), baselines_cutoff(self.baselines) or 0.0)
 
     @cached_property
     def energy_blocks(self) -> tuple[EnergyBlock, ...]:
@@ -177,12 +152,17 @@ class Potential:
         return variance_blocks(self.terms, self.coarse, self.near, FIRST, self.reach)
 
     @cached_property
+    def contacts(self) -> Contacts | None:
+        """Shortest distances of the training set; None if not known."""
+        return contacts(self.terms, self.reach)
+
+    @cached_property
     def _sees_images(self) -> bool:
         return all(t.descriptor.periodic for t in self.terms)
 
     def check_species(self, numbers) -> None:
         """Raise SpeciesError if a species is unknown to the potential."""
-        self._e0(numbers)
+        self.free_atoms(numbers)
 
     def check_periodicity(self, atoms) -> None:
         """Raise StructureError if a descriptor would overlook periodic images."""
@@ -192,25 +172,25 @@ class Potential:
                 f"pbc={atoms.pbc.tolist()}; set atoms.pbc = False or fit with periodic=True"
             )
 
-    def _e0(self, numbers) -> np.ndarray:
+    def free_atoms(self, numbers) -> np.ndarray:
         """Energies of the free atoms (n,), eV; SpeciesError if a species is unknown."""
-        # The last answer is kept: along a trajectory the question stays the same, and asking it
-        # costs as much as several atoms.
-        asked = numbers.tobytes()
-        last = self.__dict__.get("_last_e0", (None, None))
-        if last[0] != asked:
-            unknown = sorted(set(map(int, numbers)) - set(self.species))
-            if unknown:
-                symbols = ase.data.chemical_symbols
-                raise SpeciesError(
-                    "species: the potential was fitted for "
-                    f"{[symbols[z] for z in self.species]}, the structure also holds "
-                    f"{[symbols[z] for z in unknown]}; fit with structures that contain them"
-                )
-            species, index = np.unique(numbers, return_inverse=True)
-            last = (asked, np.array([self.e0[int(z)] for z in species])[index])
-            self.__dict__["_last_e0"] = last
-        return last[1]
+        return self._free_atoms(numbers)
+
+    @cached_property
+    def _free_atoms(self) -> Remembered:
+        return Remembered(self._look_up)
+
+    def _look_up(self, numbers) -> np.ndarray:
+        unknown = sorted(set(map(int, numbers)) - set(self.species))
+        if unknown:
+            symbols = ase.data.chemical_symbols
+            raise SpeciesError(
+                "species: the potential was fitted for "
+                f"{[symbols[z] for z in self.species]}, the structure also holds "
+                f"{[symbols[z] for z in unknown]}; fit with structures that contain them"
+            )
+        species, index = np.unique(numbers, return_inverse=True)
+        return np.array([self.e0[int(z)] for z in species])[index]
 
     def environments(self, atoms) -> dict[int, object]:
         """Environments of each term's descriptor, by its id."""
@@ -218,6 +198,8 @@ class Potential:
 
     def neighbourhood(self, atoms, pairs=None) -> Neighbourhood:
         """Pairs of a structure, searched unless given, and what each term sees of them."""
+        if pairs is None:
+            pairs = pairs_of(self.terms, atoms, self.pairs_cutoff)
         return neighbourhood(self.terms, atoms, pairs)
 
     def evaluate(
@@ -234,42 +216,58 @@ class Potential:
         saves the search for neighbours.
         """
         one_structure(atoms)
-        free_atoms = self._e0(atoms.numbers)  # checks the species too
+        numbers = atoms.numbers
+        free_atoms = self.free_atoms(numbers)  # checks the species too
         self.check_periodicity(atoms)
         found = neighbourhood or self.neighbourhood
-        pairs, envs = found(atoms) if callable(found) else found
-        variances = None
-        if local_std or force_std:
-            variances = self.indicator_blocks if force_std else self.variance_blocks
-        out = engine.evaluate(self.energy_blocks, envs, len(atoms), variances, threads=threads)
-        energies = out.energies + free_atoms
-        variances, forces_std = out.variances, None
-        if force_std:
-            forces_std = self.calibration.sigma(self._indicators(atoms, pairs, out))
-            if local_std:
-                exact = self.variance_blocks
-                variances = engine.evaluate(
-                    self.energy_blocks, envs, len(atoms), exact, threads=threads
-                ).variances
-        energies_std = None if variances is None else np.sqrt(variances)
-        return Evaluation(
-            float(np.add.reduce(energies)),
-            energies,
-            out.forces,
-            out.virial,
-            energies_std,
-            forces_std,
-        )
+        found = found(atoms) if callable(found) else found
+        system = system_of(atoms, found.pairs) if self.baselines else None
+        return arrays.evaluate(
+            self, numbers, found, free_atoms, system,
+            local_std=local_std, force_std=force_std, threads=threads,
+        )  # fmt: skip
 
-    def _indicators(self, atoms, pairs, out: engine.Sums) -> Indicators:
-        """What the force sigma follows, over the neighbourhood, from the sums of the engine."""
-        own = np.stack([out.first, out.distances, out.variances, np.log1p(out.excess) ** 2], axis=1)
-        first, distances, variances, beyond = np.ascontiguousarray(worst_around(pairs, own).T)
-        if self.reach and self.reach[0]:
-            slots = species_slots(self.terms[0].descriptor.species, atoms.numbers)
-            beyond += self.reach[0].closeness(pairs, slots) ** 2
-        forces = np.einsum("nc,nc->n", out.forces, out.forces)
-        return Indicators(first, distances, variances, forces, beyond)
+    def evaluate_arrays(
+        self, numbers, pairs, *, local_std=False, force_std=False, indicators=False, threads=1
+    ) -> Evaluation:
+        """As `evaluate`, from atomic numbers (n,) and Pairs (`gapy.geometry.pairs`) alone.
+
+        Only the centres of `pairs` have local energies; their sum is the energy, forces are its
+        derivatives for all n atoms, to be added to the owners of ghosts, and the virial that of
+        the centres. `pairs` must hold all that are shorter than `pairs_cutoff`. `force_std` needs
+        every atom to be a centre. For ghosts, `indicators` (n, 4) of the centres are returned, and
+        zero rows to be filled in with those that the ghosts have where they are centres; then
+        `force_std` (the method) gives the sigma. See docs/arrays.md.
+
+        Raises
+        ------
+        GapyError : a descriptor that does not work from neighbours, or force_std with ghosts
+        StructureError : arrays that do not fit together, a list too short, atoms in one place
+        SpeciesError : a species that the potential was not fitted for
+        """
+        numbers = arrays.atomic_numbers(numbers)
+        arrays.refuse_without_neighbours(self.terms)
+        free_atoms = self.free_atoms(numbers)
+        pairs = arrays.checked_pairs(pairs, len(numbers), self.pairs_cutoff)
+        found = select(self.terms, numbers, pairs)
+        return arrays.evaluate(
+            self, numbers, found, free_atoms,
+            local_std=local_std, force_std=force_std, indicators=indicators, threads=threads,
+        )  # fmt: skip
+
+    def force_std(self, indicators, numbers, pairs, forces) -> np.ndarray:
+        """Calibrated force sigma (n,) eV/A of the centres of `pairs`; 0 of other atoms.
+
+        indicators (n, 4) of all atoms, those of ghosts too, from `evaluate_arrays`; forces (n, 3)
+        eV/A, for the centres with all contributions, those that other domains found included.
+        Equal to what `evaluate` gives without domains.
+        """
+        numbers = arrays.atomic_numbers(numbers)
+        n = len(numbers)
+        own = arrays.rows_of_atoms("indicators", indicators, n, arrays.N_INDICATORS)
+        forces = arrays.rows_of_atoms("forces", forces, n, 3)
+        pairs = arrays.checked_pairs(pairs, n, self.pairs_cutoff)
+        return arrays.force_sigma(self, own, numbers, pairs, forces)
 
     def predict(self, atoms, *, forces=True, stress=None) -> tuple[Prediction, Prediction]:
         """Posterior means and standard deviations of one structure from the full formula.
@@ -279,43 +277,10 @@ class Potential:
         `stress` defaults to whether the structure has a cell of full rank.
         """
         one_structure(atoms)
-        self.check_species(atoms.numbers)
         self.check_periodicity(atoms)
-        if stress and not has_volume(atoms):
-            raise GapyError(
-                "stress: expected a periodic structure with a cell of full rank, got "
-                f"pbc={atoms.pbc.tolist()}; leave stress out"
-            )
-        stress = has_volume(atoms) if stress is None else stress
-        n = len(atoms)
-        envs = [t.descriptor.environments(atoms) for t in self.terms]
-        rows = structure_rows(
-            self.terms, atoms, local=True, forces=forces, stress=stress, environments=envs
+        return exact.predict(
+            self, atoms, self.free_atoms(atoms.numbers), forces=forces, stress=stress
         )
-        prior = prior_variances(self.terms, atoms, forces=forces, stress=stress, environments=envs)
-        alpha = self.posterior.alpha
-        e0 = self._e0(atoms.numbers)
-        mean = Prediction(
-            energy=float(rows.energy @ alpha + e0.sum()),
-            energies=rows.local @ alpha + e0,
-            forces=(rows.forces @ alpha).reshape(n, 3) if forces else None,
-            stress=rows.stress @ alpha if stress else None,
-        )
-        std = Prediction(
-            energy=float(self._std(rows.energy[None], np.array([prior.energy]))[0]),
-            energies=self._std(rows.local, local_prior(self.terms, atoms.numbers)),
-            forces=self._std(rows.forces, prior.forces, prior.forces_size).reshape(n, 3)
-            if forces
-            else None,
-            stress=self._std(rows.stress, prior.stress, prior.stress_size) if stress else None,
-        )
-        return mean, std
-
-    def _std(self, rows: np.ndarray, prior: np.ndarray, size=0.0) -> np.ndarray:
-        explained, posterior = self.posterior.explained_and_posterior(rows)
-        # A variance that symmetry makes vanish carries the rounding error of its terms.
-        scale = np.maximum(prior, 1e-6 * size)
-        return np.sqrt(nonnegative(prior - explained, scale) + posterior)
 
     def calculator(self, *, uncertainty=False, skin=0.5, threads=1) -> GAPCalculator:
         """ASE calculator; see GAPCalculator for `uncertainty`."""

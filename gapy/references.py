@@ -21,7 +21,6 @@ from ase import Atoms
 from ase.geometry import complete_cell
 
 from gapy._jit.covariance import normalise, powers
-from gapy.descriptors.base import species_slots
 from gapy.errors import ModelFileError
 from gapy.geometry.neighbours import check_geometry
 from gapy.gp.calibration import FIRST, NEAR, NEAR_LEAST, Indicators
@@ -77,9 +76,8 @@ def pack(potential) -> dict[str, np.ndarray]:
     out["probe.forces_std"] = found.forces
     out["probe.excess"] = found.excess
     out["probe.calibration"] = potential.calibration.sigma(ladder())
-    for t, reach in enumerate(potential.reach):
-        if reach is not None:
-            out[f"probe.contact{t}"] = reach.contact_ss
+    if potential.contacts is not None:
+        out["probe.contacts"] = potential.contacts.contact_ss
     return out
 
 
@@ -94,7 +92,7 @@ def check(potential, arrays, path) -> None:
             name = f"reference structure {k}"
             _refuse_dense(potential, atoms, f"{path}: {name}")
             found = potential.evaluate(atoms)
-            scale = np.abs(found.energies - potential._e0(atoms.numbers)).sum()
+            scale = np.abs(found.energies - potential.free_atoms(atoms.numbers)).sum()
             if not abs(found.energy - stored) <= ENERGY_TOLERANCE * max(scale, 1.0):
                 raise ModelFileError(
                     f"{path}: energy of {name} expected {stored:.10g} eV as stored, got "
@@ -108,15 +106,14 @@ def check(potential, arrays, path) -> None:
         excess = _compare(potential, atoms, arrays, "probe", "a chain of all species", path).excess
         stored = arrays["probe.excess"]
         _require(excess, stored, REACH_TOLERANCE * (stored + 1.0), "excess", "the chain", path)
-        found, e0 = potential.evaluate(atoms).energies, potential._e0(atoms.numbers)
+        found, e0 = potential.evaluate(atoms).energies, potential.free_atoms(atoms.numbers)
         scale = np.maximum(np.abs(found - e0), 1.0) * ENERGY_TOLERANCE
         _require(found, arrays["probe.energies"], scale, "local energy", "the chain", path)
         found, stored = potential.calibration.sigma(ladder()), arrays["probe.calibration"]
         _require(found, stored, EXACT * stored, "calibrated sigma", "a ladder of indicators", path)
-        for t, reach in enumerate(potential.reach):
-            if reach is not None:
-                found, stored = reach.contact_ss.ravel(), arrays[f"probe.contact{t}"].ravel()
-                _require(found, stored, EXACT * stored, "closest distance", f"term {t}", path)
+        if potential.contacts is not None:
+            found, stored = potential.contacts.contact_ss.ravel(), arrays["probe.contacts"].ravel()
+            _require(found, stored, EXACT * stored, "closest distance", "pairs of species", path)
 
 
 def sigmas(potential, atoms) -> Sigmas:
@@ -149,9 +146,8 @@ def sigmas(potential, atoms) -> Sigmas:
         for share, least in ((NEAR, NEAR_LEAST), (0.0, FIRST))
     )
     beyond = np.log1p(excess) ** 2
-    if potential.reach and potential.reach[0]:
-        slots = species_slots(terms[0].descriptor.species, atoms.numbers)
-        closeness = potential.reach[0].closeness(pairs_of(terms, atoms), slots)
+    if potential.contacts is not None:
+        closeness = potential.contacts.closeness(pairs_of(terms, atoms), atoms.numbers)
         beyond += closeness[chosen] ** 2
     # Forces have errors of their own size; they count in the energy, not here.
     indicators = Indicators(first, near, variances, np.zeros(len(chosen)), beyond)

@@ -16,7 +16,7 @@ from gapy.fit.labels import add_labels, stacked
 from gapy.geometry.pairs import pairs_within
 from gapy.gp import calibration, loo, posterior
 from gapy.gp.neighbourhood import worst_around
-from gapy.gp.reach import Reach, learn_reach
+from gapy.gp.reach import Contacts, learn_reach
 from gapy.gp.rows import structure_rows
 from gapy.gp.statistic import SufficientStatistic
 from gapy.gp.terms import blocks, cholesky_factors, local_prior
@@ -282,15 +282,15 @@ def test_reach_extends_with_more_structures(two_metals, unmixed):
 
 
 def test_contact_of_a_pair_never_seen():
-    reach = Reach((None,) * 4, np.diag([2.0, 3.0, 0.0, 0.0]))
-    reach.least_ss[0, 2] = reach.least_ss[2, 0] = 1.6
+    contacts = Contacts((6, 13, 14, 29), np.diag([2.0, 3.0, 0.0, 0.0]))
+    contacts.least_ss[0, 2] = contacts.least_ss[2, 0] = 1.6
     expected = [
         [2.0, 2.5, 1.6, 0.0],
         [2.5, 3.0, 2.3, 0.0],
         [1.6, 2.3, 1.6, 0.0],
         [0.0, 0.0, 0.0, 0.0],
     ]
-    np.testing.assert_allclose(reach.contact_ss, expected)
+    np.testing.assert_allclose(contacts.contact_ss, expected)
 
 
 def test_partial_fit_extends_the_reach(two_metals, unmixed):

@@ -42,7 +42,7 @@ def test_only_listed_atoms_are_centres(atoms):
         chosen, np.cumsum([0, *map(len, spans)]), pairs.j_p[np.concatenate(spans)],
         pairs.r_pc[np.concatenate(spans)], 4.0,
     )  # fmt: skip
-    some.check(len(atoms))
+    some = some.checked(len(atoms))
     env = SOAP.select(atoms.numbers, some)
     assert sorted(env.atom_i) == [0, 3, 5]
     x_id = SOAP.values(whole, 0, 7)[np.argsort(whole.atom_i)]
@@ -69,13 +69,13 @@ def test_a_list_that_is_too_short_is_refused(atoms):
 
 def test_arrays_are_converted_and_shapes_checked():
     r_pc = [[1.0, 0.0, 0.0]]
-    pairs = Pairs([0], [0, 1], [1], r_pc, 3.0)
+    pairs = Pairs([0], [0, 1], [1], r_pc, 3.0).checked(2)
     types = [getattr(pairs, name).dtype for name in ("centre_i", "first_i", "j_p", "r_pc")]
     assert types == [np.int64, np.int64, np.int32, np.float64]
     with pytest.raises(StructureError, match=r"first_i \(c \+ 1,\)"):
-        Pairs([0], [0], [1], r_pc, 3.0)
+        Pairs([0], [0], [1], r_pc, 3.0).checked(2)
     with pytest.raises(StructureError, match=r"j_p: expected integers, got float64"):
-        Pairs([0], [0, 1], [1.0], r_pc, 3.0)
+        Pairs([0], [0, 1], [1.0], r_pc, 3.0).checked(2)
 
 
 @pytest.mark.parametrize(
@@ -93,6 +93,6 @@ def test_arrays_are_converted_and_shapes_checked():
 )
 def test_what_no_evaluation_may_meet(change, message):
     pairs = Pairs(np.array([0, 2]), np.array([0, 1, 2]), [1, 0], np.eye(3)[:2], 3.0)
-    pairs.check(3)
+    pairs.checked(3)
     with pytest.raises(StructureError, match=message):
-        replace(pairs, **change).check(3)
+        replace(pairs, **change).checked(3)

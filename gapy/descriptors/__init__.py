@@ -1,6 +1,7 @@
 """Descriptors: compiled SOAP, and any other local descriptor of dscribe."""
 
 from gapy.descriptors.auto import AutoSOAP, auto_soap
+from gapy.descriptors.base import known_species
 from gapy.descriptors.soap import CompiledSOAP, smooth_soap
 from gapy.errors import GapyError
 
@@ -10,6 +11,7 @@ __all__ = [
     "as_descriptor",
     "auto_soap",
     "descriptor_from_settings",
+    "known_species",
     "smooth_soap",
 ]
 

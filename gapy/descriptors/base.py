@@ -9,6 +9,11 @@ import numpy as np
 
 from gapy.errors import SpeciesError
 
+AT_ONCE = 256
+"""Centres described in one go where no gradients follow: a few MB, and within 6 % of the fastest
+(measured with 324 components and kernel values of 1000 points: 128 is 9 % slower, 512 6 % faster).
+With gradients it is `gapy.engine.BLOCK`."""
+
 
 @dataclass(frozen=True)
 class Environments:
@@ -33,7 +38,7 @@ class Environments:
     def __len__(self) -> int:
         return len(self.species_i)
 
-    def blocks(self, slot: int, size: int):
+    def blocks(self, slot: int, size: int = AT_ONCE):
         """Ranges (begin, end) of at most `size` centres of one species slot."""
         for begin in range(self.start_s[slot], self.start_s[slot + 1], size):
             yield begin, min(begin + size, int(self.start_s[slot + 1]))
@@ -56,6 +61,11 @@ class DerivativeBlock:
     dx_pcd: np.ndarray
     r_pc: np.ndarray | None = None
     strain_ivd: np.ndarray | None = None
+
+
+def known_species(descriptors) -> list[int]:
+    """Atomic numbers that at least one of the descriptors knows."""
+    return sorted({z for d in descriptors for z in d.species})
 
 
 def known_slots(species: tuple[int, ...], numbers: np.ndarray) -> np.ndarray:

@@ -16,11 +16,7 @@ from gapy._jit import soap as _soap
 from gapy._jit import soap_members as _members
 from gapy._jit.pairs import forces_from_pairs
 from gapy._jit.vector import LANES
-from gapy.descriptors.base import (
-    DerivativeBlock,
-    Environments,
-    species_slots,
-)
+from gapy.descriptors.base import AT_ONCE, DerivativeBlock, Environments, species_slots
 from gapy.descriptors.radial_basis import central_weight, density_cutoff, radial_functions
 from gapy.descriptors.selection import Selection
 from gapy.errors import GapyError
@@ -300,8 +296,8 @@ class CompiledSOAP:
         species_slots(self.species, system.numbers)  # one row for each atom, or none at all
         env = self.environments(system)
         x_id = np.empty((len(system), self.n_features))
-        for begin in range(0, len(system), 64):
-            end = min(begin + 64, len(system))
+        for begin in range(0, len(system), AT_ONCE):
+            end = min(begin + AT_ONCE, len(system))
             x_id[env.atom_i[begin:end]] = self.spectrum(self.expand(env, begin, end))
         return x_id if centers is None else x_id[_atom_indices(centers, len(system))]
 

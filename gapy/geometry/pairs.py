@@ -6,7 +6,7 @@ neighbour without being a centre.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from gapy.geometry.neighbours import neighbour_list
 
 COINCIDENT_SQUARED = 1e-10
 """A^2: closer atoms have no direction between them."""
-TYPES = {"centre_i": np.int64, "first_i": np.int64, "j_p": np.int32, "r_pc": np.float64}
+TYPES = (("centre_i", np.int64), ("first_i", np.int64), ("j_p", np.int32), ("r_pc", np.float64))
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +26,7 @@ class Pairs:
     Centre k is atom centre_i[k] (c,); its pairs are first_i[k]:first_i[k + 1] (c + 1,), with atom
     j_p (P,) and vector r_pc (P, 3) = r_j - r_i + S @ cell in A. Every pair shorter than `cutoff`
     (A) is listed, from each end that is a centre; longer ones may be. Several pairs of a centre
-    may name one atom j: its periodic images. Arrays of another type are converted.
+    may name one atom j: its periodic images. `checked` makes arrays from elsewhere safe.
     """
 
     centre_i: np.ndarray
@@ -35,48 +35,50 @@ class Pairs:
     r_pc: np.ndarray
     cutoff: float
 
-    def __post_init__(self):
-        for name, dtype in TYPES.items():
-            given = getattr(self, name)
-            as_wanted = type(given) is np.ndarray and given.dtype == dtype
-            if not (as_wanted and given.flags.c_contiguous):
-                object.__setattr__(self, name, _converted(name, given, dtype))
-        n, p = len(self.centre_i), len(self.j_p)
-        if self.first_i.shape != (n + 1,) or self.r_pc.shape != (p, 3) or self.j_p.ndim != 1:
-            shapes = {f.name: np.shape(getattr(self, f.name)) for f in fields(self)[:4]}
-            raise StructureError(
-                f"pairs: expected centre_i (c,), first_i (c + 1,), j_p (P,) and r_pc (P, 3), got "
-                f"{shapes}"
-            )
-
     def __len__(self) -> int:
         return len(self.centre_i)
 
-    def check(self, n_atoms: int) -> None:
-        """Raise StructureError on what no evaluation may meet: one pass over the pairs.
+    def checked(self, n_atoms: int) -> Pairs:
+        """The same pairs, fit for any evaluation of n_atoms atoms: one pass over them.
 
-        Indices out of range, a centre named twice, vectors that are not finite, atoms on top of
-        each other, a first_i that does not rise from 0 to P.
+        Arrays of another type or order are converted. Raises StructureError for other shapes,
+        indices out of range, a centre named twice, a first_i that does not rise from 0 to P,
+        vectors that are not finite, atoms on top of each other.
         """
+        arrays = {name: _converted(name, getattr(self, name), dtype) for name, dtype in TYPES}
+        pairs = Pairs(**arrays, cutoff=float(self.cutoff))
+        n, p = pairs.centre_i.shape, pairs.j_p.shape
+        if len(n) != 1 or len(p) != 1 or pairs.first_i.shape != (n[0] + 1,):
+            pairs._refuse_shapes()
+        if pairs.r_pc.shape != (p[0], 3):
+            pairs._refuse_shapes()
         seen = np.zeros(n_atoms, dtype=np.bool_)
-        at, shortest = inspect_pairs(self.centre_i, self.first_i, self.j_p, self.r_pc, seen)
+        at, shortest = inspect_pairs(pairs.centre_i, pairs.first_i, pairs.j_p, pairs.r_pc, seen)
         if at == -1:
             raise StructureError(
-                f"first_i: expected numbers that rise from 0 to {len(self.j_p)}, the number of "
-                "pairs; give the pairs of each centre in one piece"
+                f"first_i: expected numbers that rise from 0 to {p[0]}, the number of pairs; "
+                "give the pairs of each centre in one piece"
             )
         if at == -2:
             raise StructureError(
                 f"centre_i: expected each centre once, from 0 to {n_atoms - 1}, got "
-                f"{self.centre_i[:5].tolist()}...; give indices into numbers"
+                f"{pairs.centre_i[:5].tolist()}...; give indices into numbers"
             )
         if at >= 0:
-            j, r = int(self.j_p[at]), self.r_pc[at].tolist()
             raise StructureError(
-                f"pairs: expected j_p from 0 to {n_atoms - 1} and finite vectors, got atom {j}, "
-                f"vector {r} in pair {at}; ghost atoms belong into numbers too"
+                f"pairs: expected j_p from 0 to {n_atoms - 1} and finite vectors, got atom "
+                f"{int(pairs.j_p[at])}, vector {pairs.r_pc[at].tolist()} in pair {at}; ghost atoms "
+                "belong into numbers too"
             )
-        self.refuse_coincident(shortest)
+        pairs.refuse_coincident(shortest)
+        return pairs
+
+    def _refuse_shapes(self) -> None:
+        shapes = {name: getattr(self, name).shape for name, _ in TYPES}
+        raise StructureError(
+            "pairs: expected centre_i (c,), first_i (c + 1,), j_p (P,) and r_pc (P, 3), got "
+            f"{shapes}; see gapy.geometry.pairs"
+        )
 
     def refuse_coincident(self, shortest_squared: float) -> None:
         """Raise StructureError if the shortest |r_p|^2 (A^2) is that of two atoms in one place."""

@@ -105,7 +105,7 @@ def choose(terms, cholesky, frames, *, threshold, max_points, threads=1) -> Grow
         out = []
         for t, s in pools:
             term, env = terms[t], envs[t]
-            for begin, end in env.blocks(s, 256):
+            for begin, end in env.blocks(s):
                 x_id = normalised(term.descriptor.values(env, begin, end))
                 d2, l_mn = unexplained(term.inducing[s], lowers.get((t, s)), term.zeta, x_id)
                 out.append(((t, s), x_id, l_mn, d2))

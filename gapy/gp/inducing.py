@@ -34,7 +34,7 @@ def choose_inducing(
     def values(atoms):
         env = descriptor.environments(atoms)
         return [
-            [normalised(descriptor.values(env, b, e)) for b, e in env.blocks(slot, 256)]
+            [normalised(descriptor.values(env, b, e)) for b, e in env.blocks(slot)]
             for slot in range(len(pools))
         ]
 

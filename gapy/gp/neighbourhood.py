@@ -36,10 +36,20 @@ def largest_cutoff(terms) -> float:
     return max(cutoff_of(t.descriptor) for t in terms)
 
 
-def pairs_of(terms, atoms) -> Pairs:
-    """Pairs of an ASE structure at the largest cutoff; without images if a term sees none."""
+def pairs_of(terms, atoms, cutoff: float | None = None) -> Pairs:
+    """Pairs of an ASE structure at a cutoff (A), the largest of the terms unless given.
+
+    Without images if a term sees none.
+    """
     periodic = all(t.descriptor.periodic for t in terms)
-    return pairs_within(atoms, largest_cutoff(terms), periodic=periodic)
+    cutoff = largest_cutoff(terms) if cutoff is None else cutoff
+    return pairs_within(atoms, cutoff, periodic=periodic)
+
+
+def select(terms, numbers, pairs: Pairs) -> Neighbourhood:
+    """What descriptors that work from neighbours see of `pairs` between atoms `numbers` (n,)."""
+    descriptors = {id(t.descriptor): t.descriptor for t in terms}
+    return Neighbourhood(pairs, {k: d.select(numbers, pairs) for k, d in descriptors.items()})
 
 
 def neighbourhood(terms, atoms, pairs: Pairs | None = None) -> Neighbourhood:
@@ -52,11 +62,12 @@ def neighbourhood(terms, atoms, pairs: Pairs | None = None) -> Neighbourhood:
     return Neighbourhood(pairs, environments)
 
 
-def worst_around(pairs: Pairs, v_nk: np.ndarray) -> np.ndarray:
+def worst_around(pairs: Pairs, v_nk: np.ndarray, cutoff: float | None = None) -> np.ndarray:
     """Every column of v_nk >= 0 (n, k), half own and half the largest around; see `_jit.pairs`.
 
-    Zero for atoms that are not centres.
+    Within `cutoff` (A), that of `pairs` unless given. Zero for atoms that are not centres.
     """
     out = np.zeros_like(v_nk)
-    worst_values(pairs.centre_i, pairs.first_i, pairs.j_p, pairs.r_pc, pairs.cutoff, v_nk, out)
+    cutoff = pairs.cutoff if cutoff is None else cutoff
+    worst_values(pairs.centre_i, pairs.first_i, pairs.j_p, pairs.r_pc, cutoff, v_nk, out)
     return out

@@ -58,7 +58,7 @@ def prior_variances(
     stress_v, stress_size_v = np.zeros((2, 6)) if stress else (None, None)
     for term, env in zip(terms, envs):
         for slot, delta in enumerate(term.delta):
-            if env.start_s[slot + 1] == env.start_s[slot]:
+            if env.start_s[slot + 1] == env.start_s[slot] or not len(term.inducing[slot]):
                 continue
             chunks = list(derivative_chunks(term.descriptor, env, slot, 0))
             x_id = np.concatenate([c.x_id for c in chunks])

@@ -9,7 +9,7 @@ species, and dx = x - mean,
     excess = max(0, m / m_max - 1),
 
 m_max the largest m of the training set; and with r_min the shortest distance of two species in it
-(see `Reach.contact_ss` for those that never met),
+(see `Contacts.contact_ss` for those that never met),
 
     closeness_i = max_j max(0, (r_min / r_ij)^4 - 1).
 
@@ -21,7 +21,8 @@ nearer by the posterior variance is finer.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import combinations_with_replacement
 
 import numpy as np
 import scipy.linalg
@@ -32,6 +33,7 @@ from gapy.descriptors.base import known_slots
 from gapy.errors import GapyError
 from gapy.geometry.pairs import pairs_within
 from gapy.gp.neighbourhood import cutoff_of
+from gapy.remember import Remembered
 from gapy.threads import ordered_map
 
 SMALLEST = 1e-2
@@ -85,6 +87,18 @@ class Reach:
     species: tuple[SpeciesReach | None, ...]
     least_ss: np.ndarray
 
+
+@dataclass(frozen=True)
+class Contacts:
+    """Shortest distances of two species in the training set, whichever term has seen them.
+
+    species (S,) ascending atomic numbers; least_ss (S, S) A, 0 for two that no structure holds
+    close to one another.
+    """
+
+    species: tuple[int, ...]
+    least_ss: np.ndarray
+
     @cached_property
     def contact_ss(self) -> np.ndarray:
         """Distances (S, S), A, below which a pair counts as too close: `least_ss`.
@@ -99,13 +113,40 @@ class Reach:
         filled = np.where(np.isfinite(seen), seen, mixed)
         return np.where(np.isfinite(filled), filled, 0.0)
 
-    def closeness(self, pairs, slots_n: np.ndarray) -> np.ndarray:
+    def by_pair(self) -> dict[tuple[int, int], float]:
+        """The distances by pair of ascending atomic numbers; those never too close left out."""
+        pairs = combinations_with_replacement(range(len(self.species)), 2)
+        return {
+            (self.species[a], self.species[b]): float(self.contact_ss[a, b])
+            for a, b in pairs
+            if self.contact_ss[a, b] > 0.0
+        }
+
+    @cached_property
+    def _slots(self) -> Remembered:
+        return Remembered(partial(known_slots, self.species))
+
+    def closeness(self, pairs, numbers: np.ndarray) -> np.ndarray:
         """max_j max(0, (r_min / r_ij)^4 - 1) of every centre, (n,); 0 of other atoms."""
-        ratio = np.ones(len(slots_n))
+        ratio = np.ones(len(numbers))
         closest_ratio(
-            pairs.centre_i, pairs.first_i, pairs.j_p, pairs.r_pc, slots_n, self.contact_ss, ratio
-        )
+            pairs.centre_i, pairs.first_i, pairs.j_p, pairs.r_pc, self._slots(numbers),
+            self.contact_ss, ratio,
+        )  # fmt: skip
         return ratio**CLOSENESS_POWER - 1.0
+
+
+def contacts(terms, reach) -> Contacts | None:
+    """Of all terms together; None if the reach of none is known."""
+    known = [(t.descriptor.species, r.least_ss) for t, r in zip(terms, reach) if r is not None]
+    if not known:
+        return None
+    species = tuple(sorted(set().union(*(of for of, _ in known))))
+    least = np.full((len(species), len(species)), np.inf)
+    for of, least_ss in known:
+        at = np.ix_(*[np.searchsorted(species, of)] * 2)
+        least[at] = np.minimum(least[at], np.where(least_ss > 0.0, least_ss, np.inf))
+    return Contacts(species, np.where(np.isfinite(least), least, 0.0))
 
 
 def norms(inv_norm_i: np.ndarray) -> np.ndarray:
@@ -184,7 +225,7 @@ def _descriptors(descriptor, frames, threads):
         return [
             (slot, descriptor.values(env, b, e))
             for slot in range(len(descriptor.species))
-            for b, e in env.blocks(slot, 256)
+            for b, e in env.blocks(slot)
         ]
 
     for parts in ordered_map(values, frames, threads):

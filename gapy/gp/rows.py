@@ -134,7 +134,7 @@ class _Scratch:
 
 
 def _values_only(descriptor, env, b, out_energy, out_local) -> None:
-    for begin, end in env.blocks(b.slot, 256):
+    for begin, end in env.blocks(b.slot):
         x_id = descriptor.values(env, begin, end)
         normalise(x_id, np.empty(len(x_id)))
         t_is = x_id @ b.x_sd.T

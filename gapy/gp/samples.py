@@ -64,7 +64,7 @@ def points_to_add(terms, posterior: Posterior, frames, seed: int) -> tuple[np.nd
         parts = [
             normalised(descriptor.values(env, begin, end))
             for env in environments[b.term]
-            for begin, end in env.blocks(b.slot, 256)
+            for begin, end in env.blocks(b.slot)
         ]
         x_cd = np.concatenate([np.empty((0, b.x_sd.shape[1])), *parts])
         if len(x_cd) > MAX_CANDIDATES:

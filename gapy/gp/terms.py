@@ -79,6 +79,8 @@ def local_prior(terms, numbers: np.ndarray) -> np.ndarray:
     prior = np.zeros(len(numbers))
     for term in terms:
         for slot, z in enumerate(term.descriptor.species):
+            if not len(term.inducing[slot]):
+                continue  # a term says nothing of centres that it has no points for
             prior[numbers == z] += term.delta[slot] ** 2
     return prior
 

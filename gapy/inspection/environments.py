@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse.linalg
 
+from gapy.descriptors.base import species_slots
 from gapy.gp.kernel import dot_product
 from gapy.gp.terms import normalised
 
@@ -51,12 +52,16 @@ class Described:
 
 
 def by_slot(descriptor, atoms):
-    """(atoms, normalised descriptors) of each species slot of a structure."""
+    """(atoms, normalised descriptors) of each species slot of a structure.
+
+    Raises SpeciesError if the descriptor does not know all of its species.
+    """
+    species_slots(descriptor.species, atoms.numbers)
     env = descriptor.environments(atoms)
     for slot in range(len(descriptor.species)):
         begin, end = int(env.start_s[slot]), int(env.start_s[slot + 1])
         if end > begin:
-            parts = [descriptor.values(env, b, e) for b, e in env.blocks(slot, 256)]
+            parts = [descriptor.values(env, b, e) for b, e in env.blocks(slot)]
             yield slot, env.atom_i[begin:end], normalised(np.concatenate(parts))
 
 
