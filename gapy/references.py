@@ -48,6 +48,8 @@ ENERGY_TOLERANCE = 1e-8
 """Of the interaction energy: other machines round differently, by 1e-11 or so."""
 EXACT = 1e-10
 """Of sums that involve no solution of an equation."""
+COLUMNS = 64
+"""Of a factor, looked at together."""
 FAR = 10.0
 """Cutoff of a descriptor that states none, A."""
 PAIRS_MOST = 30_000_000
@@ -191,7 +193,10 @@ def _check_factors(potential, path) -> None:
         kernel = np.einsum("sd,sd->s", b.x_sd, b.x_sd) ** b.zeta + JITTER
         squares = np.einsum("ij,ij->i", lower, lower)
         alpha, w = posterior.alpha[b.columns], b.delta * posterior.w[b.columns]
-        size = np.abs(lower).T @ np.abs(alpha) + np.abs(w)
+        size = np.abs(w)
+        for begin in range(0, len(lower), COLUMNS):  # |L| whole would be a copy of it
+            own = slice(begin, begin + COLUMNS)
+            size[own] += np.abs(lower[:, own]).T @ np.abs(alpha)
         agree = np.abs(squares - kernel) <= EXACT * kernel
         agree &= np.abs(lower.T @ alpha - w) <= EXACT * size
         agree &= np.diag(lower) > 0.0
