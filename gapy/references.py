@@ -35,6 +35,8 @@ PROBED = 64
 """Atoms of a structure whose sigmas are kept: enough to reach every inducing point."""
 SPACING = 2.2
 """Between neighbours of the chain, A."""
+VACUUM = 10.0
+"""Around the chain, A."""
 FLOOR = 1e-8
 """Of the prior variance: what is left of it carries rounding of 1e-12 or so, which below this would
 count in the force sigma."""
@@ -171,10 +173,14 @@ def _leading(posterior, l_mn, share: float, least: int) -> np.ndarray:
 
 
 def chain(potential) -> Atoms:
-    """Two atoms of every species, one after the other on a helix."""
+    """Two atoms of every species, one after the other on a helix; in a cell, which some
+    descriptors need."""
     numbers = np.repeat(potential.species, 2)
     angle = np.arange(len(numbers))
-    return Atoms(numbers, SPACING * np.stack([np.cos(angle), np.sin(angle), 0.6 * angle], axis=1))
+    positions = SPACING * np.stack([np.cos(angle), np.sin(angle), 0.6 * angle], axis=1)
+    cell = np.ptp(positions, axis=0) + VACUUM
+    periodic = all(term.descriptor.periodic for term in potential.terms)
+    return Atoms(numbers, positions, cell=cell, pbc=periodic)
 
 
 def ladder() -> Indicators:
