@@ -26,7 +26,7 @@ from gapy.errors import GapyError, ModelFileError
 from gapy.files import checked_path, write_whole
 from gapy.modelschema import Array, arrays_of, check_model
 from gapy.schema import Map, SchemaError, Text, refuse
-from gapy.zipmembers import Members
+from gapy.zipmembers import TEXT_MOST, Members
 
 FORMAT = "gapy potential"
 VERSION, OLDEST = 3, 2
@@ -72,6 +72,11 @@ def to_bytes(model: dict, arrays: dict[str, np.ndarray]) -> bytes:
     """The file's contents; equal arguments give equal bytes."""
     encoded = _encoded(arrays)
     text = _header(model, encoded)
+    if len(text) > TEXT_MOST:
+        raise GapyError(
+            f"header: expected at most {TEXT_MOST} bytes, so that it can be read again, got "
+            f"{len(text)}; use fewer config_types or less metadata"
+        )
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         _add(archive, HEADER, text)

@@ -34,6 +34,8 @@ PROBED = 64
 """Atoms of a structure whose sigmas are kept: enough to reach every inducing point."""
 SPACING = 2.2
 """Between neighbours of the chain, A."""
+VACUUM = 10.0
+"""Around the chain, A."""
 FLOOR = 1e-8
 """Of the prior variance: what is left of it carries rounding of 1e-12 or so, which below this would
 count in the force sigma."""
@@ -47,6 +49,8 @@ ENERGY_TOLERANCE = 1e-8
 """Of the interaction energy: other machines round differently, by 1e-11 or so."""
 EXACT = 1e-10
 """Of sums that involve no solution of an equation."""
+COLUMNS = 64
+"""Of a factor, looked at together."""
 FAR = 10.0
 """Cutoff of a descriptor that states none, A."""
 PAIRS_MOST = 30_000_000
@@ -164,10 +168,14 @@ def _leading(posterior, l_mn, share: float, least: int) -> np.ndarray:
 
 
 def chain(potential) -> Atoms:
-    """Two atoms of every species, one after the other on a helix."""
+    """Two atoms of every species, one after the other on a helix; in a cell, which some
+    descriptors need."""
     numbers = np.repeat(potential.species, 2)
     angle = np.arange(len(numbers))
-    return Atoms(numbers, SPACING * np.stack([np.cos(angle), np.sin(angle), 0.6 * angle], axis=1))
+    positions = SPACING * np.stack([np.cos(angle), np.sin(angle), 0.6 * angle], axis=1)
+    cell = np.ptp(positions, axis=0) + VACUUM
+    periodic = all(term.descriptor.periodic for term in potential.terms)
+    return Atoms(numbers, positions, cell=cell, pbc=periodic)
 
 
 def ladder() -> Indicators:
@@ -186,7 +194,10 @@ def _check_factors(potential, path) -> None:
         kernel = np.einsum("sd,sd->s", b.x_sd, b.x_sd) ** b.zeta + JITTER
         squares = np.einsum("ij,ij->i", lower, lower)
         alpha, w = posterior.alpha[b.columns], b.delta * posterior.w[b.columns]
-        size = np.abs(lower).T @ np.abs(alpha) + np.abs(w)
+        size = np.abs(w)
+        for begin in range(0, len(lower), COLUMNS):  # |L| whole would be a copy of it
+            own = slice(begin, begin + COLUMNS)
+            size[own] += np.abs(lower[:, own]).T @ np.abs(alpha)
         agree = np.abs(squares - kernel) <= EXACT * kernel
         agree &= np.abs(lower.T @ alpha - w) <= EXACT * size
         agree &= np.diag(lower) > 0.0

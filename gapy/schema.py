@@ -74,6 +74,14 @@ class Flag:
 
 
 @dataclass(frozen=True)
+class Anything:
+    """Any value; whoever uses it looks at it."""
+
+    def check(self, value, where: str) -> None:
+        """Nothing to refuse."""
+
+
+@dataclass(frozen=True)
 class Optional:
     """null, or what `rule` allows."""
 

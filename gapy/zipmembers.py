@@ -17,9 +17,9 @@ from gapy.schema import SchemaError
 
 CHUNK = 1 << 20
 """Bytes read at once."""
-DIRECTORY_MOST = 16 << 20
+DIRECTORY_MOST = 8 << 20
 """Bytes of the zip's list of members: zipfile makes ten times as much of it."""
-TEXT_MOST = 16 << 20
+TEXT_MOST = 8 << 20
 """Bytes of the header: json makes about twenty times as much of it."""
 NPY_HEADER_MOST = 10_000
 END = struct.Struct("<4s4H2LH")

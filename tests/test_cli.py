@@ -62,7 +62,7 @@ def test_interrupt(cli, monkeypatch):
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("gapy.potential.load", interrupt)
+    monkeypatch.setattr("gapy.modelfile.read", interrupt)
     result = cli("info", "any.gapy")
     assert result.code == 130 and result.err == "gapy: error: interrupted\n"
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from gapy.errors import GapyError
 from gapy.md.files import LOCK, RunDirectory
+from gapy.schema import Anything, Map, Text
 
 STATE = "state.json"
 LABELS_CSV = "labels.csv"
@@ -49,9 +50,10 @@ class LearnDirectory(RunDirectory):
         path = self.path / STATE
         try:
             state = json.loads(self.read(STATE), object_hook=_unpack)
+            Map(Text(), Anything()).check(state, "state")
             if state.pop("format") != FORMAT:
                 raise ValueError("another format version")
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise GapyError(
                 f"{path} is damaged or of another version ({error}); start again in another "
                 "directory"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -12,10 +11,25 @@ from ase import Atoms
 
 from gapy.errors import GapyError
 from gapy.md.settings import Settings
+from gapy.schema import Anything, Map, Number, Optional, Record, Text
+from gapy.zipmembers import Members
 
 FORMAT = 1
 # A calculator that gives another energy for the stored positions is not the one of the run.
 ENERGY_TOLERANCE = 1e-6  # eV/atom
+COUNT, VALUES = Number(0, whole=True), Map(Text(), Anything())
+HEADER = Record(
+    {
+        "format": COUNT,
+        "step": COUNT,
+        "energy": Number(),
+        "random": VALUES,
+        "barostat": Optional(Record({"mass": Number(0.0, above=True)}, rest=Anything())),
+        "averages": VALUES,
+        "sizes": Map(Text(), COUNT),
+        "settings": Record({"ramp_steps": COUNT}, rest=Anything()),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -80,20 +94,23 @@ class Checkpoint:
     def from_bytes(cls, data: bytes, path) -> Checkpoint:
         """Read back what `to_bytes` wrote; `path` is for the message of the GapyError."""
         try:
+            Members(io.BytesIO(data))  # nothing in it is larger than it
             with np.load(io.BytesIO(data), allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
             header = json.loads(str(arrays.pop("header")))
+            HEADER.check(header, "header")
             if header.pop("format") != FORMAT:
                 raise ValueError("another format version")
+            np.random.default_rng(0).bit_generator.state = header["random"]  # refused if damaged
             masses, momenta = arrays.pop("masses"), arrays.pop("momenta")
             atoms = Atoms(**arrays, masses=masses)
             atoms.set_momenta(momenta)
             averages = Averages(**header.pop("averages"))
             return cls(atoms=atoms, averages=averages, **header)
-        except (ValueError, KeyError, TypeError, EOFError, OSError, zipfile.BadZipFile) as error:
+        except Exception as error:  # zip, numpy, json and ASE each refuse in many ways
             raise GapyError(
-                f"{path} is damaged or no checkpoint of this version ({error}); start again with "
-                "overwrite"
+                f"{path} is damaged or no checkpoint of this version "
+                f"({' '.join(str(error).split())[:300]}); start again with overwrite"
             ) from error
 
     def agreed_settings(self, given: Settings) -> Settings:

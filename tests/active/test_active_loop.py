@@ -231,9 +231,10 @@ def test_resuming_with_other_settings_names_them(finished, tmp_path):
         learn(directory, **small_loop(policy=Policy(max_force_std=0.07)), resume=True)
     with pytest.raises(GapyError, match="seed: stored 5, given 6"):
         learn(directory, **small_loop(seed=6), resume=True)
-    (directory / "state.json").write_text("{")
-    with pytest.raises(GapyError, match="damaged"):
-        learn(directory, **small_loop(), resume=True)
+    for damaged in ("{", "3", "[]", "[" * 100_000, '{"format": 1, "a": {"__array__": 3}}'):
+        (directory / "state.json").write_text(damaged)
+        with pytest.raises(GapyError, match="damaged"):
+            learn(directory, **small_loop(), resume=True)
 
 
 def test_training_structures_replace_the_initial_ones(train_frames, tmp_path):
