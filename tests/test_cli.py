@@ -55,7 +55,8 @@ def test_entry_point_exits_with_the_code_and_no_traceback(tmp_path):
     ],
 )
 def test_bad_usage(cli, arguments, words):
-    assert words in cli(*arguments).error_line()
+    # Versions of typer differ in MODEL and model.
+    assert words in cli(*arguments).error_line().lower()
 
 
 def test_interrupt(cli, monkeypatch):
