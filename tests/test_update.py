@@ -408,7 +408,8 @@ def test_a_state_keeps_missing_labels_and_settings(tmp_path):
     save_state(gp, tmp_path / "s.gapy")
     back = load_state(tmp_path / "s.gapy")
     assert back.n_inducing == {"Si": 4, "C": 5} and back.noise_overrides == gp.noise_overrides
-    for (u, s), (v, t) in zip(gp._drawn, back._drawn):
+    assert len(gp._drawn) == 4
+    for (u, s), (v, t) in zip(gp._drawn, back._drawn, strict=True):
         assert u == v and s.fingerprint() == t.fingerprint()
         assert (s.energy is None, s.forces is None, s.stress is None, s.energy_sigma) == (
             t.energy is None, t.forces is None, t.stress is None, t.energy_sigma,
