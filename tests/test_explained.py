@@ -100,7 +100,6 @@ def test_local_sigma_is_within_one_percent_everywhere(silicon):
     for atoms in (*frames[::3], hot):
         exact = potential.predict(atoms, forces=False, stress=False)[1].energies
         fast = potential.evaluate(atoms, local_std=True).energies_std
-        assert (fast >= 0.0).all()
         np.testing.assert_allclose(fast, exact, rtol=1e-2)
 
 

@@ -121,7 +121,7 @@ def test_sigma_grows_on_compression(silicon, usual, shape):
     grown = [sigma(silicon, at_volume(SHAPES[shape], v)).min() for v in np.arange(0.7, 0.29, -0.05)]
     assert (np.diff(grown) > 0).all()
     assert grown[4] > 20 * usual  # half the volume
-    assert np.diff(grown).min() > 0.2 * np.diff(grown).max() or grown[-1] > 3 * grown[0]
+    assert np.diff(grown).min() > 0.2 * np.diff(grown).max()  # no plateau
 
 
 @pytest.mark.parametrize("shape", ["diamond", "rattled"])
@@ -273,7 +273,7 @@ def test_reach_extends_with_more_structures(two_metals, unmixed):
     third = learn_reach(descriptor, alloys, known=second)
     for a in (*unmixed, *alloys):
         assert excess(third, descriptor, a).max() < 1e-9
-    for old, new in zip(second.species, third.species):
+    for old, new in zip(second.species, third.species, strict=True):
         np.testing.assert_array_equal(new.mean_d, old.mean_d)
         np.testing.assert_array_equal(new.w_dr, old.w_dr)
         assert new.limit > old.limit

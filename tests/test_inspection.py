@@ -89,6 +89,7 @@ def test_counts_and_ranges(report, frames):
     assert groups["md"].force_max == pytest.approx(np.linalg.norm(forces, axis=1).max())
     assert report.elements[0].name == "Cu" and report.elements[0].n_atoms == report.n_atoms
     assert report.labels == {"energy": 22, "forces": 22, "stress": 0}
+    assert len(report.histograms) > 2
     for h in report.histograms:
         expected = report.n_atoms if h.quantity in ("force (eV/A)", "neighbours") else 22
         expected -= h.quantity.startswith("volume")

@@ -97,6 +97,7 @@ def test_file_is_a_zip_of_arrays_without_pickle(model_file):
     header = json.loads(contents["header.json"])
     assert header["format"] == "gapy potential" and header["units"]["energy"] == "eV"
     assert header["model"]["species"] == ["Al", "Cu"]
+    assert header["arrays"]
     for name in header["arrays"]:
         array = np.load(io.BytesIO(contents[f"arrays/{name}.npy"]), allow_pickle=False)
         assert array.dtype in (np.float64, np.int64)

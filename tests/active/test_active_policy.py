@@ -140,7 +140,8 @@ def test_initial_structures_differ_and_repeat_with_the_seed():
     again = Initial(rattles=3).requests(starts, seed=1)
     other = Initial(rattles=3).requests(starts, seed=2)
     assert len(first) == 2 * 4  # b is a
-    assert all(np.array_equal(x.positions, y.positions) for x, y in zip(first, again))
+    for x, y in zip(first, again, strict=True):
+        np.testing.assert_array_equal(x.positions, y.positions)
     assert not np.array_equal(first[1].positions, other[1].positions)
     assert len({x.positions.tobytes() for x in first}) == len(first)
     assert all(x.origin == "initial" and x.forces_std is None for x in first)

@@ -55,6 +55,7 @@ def test_the_recommended_one_is_cheap_and_nearly_the_best(tuned):
     best = min(r.error for r in tuning.final)
     near = [r for r in tuning.final if r.error <= 1.03 * best]
     assert tuning.recommended == min(near, key=lambda r: r.us_per_atom)
+    assert tuning.recommended in tuning.front
     for row in tuning.front:
         assert not any(
             r.error < row.error and r.us_per_atom < row.us_per_atom for r in tuning.final
@@ -127,9 +128,15 @@ def test_a_candidate_that_cannot_be_fitted_is_noted(train_frames, tmp_path):
         run(train_frames, lists={"l_max": [30, 31]})
 
 
-@pytest.mark.parametrize("failure", [np.nan, np.linalg.LinAlgError("not positive definite")])
+@pytest.mark.parametrize(
+    ("failure", "noted"),
+    [
+        (np.nan, "no finite error"),
+        (np.linalg.LinAlgError("not positive definite"), "not positive definite"),
+    ],
+)
 def test_a_fit_that_breaks_down_is_noted_and_the_search_goes_on(
-    train_frames, tmp_path, known, monkeypatch, failure
+    train_frames, tmp_path, known, monkeypatch, failure, noted
 ):
     whole = search.score
 
@@ -142,7 +149,7 @@ def test_a_fit_that_breaks_down_is_noted_and_the_search_goes_on(
     monkeypatch.setattr(search, "score", broken)
     tuning = run(train_frames, tmp_path)
     notes = {r.note for r in tuning.rows if r.candidate.n_max == 3}
-    assert notes == {"not positive definite"} or "no finite error" in notes.pop()
+    assert len(notes) == 1 and noted in notes.pop()
     assert {r.candidate.n_max for r in tuning.final} == {2}
 
 
@@ -207,7 +214,7 @@ def test_default_search_finds_the_neighbourhood_of_the_best(train_frames, known)
     tuning = tune(train_frames * 10, n_coarse=60)
     stages = [r.stage for r in tuning.rows]
     assert stages == sorted(stages, key=["coarse", "fine", "final"].index)
-    assert stages.count("coarse") == 12 or stages.count("coarse") == 15
+    assert stages.count("coarse") == 12
     assert stages.count("final") == len(set(known[-9:])) == 2 * search.N_LAST + 1
     assert {n for _, n in known} == {60, 180}
     best = tuning.recommended.candidate
