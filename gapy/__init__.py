@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "SparseGPRegressor": "gapy.regressor",
+    "TermSettings": "gapy.fit.term_settings",
     "Potential": "gapy.potential",
     "GAPCalculator": "gapy.calculator",
     "Committee": "gapy.committee",

@@ -56,7 +56,8 @@ TERM = Record(
         ),
         "zeta": Number(1, 1000, whole=True),
         "delta": List(POSITIVE, 1),
-    }
+    },
+    optional={"serves": List(SYMBOL, 1)},
 )
 CALIBRATION = Record(
     {
@@ -111,7 +112,12 @@ STATE = Record(
         "drawn": List(Record({"config_type": NAME, "source": NAME}), 1),
     },
     # The first is of version 2; the others are of version 3.
-    optional={"n_kept": FROM_ONE, "kinds": List(Text(choices=KINDS), 1), "seed": COUNT},
+    optional={
+        "n_kept": FROM_ONE,
+        "kinds": List(Text(choices=KINDS), 1),
+        "seed": COUNT,
+        "asked": List(Map(NAME, Plain()), 1),
+    },
 )
 MODEL = Record(
     {

@@ -10,15 +10,17 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from gapy.baselines import isolated_atom_energies
-from gapy.descriptors import as_descriptor
 from gapy.descriptors.soap import warn_if_rough
 from gapy.errors import GapyError
 from gapy.fit.checks import labelled
 from gapy.fit.labels import without
 from gapy.fit.sample import SampleRows
 from gapy.fit.solving import learn, posterior_of, solve
+from gapy.fit.term_settings import TermSettings, term_settings
 from gapy.fit.training import TrainingState, absorb, begin
+from gapy.gp.frames import Frames
 from gapy.gp.inducing import choose_inducing
+from gapy.gp.reach import learn_metric
 from gapy.gp.statistic import SufficientStatistic
 from gapy.gp.terms import Term
 from gapy.noise import KINDS, Noise
@@ -40,7 +42,8 @@ class SparseGPRegressor(BaseEstimator):
     Arguments
     ---------
     descriptor : dscribe SOAP, CompiledSOAP, any local descriptor of dscribe, or a list of them
-        One term of the model each. Use gapy.descriptors.smooth_soap(...) when in doubt.
+        One term of the model each; gapy.TermSettings(descriptor, ...) for one with settings of its
+        own. Use gapy.descriptors.smooth_soap(...) when in doubt.
     n_inducing : int or {symbol: int}
         Inducing points per species (and term).
     zeta : int
@@ -138,25 +141,44 @@ class SparseGPRegressor(BaseEstimator):
 
     def _fit(self, X, more_may_come=False):
         began = time.perf_counter()
+        start, structures, frames = self._begun(X, more_may_come)
+        self.training_ = self._absorbed(start, structures, frames)
+        self.fit_seconds_ = time.perf_counter() - began
+        return self
+
+    def begin(self, X) -> TrainingState:
+        """The state before any labels, for a fit in parts: see `gapy.fit.training`.
+
+        Inducing points, e0 and the metric of environments are those that `fit` would choose from
+        these structures. Any of them, and others of the same species, can be absorbed.
+        """
+        return self._begun(X, more_may_come=True)[0]
+
+    def _begun(self, X, more_may_come: bool):
+        """The start of a fit, and its structures with their neighbours."""
         check_settings(self)
         noise = self.initial_noise()
-        descriptors = self.descriptors()
+        terms = self.term_settings()
+        descriptors = [term.descriptor for term in terms]
         structures = labelled(X, self.label_keys(), descriptors)
         check_overrides(noise.overrides, structures, self.fit_stress, more_may_come)
         for descriptor in descriptors:
             warn_if_rough(descriptor)
-        check_size(self, descriptors, structures)
-        rng = np.random.default_rng(self.seed)
+        check_size(terms, structures)
+        rng, threads = np.random.default_rng(self.seed), int(self.threads)
+        frames = Frames([s.atoms for s in structures], terms)
         # BLAS with one thread keeps the order of its sums: the same fit for any `threads`.
         with blas_threads(1):
             less = [without(s, self.baselines) for s in structures]
             e0 = isolated_atom_energies(less, self.e0)
-            terms = [self._term(d, structures, rng) for d in descriptors]
+            chosen = [self._term(frames, t, term, rng) for t, term in enumerate(terms)]
+            reach = [learn_metric(frames, t, d, threads) for t, d in enumerate(descriptors)]
         kinds = KINDS if self.fit_stress else tuple(k for k in KINDS if k != "stress")
-        state = begin(terms, e0, noise, baselines=self.baselines, kinds=kinds, seed=int(self.seed))
-        self.training_ = self._absorbed(state, structures)
-        self.fit_seconds_ = time.perf_counter() - began
-        return self
+        start = begin(
+            chosen, e0, noise, baselines=self.baselines, kinds=kinds, seed=int(self.seed),
+            reach=reach,
+        )  # fmt: skip
+        return start, structures, frames
 
     def partial_fit(self, X, y=None):
         """Add structures to a fitted model; inducing points and e0 stay.
@@ -217,32 +239,32 @@ class SparseGPRegressor(BaseEstimator):
             overrides=self.noise_overrides or {},
         )
 
-    def descriptors(self) -> list:
-        """gapy's descriptor of every term.
+    def term_settings(self) -> list[TermSettings]:
+        """Every term with all of its settings.
 
         Raises GapyError for an empty list, or what is no local descriptor.
         """
-        given = self.descriptor
-        given = list(given) if isinstance(given, list | tuple) else [given]
-        if not given:
-            raise GapyError("descriptor: expected at least one, got an empty list; add a SOAP")
-        return [as_descriptor(d) for d in given]
+        return [term.completed(self) for term in term_settings(self.descriptor)]
 
-    def _absorbed(self, state: TrainingState, structures) -> TrainingState:
+    def _absorbed(self, state: TrainingState, structures, frames=None) -> TrainingState:
         rows = SampleRows()
         state = absorb(
-            state, structures, threads=int(self.threads), progress=self.progress, rows=rows
-        )
+            state, structures, threads=int(self.threads), progress=self.progress, rows=rows,
+            frames=frames,
+        )  # fmt: skip
         return self.solved(state, rows, learnt=self.optimize)
 
-    def _term(self, descriptor, structures, rng) -> Term:
-        frames = [s.atoms for s in structures]
-        zeta = int(self.zeta)
+    def _term(self, frames: Frames, t: int, asked: TermSettings, rng) -> Term:
         inducing = choose_inducing(
-            descriptor, frames, self.n_inducing, zeta, self.selection, rng,
-            threads=int(self.threads), progress=self.progress,
-        )  # fmt: skip
-        return Term(descriptor, zeta, inducing, (float(self.delta),) * len(inducing))
+            frames, t, asked, rng, threads=int(self.threads), progress=self.progress
+        )
+        return Term(
+            asked.descriptor,
+            int(asked.zeta),
+            inducing,
+            (float(asked.delta),) * len(inducing),
+            asked.species,
+        )
 
     # -- what the fit found ---------------------------------------------------------------------
 

@@ -112,6 +112,7 @@ def _pack_term(term: Term) -> dict:
         "descriptor": {"kind": term.descriptor.kind, "settings": term.descriptor.settings()},
         "zeta": int(term.zeta),
         "delta": [float(d) for d in term.delta],
+        "serves": [ase.data.chemical_symbols[z] for z in term.serves],
     }
 
 
@@ -121,7 +122,10 @@ def _unpack_term(t: int, term: dict, arrays) -> Term:
     descriptor = descriptor_from_settings(
         **term["descriptor"], n_species=n, n_features=inducing[0].shape[1]
     )
-    return Term(descriptor, term["zeta"], inducing, tuple(term["delta"]))
+    serves = [ase.data.atomic_numbers[symbol] for symbol in term.get("serves", ())]
+    return Term(
+        descriptor, term["zeta"], inducing, tuple(term["delta"]), tuple(serves) if serves else None
+    )
 
 
 def _pack_reach(t: int, reach: Reach | None) -> dict[str, np.ndarray]:

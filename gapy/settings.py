@@ -10,26 +10,15 @@ from numbers import Integral, Real
 import numpy as np
 
 from gapy.errors import GapyError
-from gapy.ranges import RANGES, require_range
+from gapy.ranges import require_range
 from gapy.sizes import require_fit
 from gapy.structures import StructureWarning
 
 
 def check_settings(gp) -> None:
     """Refuse before any work what would fail, or be cut to an integer, later."""
-    wanted = gp.n_inducing
-    counts = [("zeta", gp.zeta), ("threads", gp.threads)]
-    counts += [
-        ("n_inducing", n) for n in (wanted.values() if isinstance(wanted, Mapping) else [wanted])
-    ]
-    for name, value in counts:
-        if not (isinstance(value, Real) and value >= 1 and value % 1 == 0):
-            raise GapyError(f"{name}: expected an integer of at least 1, got {value!r}")
-    if not (isinstance(gp.delta, Real) and 0.0 < gp.delta < np.inf):
-        raise GapyError(f"delta: expected a positive finite number (eV), got {gp.delta!r}")
-    for name, value in (*counts, ("delta", gp.delta)):
-        if name in RANGES:
-            require_range(name, value)
+    check_term(gp)
+    _require_count("threads", gp.threads)
     gp.initial_noise()  # it checks its numbers
     if not (isinstance(gp.seed, Integral) and gp.seed >= 0):
         raise GapyError(
@@ -37,15 +26,33 @@ def check_settings(gp) -> None:
         )
 
 
-def check_size(gp, descriptors, structures) -> None:
-    """Refuse a fit that the memory cannot hold."""
+def check_term(settings) -> None:
+    """Refuse zeta, n_inducing and delta of a term, or of a regressor, that are no such numbers."""
+    wanted = settings.n_inducing
+    counts = list(wanted.values()) if isinstance(wanted, Mapping) else [wanted]
+    for name, value in (("zeta", settings.zeta), *(("n_inducing", n) for n in counts)):
+        _require_count(name, value)
+        require_range(name, value)
+    delta = settings.delta
+    if not (isinstance(delta, Real) and 0.0 < delta < np.inf):
+        raise GapyError(f"delta: expected a positive finite number (eV), got {delta!r}")
+    require_range("delta", delta)
+
+
+def _require_count(name: str, value) -> None:
+    if not (isinstance(value, Real) and value >= 1 and value % 1 == 0):
+        raise GapyError(f"{name}: expected an integer of at least 1, got {value!r}")
+
+
+def check_size(terms, structures) -> None:
+    """Refuse a fit that the memory cannot hold; terms: complete TermSettings."""
     present = Counter(int(z) for s in structures for z in s.atoms.numbers)
-    for descriptor in descriptors:
-        wanted = gp.n_inducing
+    for term in terms:
+        wanted = term.n_inducing
         if isinstance(wanted, Mapping):
             wanted = max(wanted.values())
         n_points = sum(min(int(wanted), n) for n in present.values())
-        require_fit(n_points, descriptor.n_features)
+        require_fit(n_points, term.descriptor.n_features)
 
 
 def check_overrides(overrides, structures, fit_stress=True, more_may_come=False) -> None:

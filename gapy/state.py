@@ -16,8 +16,8 @@ from ase import Atoms
 from sklearn.utils.validation import check_is_fitted
 
 from gapy import modelfile, serialise
-from gapy.descriptors import descriptor_from_settings
 from gapy.errors import GapyError, ModelFileError
+from gapy.fit.term_settings import TermSettings, term_settings
 from gapy.fit.training import TrainingState
 from gapy.gp.statistic import Factor, Group, SufficientStatistic
 from gapy.noise import KINDS
@@ -45,6 +45,7 @@ def save_state(regressor: SparseGPRegressor, path) -> None:
     state = {
         "settings": _settings(regressor),
         "several_terms": isinstance(regressor.descriptor, list | tuple),
+        "asked": [term.to_dict() for term in term_settings(regressor.descriptor)],
         "e0": {ase.data.chemical_symbols[z]: float(e) for z, e in training.e0.items()},
         "n_structures": training.n_structures,
         "n_updates": training.n_updates,
@@ -80,7 +81,7 @@ def load_state(path) -> SparseGPRegressor:
     start = "state."
     arrays = {k[len(start) :]: v for k, v in archive.arrays.items() if k.startswith(start)}
     try:
-        gp = _rebuilt(archive.model["state"], arrays, archive.model["terms"], potential)
+        gp = _rebuilt(archive.model["state"], arrays, potential)
         check_settings(gp)
     except Exception as error:  # as in `potential.from_archive`
         raise ModelFileError(
@@ -90,9 +91,12 @@ def load_state(path) -> SparseGPRegressor:
     return gp
 
 
-def _rebuilt(state: dict, arrays: dict, terms: list, potential) -> SparseGPRegressor:
-    descriptors = [descriptor_from_settings(**term["descriptor"]) for term in terms]
-    chosen = descriptors if state["several_terms"] else descriptors[0]
+def _rebuilt(state: dict, arrays: dict, potential) -> SparseGPRegressor:
+    chosen = [
+        TermSettings(term.descriptor, **asked) if asked else term.descriptor
+        for term, asked in zip(potential.terms, state.get("asked", [{}] * len(potential.terms)))
+    ]
+    chosen = chosen if state["several_terms"] else chosen[0]
     gp = SparseGPRegressor(chosen, baselines=potential.baselines, **state["settings"])
     statistic = SufficientStatistic(len(potential.posterior.alpha))
     for g, group in enumerate(state["groups"]):

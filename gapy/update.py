@@ -232,9 +232,9 @@ def _mode(gp, state, new):
 
 def _require_points(terms, new) -> None:
     for term in terms:
-        for z, x_sd in zip(term.descriptor.species, term.inducing):
+        for z in set(term.serves) - set(term.known_species):
             where = [s.where for s in new if z in s.atoms.numbers]
-            if where and not len(x_sd):
+            if where:
                 symbol = ase.data.chemical_symbols[z]
                 raise SpeciesError(
                     f"{where[0]}: {symbol} is new and needs an inducing point, expected an atom "

@@ -120,11 +120,11 @@ def test_memory_of_a_fit(monkeypatch):
     structures = gapy.structures.from_atoms(labelled_frames(6, seed=1))
     soap = gapy.descriptors.CompiledSOAP(smooth_soap(["Al", "Cu"], r_cut=4.0, n_max=3, l_max=2))
     gp = gapy.SparseGPRegressor(soap, n_inducing=1000)
-    check_size(gp, [soap], structures)
+    check_size(gp.term_settings(), structures)
     # 24 atoms, so at most 24 points.
     monkeypatch.setattr("gapy.sizes.machine_bytes", lambda: 8.0 * 24 * soap.n_features)
     with pytest.raises(GapyError, match=r"24 inducing points of .* GB of this machine; take fewer"):
-        check_size(gp, [soap], structures)
+        check_size(gp.term_settings(), structures)
 
 
 def test_supercells(cli, model_file, start, tmp_path):

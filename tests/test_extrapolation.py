@@ -15,6 +15,7 @@ from gapy.fit import left_out as leaving_out
 from gapy.fit.labels import add_labels, stacked
 from gapy.geometry.pairs import pairs_within
 from gapy.gp import calibration, loo, posterior
+from gapy.gp.frames import Frames
 from gapy.gp.neighbourhood import worst_around
 from gapy.gp.reach import Contacts, learn_reach
 from gapy.gp.rows import structure_rows
@@ -256,21 +257,26 @@ def test_training_structures_are_within_reach(silicon, diamond):
     assert reach.least_ss[0, 0] == pytest.approx(shortest)
 
 
+def reach_of(descriptor, frames, known=None):
+    term = gapy.TermSettings(descriptor)
+    return learn_reach(Frames(frames, [term]), 0, descriptor, known=known)
+
+
 def test_reach_extends_with_more_structures(two_metals, unmixed):
     descriptor = as_descriptor(smooth_soap(["Al", "Cu"], r_cut=4.0, n_max=3, l_max=2))
     aluminium = [a for a in unmixed if a.numbers[0] == 13]
     copper = [a for a in unmixed if a.numbers[0] == 29]
     alloys = [a for a in labelled_frames(12, seed=7) if len(set(a.numbers)) == 2]
-    first = learn_reach(descriptor, aluminium)
+    first = reach_of(descriptor, aluminium)
     assert first.species[1] is None and first.least_ss[1].max() == 0.0
-    second = learn_reach(descriptor, copper, known=first)
+    second = reach_of(descriptor, copper, known=first)
     assert second.species[0] == first.species[0]
     np.testing.assert_array_equal(
-        second.species[1].mean_d, learn_reach(descriptor, copper).species[1].mean_d
+        second.species[1].mean_d, reach_of(descriptor, copper).species[1].mean_d
     )
     far = excess(second, descriptor, alloys[0])
     assert far.min() > 1.0
-    third = learn_reach(descriptor, alloys, known=second)
+    third = reach_of(descriptor, alloys, known=second)
     for a in (*unmixed, *alloys):
         assert excess(third, descriptor, a).max() < 1e-9
     for old, new in zip(second.species, third.species, strict=True):

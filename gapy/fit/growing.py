@@ -17,6 +17,7 @@ from gapy.fit.sample import SampleRows
 from gapy.fit.solving import posterior_of
 from gapy.fit.training import TrainingState, add_structures
 from gapy.gp import growth, pruning, sampled
+from gapy.gp.frames import Frames
 from gapy.gp.statistic import SufficientStatistic
 from gapy.gp.terms import blocks, cholesky_factors
 from gapy.structures import LabelledStructure, chained_digest, multiset_digest
@@ -129,5 +130,6 @@ def _statistic(
 ) -> SufficientStatistic:
     """Of structures against all points of the state's terms."""
     statistic = SufficientStatistic(blocks(state.terms)[-1].stop)
-    add_structures(state, statistic, structures, threads=threads, rows=rows)
+    frames = Frames([s.atoms for s in structures], state.terms)
+    add_structures(state, statistic, structures, frames, threads=threads, rows=rows)
     return statistic

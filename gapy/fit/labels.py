@@ -52,8 +52,13 @@ def labelled_kinds(s: LabelledStructure, kinds: Collection[str] = KINDS) -> tupl
     return tuple(k for k in KINDS if k in kinds and getattr(s, k) is not None)
 
 
-def rows_of(terms, s: LabelledStructure, kinds: Collection[str] = KINDS, *, local=False) -> Rows:
-    """Rows of K_nM for the labels of these kinds; `local`: for the local energies too."""
+def rows_of(
+    terms, s: LabelledStructure, kinds: Collection[str] = KINDS, environments=None, *, local=False
+) -> Rows:
+    """Rows of K_nM for the labels of these kinds; `local`: for the local energies too.
+
+    environments: what each term sees of the structure, if known.
+    """
     have = labelled_kinds(s, kinds)
     return structure_rows(
         terms,
@@ -62,6 +67,7 @@ def rows_of(terms, s: LabelledStructure, kinds: Collection[str] = KINDS, *, loca
         local=local,
         forces="forces" in have,
         stress="stress" in have,
+        environments=environments,
     )
 
 

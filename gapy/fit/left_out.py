@@ -37,7 +37,7 @@ class LeftOutErrors:
 
 
 def left_out(posterior, noise: Noise, sampled, terms, *, approximate=False, sigmas=True):
-    """(structure, its StackedLabels, LeftOut) in closed form, one structure at a time.
+    """(Sampled, its StackedLabels, LeftOut) in closed form, one structure at a time.
 
     sampled: structures with local rows and labels, see `gapy.fit.sample.Sampled`; approximate: the
     posterior does not hold just these rows, see `gapy.gp.sampled`. Without `sigmas` only the
@@ -49,25 +49,25 @@ def left_out(posterior, noise: Noise, sampled, terms, *, approximate=False, sigm
     shares = (None, None)
     if approximate:
         shares = (data_share(posterior), None if coarse is None else data_share(coarse))
-    for s, local, labels in sampled:
-        stack = stacked(labels, noise)
+    for one in sampled:
+        stack = stacked(one.labels, noise)
         if stack is None:
             continue  # its only label is a stress that is not fitted
         of = (stack.rows, stack.y, stack.sigma)
         if not sigmas:
-            yield s, stack, LeftOut(left_out_residual(posterior, *of, shares[0]))
+            yield one, stack, LeftOut(left_out_residual(posterior, *of, shares[0]))
             continue
         out = leave_one_out(
             posterior,
             *of,
-            local,
-            local_prior(terms, s.atoms.numbers),
+            one.local,
+            local_prior(terms, one.structure.atoms.numbers),
             coarse,
             near,
             first,
             data_shares=shares,
         )
-        yield s, stack, out
+        yield one, stack, out
 
 
 def _fewer(posterior, share: float, least: int):
@@ -79,9 +79,9 @@ def _fewer(posterior, share: float, least: int):
 def left_out_errors(results) -> LeftOutErrors:
     """Errors over what `left_out` gives."""
     energy, forces = [], []
-    for s, stack, out in results:
+    for one, stack, out in results:
         if "energy" in stack.where:
-            energy.append(stack.of("energy", out.residual) / len(s.atoms))
+            energy.append(stack.of("energy", out.residual) / len(one.structure.atoms))
         if "forces" in stack.where:
             forces.append(stack.of("forces", out.residual))
     return LeftOutErrors(energy=_rms(energy), forces=_rms(forces))
@@ -116,24 +116,22 @@ def balance_energies(noise: Noise, errors, learnt=KINDS) -> Noise:
     return best_noise
 
 
-def calibrate(results, noise: Noise, pairs_of) -> ForceCalibration:
-    """Force calibration from what `left_out` gives; `noise` where there are no forces.
-
-    pairs_of(atoms) gives the neighbours over which indicators are gathered.
-    """
+def calibrate(results, noise: Noise) -> ForceCalibration:
+    """Force calibration from what `left_out` gives; `noise` where there are no forces."""
     errors, told, gathered = [np.empty((0, 3))], [np.empty(0, dtype=bool)], [np.empty((0, 4))]
     labels = [np.empty((0, 3))]
-    for s, stack, out in results:
+    for one, stack, out in results:
         if "forces" not in stack.where:
             continue
+        label = one.structure.forces
         residual = stack.of("forces", out.residual).reshape(-1, 3)
-        predicted = s.forces - residual
-        told.append(~vanishes(s.forces, predicted))
+        predicted = label - residual
+        told.append(~vanishes(label, predicted))
         own = np.stack([out.first, out.distances, out.local_std**2], axis=1)
         squared = np.einsum("nc,nc->n", predicted, predicted)
-        gathered.append(np.column_stack([worst_around(pairs_of(s.atoms), own), squared]))
+        gathered.append(np.column_stack([worst_around(one.pairs, own), squared]))
         errors.append(residual)
-        labels.append(s.forces)
+        labels.append(label)
     values = np.concatenate(gathered).T
     indicators = Indicators(*values, np.zeros(values.shape[1]))
     found = calibrate_forces(np.concatenate(errors), indicators, np.concatenate(told), noise.forces)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gapy.fit.labels import Labels
+from gapy.geometry.pairs import Pairs
 from gapy.structures import LabelledStructure
 
 LARGEST = 200
@@ -35,11 +36,16 @@ def within_memory(sample, n_columns: int) -> list[LabelledStructure]:
 
 
 class Sampled(NamedTuple):
-    """What leave-one-out needs of a structure: local rows (n, M) and the labels of every kind."""
+    """What leave-one-out and calibration need of a structure.
+
+    local: rows (n, M) of the local energies; labels of every kind; pairs at the largest cutoff of
+    the terms.
+    """
 
     structure: LabelledStructure
     local: np.ndarray
     labels: list[Labels]
+    pairs: Pairs
 
 
 class SampleRows:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 
@@ -15,8 +14,8 @@ from gapy.fit.left_out import balance_energies, calibrate, left_out, left_out_er
 from gapy.fit.sample import Sampled, SampleRows
 from gapy.fit.training import TrainingState
 from gapy.gp import posterior
+from gapy.gp.frames import Frames
 from gapy.gp.hyperparameters import maximise_likelihood
-from gapy.gp.neighbourhood import pairs_of
 from gapy.noise import Noise
 from gapy.potential import Potential
 from gapy.progress import track
@@ -67,8 +66,7 @@ def solve(
         fitted = posterior_of(state, state.noise)
         if calibrated or state.potential is None:
             results = _left_out(state, fitted, state.noise, rows or SampleRows())
-            shown = track(results, "calibration", progress)
-            calibration = calibrate(shown, state.noise, partial(pairs_of, state.terms))
+            calibration = calibrate(track(results, "calibration", progress), state.noise)
         else:
             calibration = state.potential.calibration
         potential = Potential(
@@ -95,8 +93,10 @@ def posterior_of(state: TrainingState, noise: Noise) -> posterior.Posterior:
 
 def _left_out(state, fitted, noise, rows: SampleRows, *, most=None, sigmas=True):
     def compute(s):
-        found = rows_of(state.terms, s, state.kinds, local=True)
-        return Sampled(s, found.local, labels_of(s, found, state.e0, state.baselines))
+        frames = Frames([s.atoms], state.terms)
+        found = rows_of(state.terms, s, state.kinds, frames.environments(0), local=True)
+        labels = labels_of(s, found, state.e0, state.baselines)
+        return Sampled(s, found.local, labels, frames.pairs(0))
 
     sampled = rows.all_of(state.calibration_sample[:most], compute)
     return left_out(

@@ -27,6 +27,7 @@ from gapy.baselines import Baseline
 from gapy.errors import GapyError, SpeciesError
 from gapy.fit.labels import add_labels, labels_of, rows_of
 from gapy.fit.sample import Sampled, SampleRows, drawn, within_memory
+from gapy.gp.frames import Frames
 from gapy.gp.reach import Reach, learn_reach, merged_reach
 from gapy.gp.statistic import Group, SufficientStatistic
 from gapy.gp.terms import Term, blocks, cholesky_factors
@@ -137,19 +138,21 @@ def absorb(
     threads: int = 1,
     progress: bool = False,
     rows: SampleRows | None = None,
+    frames: Frames | None = None,
 ) -> TrainingState:
     """The state with the labels of more structures; a few structures at a time in memory.
 
-    rows: keeps the rows of those structures that are in the new sample, for `solve`.
+    rows: keeps the rows of those structures that are in the new sample, for `solve`. frames: the
+    structures with neighbours that are known already.
 
     Raises SpeciesError for atoms that no inducing point stands for.
     """
     _require_species(state, structures)
-    frames = [s.atoms for s in structures]
+    frames = frames or Frames([s.atoms for s in structures], state.terms)
     with blas_threads(1):
         reach = tuple(
-            learn_reach(term.descriptor, frames, threads, known=known)
-            for term, known in zip(state.terms, state.reach)
+            learn_reach(frames, t, term.descriptor, threads, known=known)
+            for t, (term, known) in enumerate(zip(state.terms, state.reach))
         )
         sample = drawn((*state.sample, *structures), state.seed)
         new = replace(
@@ -160,7 +163,9 @@ def absorb(
             n_structures=state.n_structures + len(structures),
         )
         statistic = state.statistic.copy()
-        add_structures(new, statistic, structures, threads=threads, progress=progress, rows=rows)
+        add_structures(
+            new, statistic, structures, frames, threads=threads, progress=progress, rows=rows
+        )
     return replace(new, statistic=statistic)
 
 
@@ -168,24 +173,31 @@ def add_structures(
     state: TrainingState,
     statistic: SufficientStatistic,
     structures: Sequence[LabelledStructure],
+    frames: Frames,
     *,
     threads: int = 1,
     progress: bool = False,
     rows: SampleRows | None = None,
 ) -> None:
-    """Add labels of structures to a statistic whose columns are those of the state's terms."""
+    """Add labels of structures to a statistic whose columns are those of the state's terms.
+
+    frames: the same structures with their neighbours.
+    """
     wanted = set()
     if rows is not None:
         wanted = {s.digest() for s in within_memory(state.sample, statistic.n_columns)}
 
-    def compute(s):
-        return rows_of(state.terms, s, state.kinds, local=s.digest() in wanted)
+    def compute(k: int):
+        s = structures[k]
+        envs = frames.environments(k)
+        return rows_of(state.terms, s, state.kinds, envs, local=s.digest() in wanted)
 
-    computed = ordered_map(compute, structures, threads)
-    for s, found in track(zip(structures, computed), "rows", progress, total=len(structures)):
+    computed = ordered_map(compute, range(len(structures)), threads)
+    for k, found in enumerate(track(computed, "rows", progress, total=len(structures))):
+        s = structures[k]
         labels = labels_of(s, found, state.e0, state.baselines)
         if found.local is not None:
-            rows.keep(Sampled(s, found.local, labels))
+            rows.keep(Sampled(s, found.local, labels, frames.pairs(k)))
         add_labels(statistic, labels)
 
 
@@ -218,12 +230,7 @@ def merge(a: TrainingState, b: TrainingState) -> TrainingState:
 
 
 def _require_species(state: TrainingState, structures) -> None:
-    served = {
-        z
-        for term in state.terms
-        for z, x_sd in zip(term.descriptor.species, term.inducing)
-        if len(x_sd)
-    } & set(state.e0)
+    served = set().union(*(term.known_species for term in state.terms)) & set(state.e0)
     for s in structures:
         unknown = sorted(set(s.atoms.numbers.tolist()) - served)
         if unknown:

@@ -97,7 +97,8 @@ def choose(terms, cholesky, frames, *, threshold, max_points, threads=1) -> Grow
     pools = {
         (t, s): _Pool(threshold, max(term.descriptor.n_features, len(term.inducing[s])))
         for t, term in enumerate(terms)
-        for s in range(len(term.inducing))
+        for s, z in enumerate(term.descriptor.species)
+        if z in term.serves
     }
 
     def look(atoms):
@@ -117,8 +118,11 @@ def choose(terms, cholesky, frames, *, threshold, max_points, threads=1) -> Grow
     chosen = {k: pool.greedy(terms[k[0]].zeta, max_points) for k, pool in pools.items()}
     kept = _largest({k: gains for k, (_, gains) in chosen.items()}, lowers, max_points)
     points = tuple(
-        tuple(np.ascontiguousarray(chosen[t, s][0][: kept[t, s]]) for s in range(len(x)))
-        for t, x in enumerate(term.inducing for term in terms)
+        tuple(
+            np.ascontiguousarray(chosen[t, s][0][: kept[t, s]]) if (t, s) in chosen else x[:0]
+            for s, x in enumerate(term.inducing)
+        )
+        for t, term in enumerate(terms)
     )
     return Growth(points, max((pool.largest for pool in pools.values()), default=0.0))
 

@@ -8,10 +8,10 @@ import ase.data
 import numpy as np
 
 from gapy.errors import GapyError
+from gapy.gp.frames import Frames
 from gapy.gp.selection import Reservoir, select
 from gapy.gp.terms import normalised
 from gapy.progress import track
-from gapy.threads import ordered_map
 
 CANDIDATE_BYTES = 120_000_000
 """Memory for the candidates of one species, and again for their kernel values with the points
@@ -19,35 +19,31 @@ chosen; larger training sets are sampled uniformly."""
 
 
 def choose_inducing(
-    descriptor, frames, n_inducing, zeta: int, method: str, rng, *, threads=1, progress=False
+    frames: Frames, term: int, settings, rng, *, threads=1, progress=False
 ) -> tuple[np.ndarray, ...]:
-    """Normalised descriptors (M_s, D) for each species slot; empty for one that does not occur.
+    """Normalised descriptors (M_s, D) of term `term` for each species slot; empty without atoms.
 
-    frames: ASE Atoms. n_inducing: int, or {symbol: int}. Raises GapyError for an unknown method
-    or a species without a number.
+    settings: of the term, complete (see `gapy.fit.term_settings.TermSettings`). Raises GapyError
+    for an unknown method or a species without a number.
     """
+    descriptor, zeta = settings.descriptor, int(settings.zeta)
+    occurring = set(np.unique(np.concatenate([a.numbers for a in frames.atoms])).tolist())
+    wanted = [
+        _wanted(settings.n_inducing, z) if z in occurring and z in settings.species else 1
+        for z in descriptor.species
+    ]
     n_features = descriptor.n_features
-    occurring = set(np.unique(np.concatenate([atoms.numbers for atoms in frames])).tolist())
-    wanted = [_wanted(n_inducing, z) if z in occurring else 1 for z in descriptor.species]
     pools = [Reservoir(_capacity(n_features, n), n_features, rng) for n in wanted]
-
-    def values(atoms):
-        env = descriptor.environments(atoms)
-        return [
-            [normalised(descriptor.values(env, b, e)) for b, e in env.blocks(slot)]
-            for slot in range(len(pools))
-        ]
-
-    computed = ordered_map(values, frames, threads)
+    computed = frames.values(term, threads)
     for parts in track(computed, "descriptors", progress, total=len(frames)):
-        for pool, rows in zip(pools, parts):
-            for x_id in rows:
-                pool.add(x_id)
+        for slot, x_id in parts:
+            if descriptor.species[slot] in settings.species:
+                pools[slot].add(normalised(x_id))
     inducing = []
     for n, pool in zip(wanted, pools):
         rows = pool.rows()
         if len(rows):
-            rows = rows[select(rows, n, zeta, method, rng)]
+            rows = rows[select(rows, n, zeta, settings.selection, rng)]
         inducing.append(np.ascontiguousarray(rows))
     return tuple(inducing)
 

@@ -31,10 +31,8 @@ from gapy._jit.covariance import normalise
 from gapy._jit.pairs import closest_ratio, least_distances
 from gapy.descriptors.base import known_slots
 from gapy.errors import GapyError
-from gapy.geometry.pairs import pairs_within
-from gapy.gp.neighbourhood import cutoff_of
+from gapy.gp.frames import Frames
 from gapy.remember import Remembered
-from gapy.threads import ordered_map
 
 SMALLEST = 1e-2
 RELATIVE = 1e-6
@@ -154,43 +152,58 @@ def norms(inv_norm_i: np.ndarray) -> np.ndarray:
     return np.divide(1.0, inv_norm_i, out=np.zeros_like(inv_norm_i), where=inv_norm_i > 0.0)
 
 
-def learn_reach(descriptor, frames, threads: int = 1, known: Reach | None = None) -> Reach:
-    """Reach of a descriptor over structures: two passes, the second for m_max.
+def learn_metric(
+    frames: Frames, term: int, descriptor, threads: int = 1, known: Reach | None = None
+) -> Reach:
+    """Mean and directions of the environments of structures, for one term; no extent yet.
 
-    With `known`, an earlier reach, means and directions stay and only m_max and the distances
-    are extended, except for species that it had no data of.
+    With `known`, an earlier reach, only those of species that it had no data of are learnt.
     """
     n_slots, n_d = len(descriptor.species), descriptor.n_features
-    species = known.species if known else (None,) * n_slots
+    known = known or Reach((None,) * n_slots, np.zeros((n_slots, n_slots)))
+    if all(s is not None for s in known.species):
+        return known
     count, total = np.zeros(n_slots, dtype=int), np.zeros((n_slots, n_d))
     outer = np.zeros((n_slots, n_d, n_d))
-    for slot, x_id in _descriptors(descriptor, frames, threads):
-        if species[slot] is None:
-            count[slot] += len(x_id)
-            total[slot] += x_id.sum(axis=0)
-            outer[slot] += x_id.T @ x_id
+    for parts in frames.values(term, threads):
+        for slot, x_id in parts:
+            if known.species[slot] is None:
+                count[slot] += len(x_id)
+                total[slot] += x_id.sum(axis=0)
+                outer[slot] += x_id.T @ x_id
     species = tuple(
-        _metric(total[s] / count[s], outer[s] / count[s]) if count[s] else species[s]
+        _metric(total[s] / count[s], outer[s] / count[s]) if count[s] else known.species[s]
         for s in range(n_slots)
     )
+    return replace(known, species=species)
+
+
+def extended(frames: Frames, term: int, descriptor, reach: Reach, threads: int = 1) -> Reach:
+    """The reach with the largest m and the shortest distances of more structures."""
     # An environment at the mean alone would have no extent: one standard deviation is the least.
-    limits = [1.0 if s is None else max(s.limit, 1.0) for s in species]
-    for slot, x_id in _descriptors(descriptor, frames, threads):
-        inv_norm_i = np.empty(len(x_id))
-        normalise(x_id, inv_norm_i)
-        distance = species[slot].distance(x_id, norms(inv_norm_i))
-        limits[slot] = max(limits[slot], float(distance.max()))
-    least = np.full((n_slots, n_slots), np.inf)
-    if known:
-        least = np.where(known.least_ss > 0.0, known.least_ss, np.inf)
-    for atoms in frames:
-        pairs = pairs_within(atoms, cutoff_of(descriptor), periodic=descriptor.periodic)
-        slots = known_slots(descriptor.species, atoms.numbers)
+    limits = [1.0 if s is None else s.limit for s in reach.species]
+    for parts in frames.values(term, threads):
+        for slot, x_id in parts:
+            inv_norm_i = np.empty(len(x_id))
+            normalise(x_id, inv_norm_i)
+            distance = reach.species[slot].distance(x_id, norms(inv_norm_i))
+            limits[slot] = max(limits[slot], float(distance.max()))
+    least = np.where(reach.least_ss > 0.0, reach.least_ss, np.inf)
+    for k, atoms in enumerate(frames.atoms):
+        pairs, slots = frames.pairs(k), known_slots(descriptor.species, atoms.numbers)
         least_distances(pairs.centre_i, pairs.first_i, pairs.j_p, pairs.r_pc, slots, least)
     return Reach(
-        tuple(s and replace(s, limit=limit) for s, limit in zip(species, limits)),
+        tuple(s and replace(s, limit=limit) for s, limit in zip(reach.species, limits)),
         np.where(np.isfinite(least), least, 0.0),
     )
+
+
+def learn_reach(
+    frames: Frames, term: int, descriptor, threads: int = 1, known: Reach | None = None
+) -> Reach:
+    """Reach of one term over structures: metric, where it is not known, then extent."""
+    metric = learn_metric(frames, term, descriptor, threads, known)
+    return extended(frames, term, descriptor, metric, threads)
 
 
 def merged_reach(a: Reach | None, b: Reach | None) -> Reach | None:
@@ -215,21 +228,6 @@ def merged_reach(a: Reach | None, b: Reach | None) -> Reach | None:
     seen = [np.where(r.least_ss > 0.0, r.least_ss, np.inf) for r in (a, b)]
     least = np.minimum(*seen)
     return Reach(tuple(species), np.where(np.isfinite(least), least, 0.0))
-
-
-def _descriptors(descriptor, frames, threads):
-    """(slot, x_id) of blocks of all environments, not normalised."""
-
-    def values(atoms):
-        env = descriptor.environments(atoms)
-        return [
-            (slot, descriptor.values(env, b, e))
-            for slot in range(len(descriptor.species))
-            for b, e in env.blocks(slot)
-        ]
-
-    for parts in ordered_map(values, frames, threads):
-        yield from parts
 
 
 def _metric(mean_d: np.ndarray, outer_dd: np.ndarray) -> SpeciesReach:

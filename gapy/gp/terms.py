@@ -27,19 +27,28 @@ class Term:
     """One descriptor with its inducing points.
 
     inducing[slot] (M_s, D) are normalised descriptors of environments whose centre is species
-    slot; delta[slot] (eV) is the prior standard deviation of such a local energy.
+    slot; delta[slot] (eV) is the prior standard deviation of such a local energy. serves: atomic
+    numbers of the central atoms that may have inducing points; None: all of the descriptor's.
     """
 
     descriptor: object
     zeta: int
     inducing: tuple[np.ndarray, ...]
     delta: tuple[float, ...]
+    serves: tuple[int, ...] | None = None
 
     def __post_init__(self):
         if int(self.zeta) != self.zeta or self.zeta < 1:
             raise GapyError(f"zeta: expected an integer of at least 1, got {self.zeta}")
         if any(not d > 0.0 for d in self.delta):
             raise GapyError(f"delta: expected positive numbers (eV), got {self.delta}")
+        if self.serves is None:
+            object.__setattr__(self, "serves", tuple(self.descriptor.species))
+
+    @property
+    def known_species(self) -> tuple[int, ...]:
+        """Atomic numbers of the central atoms that have inducing points."""
+        return tuple(z for z, x_sd in zip(self.descriptor.species, self.inducing) if len(x_sd))
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from gapy.errors import GapyError, SpeciesError
 from gapy.fit.sample import drawn
 from gapy.fit.solving import learn, solve
 from gapy.fit.training import absorb, begin, merge
-from gapy.gp.reach import learn_reach
 from gapy.state import load_state, save_state
 from gapy.structures import from_atoms, multiset_digest
 
@@ -41,12 +40,9 @@ def fitted(structures):
 
 
 @pytest.fixture(scope="module")
-def start(fitted, structures):
+def start(structures):
     """A state without labels, with the inducing points and the metric of the whole set."""
-    state = fitted.training_
-    frames = [s.atoms for s in structures]
-    reach = [learn_reach(term.descriptor, frames) for term in state.terms]
-    return begin(state.terms, state.e0, state.noise, kinds=state.kinds, reach=reach)
+    return regressor().begin(structures)
 
 
 def forces_of(state, frames):

@@ -1,0 +1,83 @@
+"""What is asked of one term of the model, before its inducing points are chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+
+import ase.data
+
+from gapy.descriptors import as_descriptor
+from gapy.errors import GapyError, SpeciesError
+from gapy.settings import check_term
+
+
+@dataclass(frozen=True)
+class TermSettings:
+    """One term of a SparseGPRegressor; what is None is that of the regressor.
+
+    descriptor : dscribe SOAP, CompiledSOAP or any local descriptor of dscribe
+    zeta : exponent of the kernel
+    n_inducing : inducing points per species, a number or {symbol: number}
+    delta : prior standard deviation of a local energy of this term, eV
+    selection : how inducing points are chosen
+    species : symbols or atomic numbers of the central atoms it describes; None: all that the
+        descriptor knows. Neighbours of other species are seen as long as the descriptor knows them.
+    """
+
+    descriptor: object
+    zeta: int | None = None
+    n_inducing: int | Mapping | None = None
+    delta: float | None = None
+    selection: str | None = None
+    species: Sequence[str | int] | None = None
+
+    def completed(self, regressor) -> TermSettings:
+        """With gapy's descriptor, and every setting: its own, or that of the regressor.
+
+        Raises
+        ------
+        GapyError : no local descriptor, a number out of range
+        SpeciesError : a species that the descriptor does not know
+        """
+        descriptor = as_descriptor(self.descriptor)
+        found = {
+            name: getattr(self if getattr(self, name) is not None else regressor, name)
+            for name in ("zeta", "n_inducing", "delta", "selection")
+        }
+        out = replace(self, descriptor=descriptor, species=self._served(descriptor), **found)
+        check_term(out)
+        return out
+
+    def to_dict(self) -> dict:
+        """Settings but the descriptor, those of the regressor left out; plain JSON."""
+        out = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "descriptor"}
+        if self.species is not None:
+            out["species"] = [s if isinstance(s, str) else int(s) for s in self.species]
+        if isinstance(self.n_inducing, Mapping):
+            out["n_inducing"] = {str(k): int(n) for k, n in self.n_inducing.items()}
+        return {name: value for name, value in out.items() if value is not None}
+
+    def _served(self, descriptor) -> tuple[int, ...]:
+        if self.species is None:
+            return tuple(descriptor.species)
+        numbers = {ase.data.atomic_numbers.get(s, s) for s in self.species}
+        unknown = sorted(map(str, numbers - set(descriptor.species)))
+        if unknown or not numbers:
+            known = ", ".join(ase.data.chemical_symbols[z] for z in descriptor.species)
+            raise SpeciesError(
+                f"species of a term: expected some of {known}, which its descriptor knows, got "
+                f"{list(self.species)}; correct them or the descriptor"
+            )
+        return tuple(sorted(numbers))
+
+
+def term_settings(given) -> list[TermSettings]:
+    """Terms from a descriptor, a TermSettings, or a list of them.
+
+    Raises GapyError for an empty list.
+    """
+    given = list(given) if isinstance(given, list | tuple) else [given]
+    if not given:
+        raise GapyError("descriptor: expected at least one, got an empty list; add a SOAP")
+    return [one if isinstance(one, TermSettings) else TermSettings(one) for one in given]

@@ -1,0 +1,84 @@
+"""Structures of one fit with their neighbours, found once for all passes over them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from threading import Lock
+
+import numpy as np
+
+from gapy.geometry.pairs import Pairs
+from gapy.gp.neighbourhood import Neighbourhood, neighbourhood, pairs_of
+from gapy.threads import ordered_map
+
+KEPT_BYTES = 48_000_000
+"""Memory that neighbourhoods may take between passes; those beyond it are found again."""
+
+
+class Frames:
+    """ASE structures, each with what every term sees of it.
+
+    terms : what has a `descriptor`; the pair list is that of the largest cutoff
+    """
+
+    def __init__(self, structures: Sequence, terms: Sequence):
+        self.atoms = list(structures)
+        self._terms = tuple(terms)
+        self._kept: dict[int, Neighbourhood] = {}
+        self._left = KEPT_BYTES
+        self._lock = Lock()
+        # Others find neighbours themselves, and their derivatives take far more room.
+        self._keeps = all(t.descriptor.takes_neighbours for t in terms)
+
+    def __len__(self) -> int:
+        return len(self.atoms)
+
+    def neighbourhood(self, k: int) -> Neighbourhood:
+        """Pairs and environments of structure k."""
+        found = self._kept.get(k)
+        if found is None:
+            atoms = self.atoms[k]
+            found = neighbourhood(self._terms, atoms, pairs_of(self._terms, atoms))
+            self._keep(k, found)
+        return found
+
+    def pairs(self, k: int) -> Pairs:
+        """Pairs of structure k at the largest cutoff."""
+        return self.neighbourhood(k).pairs
+
+    def environments(self, k: int) -> list:
+        """Environments of structure k for each term."""
+        found = self.neighbourhood(k).environments
+        return [found[id(t.descriptor)] for t in self._terms]
+
+    def values(self, term: int, threads: int = 1) -> Iterator[list[tuple[int, np.ndarray]]]:
+        """(slot, descriptors (b, D), not normalised) of one term, a list for each structure."""
+        descriptor = self._terms[term].descriptor
+
+        def of(k: int):
+            env = self.environments(k)[term]
+            return [
+                (slot, descriptor.values(env, begin, end))
+                for slot in range(len(descriptor.species))
+                for begin, end in env.blocks(slot)
+            ]
+
+        return ordered_map(of, range(len(self)), threads)
+
+    def _keep(self, k: int, found: Neighbourhood) -> None:
+        size = _bytes(found) if self._keeps else KEPT_BYTES + 1
+        with self._lock:
+            if k not in self._kept and size <= self._left:
+                self._left -= size
+                self._kept[k] = found
+
+
+def _bytes(found: Neighbourhood) -> int:
+    """Memory of all arrays, each once."""
+    arrays = {
+        id(value): value.nbytes
+        for owner in (found.pairs, *found.environments.values())
+        for value in vars(owner).values()
+        if isinstance(value, np.ndarray)
+    }
+    return sum(arrays.values())
