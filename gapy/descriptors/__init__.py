@@ -2,12 +2,14 @@
 
 from gapy.descriptors.auto import AutoSOAP, auto_soap
 from gapy.descriptors.base import known_species
+from gapy.descriptors.protocol import Descriptor, missing_members
 from gapy.descriptors.soap import CompiledSOAP, smooth_soap
 from gapy.errors import GapyError
 
 __all__ = [
     "AutoSOAP",
     "CompiledSOAP",
+    "Descriptor",
     "as_descriptor",
     "auto_soap",
     "descriptor_from_settings",
@@ -18,12 +20,13 @@ __all__ = [
 KINDS = ("SOAP", "ACSF", "LMBTR")
 
 
-def as_descriptor(descriptor):
+def as_descriptor(descriptor) -> Descriptor:
     """A gapy descriptor from what a user states: dscribe objects are wrapped.
 
     Raises
     ------
-    GapyError : a class instead of an object, a descriptor of whole structures, something else
+    GapyError : a class instead of an object, a descriptor of whole structures, one that has not
+        all of `Descriptor` or could not be loaded again, something else
     """
     if isinstance(descriptor, type):
         raise GapyError(
@@ -31,7 +34,7 @@ def as_descriptor(descriptor):
             f"{descriptor.__name__}; call it: {descriptor.__name__}(species=...)"
         )
     if hasattr(descriptor, "derivative_block"):
-        return descriptor
+        return _checked(descriptor)
     name = type(descriptor).__name__
     if name == "SOAP":
         return CompiledSOAP(descriptor)
@@ -46,6 +49,24 @@ def as_descriptor(descriptor):
         f"descriptor: expected a local descriptor of dscribe, one vector for each atom "
         f"({', '.join(KINDS)}), got {name}, {of}; take gapy.descriptors.smooth_soap"
     )
+
+
+def _checked(descriptor) -> Descriptor:
+    """A descriptor that models may hold: one that a model file can give back."""
+    name = type(descriptor).__name__
+    missing = missing_members(descriptor)
+    if missing:
+        raise GapyError(
+            f"descriptor: expected all of gapy.descriptors.Descriptor, got {name} without "
+            f"{', '.join(missing)}; add them"
+        )
+    if not type(descriptor).__module__.startswith(__name__):
+        raise GapyError(
+            f"descriptor: expected one that model files know how to make again "
+            f"({', '.join(KINDS)} of dscribe), got {name} of {type(descriptor).__module__}, kind "
+            f"{descriptor.kind!r}; a model with it could be saved but not loaded"
+        )
+    return descriptor
 
 
 def descriptor_from_settings(kind: str, settings: dict, *, n_species=None, n_features=None):

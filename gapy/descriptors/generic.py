@@ -121,6 +121,12 @@ class GenericDescriptor:
         names = inspect.signature(type(self.dscribe).__init__).parameters
         return {n: _plain(getattr(self.dscribe, n)) for n in names if n != "self"}
 
+    def create(self, system) -> np.ndarray:
+        """Descriptors (n, D) of all atoms of a structure, in their order."""
+        env, x_nd = self.environments(system), np.zeros((len(system), self.n_features))
+        x_nd[env.atom_i] = self.values(env, 0, len(env))
+        return x_nd
+
     def environments(self, atoms) -> GenericEnvironments:
         """All atoms of a structure."""
         species_slots(self.species, atoms.numbers)  # dscribe describes all atoms or none

@@ -15,6 +15,7 @@ import numpy as np
 import scipy.linalg
 
 from gapy._jit.covariance import normalise
+from gapy.descriptors import Descriptor
 from gapy.errors import GapyError
 from gapy.gp.kernel import dot_product
 
@@ -31,7 +32,7 @@ class Term:
     numbers of the central atoms that may have inducing points; None: all of the descriptor's.
     """
 
-    descriptor: object
+    descriptor: Descriptor
     zeta: int
     inducing: tuple[np.ndarray, ...]
     delta: tuple[float, ...]
