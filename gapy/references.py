@@ -125,13 +125,15 @@ def sigmas(potential, atoms) -> Sigmas:
     posterior, terms = potential.posterior, potential.terms
     envs = [term.descriptor.environments(atoms) for term in terms]
     centres = np.unique(np.linspace(0, len(atoms) - 1, min(len(atoms), PROBED)).astype(int))
-    chosen = envs[0].atom_i[centres]
+    chosen = np.argsort(atoms.numbers, kind="stable")[centres]
     rows, excess = np.zeros((len(chosen), len(posterior.w))), np.zeros(len(chosen))
     for b in posterior.blocks:
         env, descriptor = envs[b.term], terms[b.term].descriptor
         reach = potential.reach[b.term] if potential.reach else None
-        for k, i in enumerate(centres):
-            if env.species_i[i] == b.slot:
+        place_n = np.full(len(atoms), -1)
+        place_n[env.atom_i] = np.arange(len(env))
+        for k, i in enumerate(place_n[chosen]):
+            if i >= 0 and env.species_i[i] == b.slot:
                 x_id, inv_norm_i = descriptor.values(env, i, i + 1), np.empty(1)
                 normalise(x_id, inv_norm_i)
                 if reach and reach.species[b.slot]:

@@ -56,12 +56,12 @@ def test_json_keys_of_evaluate_are_documented(potential, test_frames):
 
 
 def test_theory_states_the_numbers_of_the_code():
+    from gapy.fit import sample
     from gapy.gp import calibration, inducing
-    from gapy.regressor import N_CALIBRATION
 
     text = " ".join((ROOT / "docs" / "theory.md").read_text(encoding="utf-8").split())
     assert f"{inducing.CANDIDATE_BYTES / 1e6:.0f} MB of descriptors" in text
-    assert f"At most {N_CALIBRATION} training structures" in text
+    assert f"At most {sample.LARGEST} training structures" in text
     assert f"the first {calibration.FIRST} inducing points" in text
     quantiles = [f"{100 * q:.0f}" for q in calibration.QUANTILES]
     assert f"{', '.join(quantiles[:-1])} and {quantiles[-1]} % quantiles" in text

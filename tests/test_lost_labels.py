@@ -216,8 +216,8 @@ def test_virial_key_of_the_regressor(tmp_path):
     again = load_state(tmp_path / "state.gapy")
     assert again.virial_key == "dft_virial"
     again.partial_fit(with_virials(labelled_frames(3, 5), "dft_virial"))
-    assert again.statistic_.factors["stress", "pure"].n_rows > (
-        gp.statistic_.factors["stress", "pure"].n_rows
+    assert again.statistic_.factors[Group("stress", "pure")].n_rows > (
+        gp.statistic_.factors[Group("stress", "pure")].n_rows
     )
     # Without the key, REF_virial is one, as on the command line.
     default = regressor().fit(with_virials(labelled_frames(6, 1), "REF_virial"))

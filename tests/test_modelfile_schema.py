@@ -16,7 +16,7 @@ import gapy
 from gapy import modelfile, modelschema
 from gapy.errors import GapyError, ModelFileError
 from gapy.gp.posterior import solve
-from gapy.gp.statistic import SufficientStatistic
+from gapy.gp.statistic import Group, SufficientStatistic
 from gapy.gp.terms import cholesky_factors, normalised
 from gapy.potential import Potential
 from gapy.schema import SchemaError
@@ -171,6 +171,6 @@ def _large(n: int) -> Potential:
     points = [normalised(rng.random((n, x.shape[1]))) for x in term.inducing]
     terms = (replace(term, zeta=40, inducing=(points[0], points[1][:2])),)
     statistic = SufficientStatistic(n + 2)
-    statistic.add("energy", "default", rng.random((1, n + 2)), rng.random(1))
-    fitted = solve(terms, cholesky_factors(terms), statistic, lambda kind, name: 1.0)
+    statistic.add(Group("energy", "default"), rng.random((1, n + 2)), rng.random(1))
+    fitted = solve(terms, cholesky_factors(terms), statistic, lambda *group: 1.0)
     return replace(potential, terms=terms, posterior=fitted, references=())

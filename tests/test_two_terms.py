@@ -155,7 +155,7 @@ def test_a_term_for_one_species_through_fit_and_use(subset, tmp_path):
 
 def test_a_term_says_nothing_of_centres_that_it_has_no_points_for(subset):
     """As if its descriptor did not know their species."""
-    first, copper = subset._terms
+    first, copper = subset.training_.terms
     knows_both = smooth_soap(["Al", "Cu"], r_cut=4.5, n_max=3, l_max=2)
     points = np.zeros((1, as_descriptor(knows_both).n_features))
     points[0, 0] = 1.0

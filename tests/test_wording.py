@@ -38,7 +38,7 @@ def test_the_loop_says_what_its_errors_are():
         tally=SimpleNamespace(ps=0.5, steps=250), keys=[1, 2], store=SimpleNamespace(n_failures=0),
         share_without_label=lambda: 0.99, current_sigma=0.017, found=[0.5, 0.007, 0.077],
     )  # fmt: skip
-    assert summary(loop).endswith("force error of the last labels 0.500 0.007 0.077 eV/A")
+    assert summary(loop).endswith("force errors at the last labels 0.500 0.007 0.077 eV/A")
 
 
 def test_inducing_points_of_several_species_are_rounded():

@@ -6,7 +6,8 @@ Source: Ziegler, Biersack, Littmark, The Stopping and Range of Ions in Matter, v
 """
 
 import numpy as np
-from numba import njit
+
+from gapy._jit.settings import njit
 
 C0, C1, C2, C3 = 0.18175, 0.50986, 0.28022, 0.02817
 D0, D1, D2, D3 = 3.19980, 0.94229, 0.40290, 0.20162

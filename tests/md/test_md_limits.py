@@ -50,7 +50,7 @@ def test_sigma_is_limited_by_default(potential, tmp_path):
 def test_infinite_sigma_leaves_the_other_limits(potential, tmp_path):
     calculator = potential.calculator(uncertainty=True)
     result = collide(calculator, tmp_path, max_force_std=math.inf)
-    least = TRAINING_FRACTION * potential.reach[0].contact_ss[0, 1]
+    least = TRAINING_FRACTION * potential.contacts.contact_ss[0, 1]
     assert result.status == "exploded"
     assert "Cu0 and Al1 are " in result.reason
     assert f"closer than min_distance = {least:.3g} A (the default, 0.7 of" in result.reason
