@@ -1,111 +1,29 @@
-"""Every Python block and every `gapy` command of README and docs runs as printed.
+"""Every Python block of README and docs runs as printed; what is excused is listed here."""
 
-The Python of a page is one program, run in a fresh interpreter. Its commands run in their order,
-each in a process of its own, in a directory of their own. Both directories hold small files of the
-names that the pages use.
-What cannot run here says so and why in the page, in an HTML comment in front of it.
-"""
-
-import os
-import re
-import shlex
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-from ase.build import bulk
-from ase.io import write
+from pages import NOT_RUN, PAGE_NOT_RUN, PAGES, run, runnable, write_files
 
 import gapy
-from gapy.descriptors import smooth_soap
-
-ROOT = Path(__file__).parent.parent
-PAGES = {p.name: p for p in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))}
-NOT_RUN = re.compile(
-    r"<!-- not run: (.+?) -->\s*\n+(```python\n.*?```|(?:    [^\n]*\n)+)", re.DOTALL
-)
-PAGE_NOT_RUN = re.compile(r"<!-- commands not run: (.+?) -->")
 
 # All that is excused, by page: how many blocks.
 EXCUSED = {"tuning.md": 2}
 SYNOPSES = {"cli.md"}
 
 
-def runnable(name: str) -> tuple[str, list[str]]:
-    """(program, commands) of a page."""
-    text = NOT_RUN.sub("", PAGES[name].read_text(encoding="utf-8"))
-    program = "\n".join(re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL))
-    commands = re.findall(r"^    (gapy .+)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.M)
-    return program, [] if PAGE_NOT_RUN.search(text) else commands
-
-
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """Small files of the names that the pages use, and a model."""
     folder = tmp_path_factory.mktemp("pages")
-    frames = [a for a in gapy.data.frames("si") if 2 <= len(a) <= 8]
-    train, test = frames[::9], frames[4::20]
-    for atoms in (train[-1], test[-1]):
-        atoms.info["config_type"] = "liquid"
-    named = {"train": train, "test": test, "pool": frames[2::40], "bulk": train[:4]}
-    for name, some in {**named, "surfaces": train[4:], "new": test}.items():
-        write(folder / f"{name}.xyz", some, format="extxyz")
-    write(folder / "start.xyz", bulk("Si", cubic=True), format="extxyz")
-    soap = smooth_soap(["Si"], r_cut=5.0, n_max=4, l_max=3)
-    gp = gapy.SparseGPRegressor(soap, n_inducing=60).fit(gapy.read_structures(folder / "train.xyz"))
-    gp.potential_.save(folder / "si.gapy")
+    write_files(folder)
     return folder
 
 
-def prepare_readme(folder):
-    (folder / "si.gapy").unlink()  # the page makes it
-
-
-def prepare_tutorial(folder):
-    """Labels under the names that section 1 chooses."""
-    structures = gapy.read_structures(folder / "train.xyz")
-    frames = []
-    for s in structures:
-        atoms = s.atoms.copy()
-        atoms.info["dft_energy"], atoms.arrays["dft_forces"] = s.energy, s.forces
-        if s.stress is not None:
-            atoms.info["dft_virial"] = -atoms.get_volume() * s.stress
-        frames.append(atoms)
-    write(folder / "train.xyz", frames, format="extxyz")
-
-
-def prepare_active(folder):
-    """The loop file that the page prints first."""
-    text = PAGES["active.md"].read_text(encoding="utf-8")
-    loop = re.search(r"```toml\n(directory.*?)```", text, flags=re.DOTALL)[1]
-    (folder / "loop.toml").write_text(loop, encoding="utf-8")
-    write(folder / "start.xyz", bulk("Cu", a=3.7, cubic=True), format="extxyz")
-
-
-PREPARE = {
-    "README.md": prepare_readme, "tutorial.md": prepare_tutorial, "active.md": prepare_active
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", [name for name in PAGES if any(runnable(name))])
-def test_page_runs_as_printed(name, files, tmp_path):
-    program, commands = runnable(name)
-    cli = [sys.executable, "-c", "from gapy.cli import main; main()"]
-    runs = [("python", [sys.executable, "-c", program])] if program else []
-    runs += [("commands", [*cli, *shlex.split(c, comments=True)[1:]]) for c in commands]
-    for where, arguments in runs:
-        folder = tmp_path / where
-        if not folder.exists():
-            shutil.copytree(files, folder)
-            PREPARE.get(name, lambda folder: None)(folder)
-        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
-        done = subprocess.run(
-            arguments, cwd=folder, env=environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, f"{' '.join(arguments)}\n{done.stdout}\n{done.stderr}"
+@pytest.mark.parametrize("name", [name for name in PAGES if runnable(name)[0]])
+def test_the_python_of_a_page_runs_as_printed(name, files, tmp_path):
+    run(name, [runnable(name)[0]], files, tmp_path / "page")
 
 
 def test_what_does_not_run_is_listed_here_and_says_why():

@@ -1,4 +1,4 @@
-"""The README leads where it says. Its Python and its commands run in test_pages.py."""
+"""The README leads where it says. Its Python and its commands run elsewhere."""
 
 import re
 from pathlib import Path
