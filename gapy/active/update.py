@@ -11,7 +11,8 @@ from typing import Protocol
 from gapy.baselines import parse_e0
 from gapy.errors import GapyError
 from gapy.fit.parameter_checks import check_settings
-from gapy.fit.settings import ModelSettings
+from gapy.fit.setting_kinds import Whole, positive
+from gapy.fit.settings import ModelSettings, unit_of
 from gapy.md.settings import real, whole
 from gapy.noise import Noise
 from gapy.state import load_state, save_state
@@ -111,8 +112,9 @@ class GPModel:
     _gp: object | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self):
-        Noise(self.sigma_energy, self.sigma_forces, self.sigma_stress)
-        ModelSettings.of(self)
+        for f in fields(ModelSettings):
+            if hasattr(self, f.name):
+                _check(f, getattr(self, f.name))
         self.r_cut, self.sigma = float(self.r_cut), float(self.sigma)
         whole("threads", self.threads, least=1)
         if not self.species:
@@ -131,6 +133,7 @@ class GPModel:
             prune=self.prune,
             calibrate_every=self.calibrate_every,
         )
+        Noise(self.sigma_energy, self.sigma_forces, self.sigma_stress)
         check_settings(self._regressor())
         parse_e0(self.e0)
 
@@ -189,6 +192,17 @@ class GPModel:
         return SparseGPRegressor(
             settings.soap(self.species), **settings.regressor_arguments(), threads=self.threads
         )
+
+
+def _check(setting, value) -> None:
+    """What a setting of a model has to be, in the words of the other settings of a loop."""
+    kind, name = setting.metadata["check"], setting.name
+    if kind is positive:
+        real(name, value, unit_of(name), above=0.0)
+    elif isinstance(kind, Whole):
+        whole(name, value, least=kind.least)
+    elif kind is not None:
+        kind(name, name, value)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 
 from gapy.errors import GapyError
 from gapy.files import checked_path
-from gapy.fit.setting_kinds import files, stated, text, whole
+from gapy.fit.setting_kinds import Whole, files, stated, text
 from gapy.fit.settings import ModelSettings
 
 
@@ -35,7 +35,7 @@ class FitSettings(ModelSettings, _Files):
     forces_key: str | None = stated(None, text)
     stress_key: str | None = stated(None, text)
     virial_key: str | None = stated(None, text)
-    threads: int = stated(1, whole(1))
+    threads: int = stated(1, Whole(1))
 
     @staticmethod
     def shown(name: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from numbers import Integral, Real
 
 from gapy.errors import GapyError
@@ -34,16 +34,19 @@ def positive(name: str, shown: str, value) -> None:
         require_range(name, value, shown)
 
 
-def whole(least: int):
-    """The check for a whole number of at least `least`."""
+@dataclass(frozen=True)
+class Whole:
+    """A whole number of at least `least`."""
 
-    def check(name: str, shown: str, value) -> None:
-        if not (_is(Integral, value) and value >= least):
-            raise GapyError(f"{shown}: expected a whole number of at least {least}, got {value!r}")
+    least: int
+
+    def __call__(self, name: str, shown: str, value) -> None:
+        if not (_is(Integral, value) and value >= self.least):
+            raise GapyError(
+                f"{shown}: expected a whole number of at least {self.least}, got {value!r}"
+            )
         if name in RANGES:
             require_range(name, value, shown)
-
-    return check
 
 
 def counts(name: str, shown: str, value) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
-from gapy.fit.setting_kinds import counts, flag, positive, stated, text, whole
+from gapy.fit.setting_kinds import Whole, counts, flag, positive, stated, text
 from gapy.ranges import RANGES
 
 BASIS = ("r_cut", "n_max", "l_max", "sigma", "compression")
@@ -36,9 +36,9 @@ class ModelSettings:
     """
 
     r_cut: float | None = stated(None, positive, "Cutoff", unsaid="from the data")
-    n_max: int | None = stated(None, whole(1), "Radial functions", unsaid="8")
+    n_max: int | None = stated(None, Whole(1), "Radial functions", unsaid="8")
     l_max: int | None = stated(
-        None, whole(0), "Largest angular momentum", unsaid="8; several species 6"
+        None, Whole(0), "Largest angular momentum", unsaid="8; several species 6"
     )
     sigma: float | None = stated(
         None, positive, "Width of the atomic densities", unsaid="0.5; with H 0.4"
@@ -46,7 +46,7 @@ class ModelSettings:
     compression: str | None = stated(
         None, text, "off, mu2, mu1nu1 or crossover", unsaid="off; 4 species: mu1nu1"
     )
-    zeta: int = stated(4, whole(1), "Exponent of the kernel")
+    zeta: int = stated(4, Whole(1), "Exponent of the kernel")
     n_inducing: int | Mapping | None = stated(
         None, counts, "Inducing points per species, 500 or Al=500,As=300", unsaid="from the data"
     )
@@ -71,7 +71,7 @@ class ModelSettings:
     e0: str | Mapping = stated(
         "auto", help="Free atoms: auto, isolated, fit, zero or Si=-107.1,O=-400 (eV)"
     )
-    seed: int = stated(0, whole(0), "Seed of every random choice")
+    seed: int = stated(0, Whole(0), "Seed of every random choice")
 
     def __post_init__(self):
         for f in fields(self):
@@ -139,12 +139,20 @@ class ModelSettings:
         return {name: value for name, value in values.items() if value is not None}
 
 
+def unit_of(name: str) -> str:
+    """The unit of a setting, or nothing."""
+    return _field(name).metadata["unit"] or (RANGES[name][2] if name in RANGES else "")
+
+
 def help_of(name: str) -> str:
     """One line on a setting: what it is, its unit, and [what holds without it]."""
-    (setting,) = (f for f in fields(ModelSettings) if f.name == name)
-    about = setting.metadata
-    unit = about["unit"] or (RANGES[name][2] if name in RANGES else "")
-    unsaid = about["unsaid"]
+    setting, unit = _field(name), unit_of(name)
+    about, unsaid = setting.metadata, setting.metadata["unsaid"]
     if setting.default is not None:
         unsaid = "yes" if setting.default is True else str(setting.default)
     return f"{about['help']}{unit and f', {unit}'}{unsaid and f' [{unsaid}]'}."
+
+
+def _field(name: str):
+    (found,) = (f for f in fields(ModelSettings) if f.name == name)
+    return found
