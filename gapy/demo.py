@@ -18,10 +18,10 @@ from ase.io import write
 from scipy.optimize import minimize_scalar
 
 from gapy import data
-from gapy.descriptors import smooth_soap
 from gapy.errors import GapyError
 from gapy.evaluation import evaluate
 from gapy.files import require_directory, write_whole
+from gapy.fit.settings import ModelSettings
 from gapy.md import run_md
 from gapy.potential import load
 from gapy.regressor import SparseGPRegressor
@@ -111,11 +111,10 @@ def _require_own(directory: Path) -> None:
 
 
 def _fit(train, directory: Path, threads: int, plan: Plan):
-    soap = smooth_soap(["Si"], r_cut=plan.r_cut, n_max=plan.n_max, l_max=plan.l_max, sigma=0.5)
+    settings = ModelSettings.of(plan)
     regressor = SparseGPRegressor(
-        soap,
-        n_inducing=plan.n_inducing,
-        sigma_forces=plan.sigma_forces,
+        settings.soap(["Si"]),
+        **settings.regressor_arguments(),
         threads=threads,
         progress=sys.stderr.isatty(),
     ).fit(train)

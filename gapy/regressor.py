@@ -14,6 +14,7 @@ from gapy.descriptors.soap import warn_if_rough
 from gapy.errors import GapyError
 from gapy.fit.checks import labelled
 from gapy.fit.labels import without
+from gapy.fit.parameter_checks import check_overrides, check_settings, check_size
 from gapy.fit.sample import SampleRows
 from gapy.fit.solving import learn, posterior_of, solve
 from gapy.fit.term_settings import TermSettings, term_settings
@@ -26,7 +27,6 @@ from gapy.gp.terms import Term
 from gapy.noise import KINDS, Noise
 from gapy.potential import Potential
 from gapy.predictions import gather, r_squared
-from gapy.settings import check_overrides, check_settings, check_size
 from gapy.structures import LabelKeys, LabelledStructure, from_atoms
 from gapy.threads import blas_threads
 

@@ -112,7 +112,7 @@ def _pack_term(term: Term) -> dict:
         "descriptor": {"kind": term.descriptor.kind, "settings": term.descriptor.settings()},
         "zeta": int(term.zeta),
         "delta": [float(d) for d in term.delta],
-        "serves": [ase.data.chemical_symbols[z] for z in term.serves],
+        "serves": [ase.data.chemical_symbols[z] for z in term.served],
     }
 
 

@@ -17,13 +17,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from gapy import modelfile, serialise
 from gapy.errors import GapyError, ModelFileError
+from gapy.fit.parameter_checks import check_settings
 from gapy.fit.term_settings import TermSettings, term_settings
 from gapy.fit.training import TrainingState
 from gapy.gp.statistic import Factor, Group, SufficientStatistic
 from gapy.noise import KINDS
 from gapy.potential import from_archive
 from gapy.regressor import SparseGPRegressor
-from gapy.settings import check_settings
 from gapy.structures import LabelledStructure
 
 LABELS = ("energy", "energy_sigma", "forces_sigma", "stress_sigma")

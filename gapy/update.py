@@ -232,7 +232,7 @@ def _mode(gp, state, new):
 
 def _require_points(terms, new) -> None:
     for term in terms:
-        for z in set(term.serves) - set(term.known_species):
+        for z in set(term.served) - set(term.known_species):
             where = [s.where for s in new if z in s.atoms.numbers]
             if where:
                 symbol = ase.data.chemical_symbols[z]

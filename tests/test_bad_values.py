@@ -11,9 +11,9 @@ import gapy
 from gapy.cli.settings import FitSettings, parse_n_inducing
 from gapy.descriptors import smooth_soap
 from gapy.errors import GapyError, StructureError
+from gapy.fit.parameter_checks import check_settings, check_size
 from gapy.geometry.neighbours import neighbour_list
 from gapy.ranges import RANGES
-from gapy.settings import check_settings, check_size
 
 SMALL = ("--r-cut", 4, "--n-max", 2, "--l-max", 1, "--n-inducing", 8)
 

@@ -13,6 +13,7 @@ from gapy.data import frames
 from gapy.descriptors import as_descriptor, smooth_soap
 from gapy.fit import left_out as leaving_out
 from gapy.fit.labels import add_labels, stacked
+from gapy.fit.sample import Sampled
 from gapy.geometry.pairs import pairs_within
 from gapy.gp import calibration, loo, posterior
 from gapy.gp.frames import Frames
@@ -403,10 +404,10 @@ def test_few_points_need_no_second_posterior(two_metals, unmixed, monkeypatch):
     """Where the leading points are all of them, calibration does with one factor a structure."""
     gp = two_metals
     most = max(len(x) for term in gp.training_.terms for x in term.inducing)
-    sampled = [
-        (s, labels_in(gp, s)[0].local, labels_in(gp, s)[1])
-        for s in gp.training_.calibration_sample[:3]
-    ]
+    sampled = []
+    for s in gp.training_.calibration_sample[:3]:
+        rows, labels = labels_in(gp, s)
+        sampled.append(Sampled(s, rows.local, labels, pairs_within(s.atoms, 4.0)))
     arguments = (gp.potential_.posterior, gp.potential_.noise, sampled, gp.training_.terms)
     factors = []
     remainder = loo._remainder

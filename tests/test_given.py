@@ -5,9 +5,9 @@ import tomllib
 import pytest
 
 import gapy
-from gapy.cli.fit import regressor_options
-from gapy.cli.settings import LEARNT, FitSettings, settings_from
+from gapy.cli.settings import FitSettings, settings_from
 from gapy.cli.tune_settings import fit_toml
+from gapy.fit.settings import LEARNT
 from gapy.noise import Noise
 from gapy.tuning.candidates import Candidate
 
@@ -37,7 +37,7 @@ def test_a_key_with_the_value_of_its_default(cli, train_xyz, tmp_path, name):
 @pytest.mark.parametrize("name", LEARNT)
 def test_tune_fits_and_writes_what_was_given(name):
     settings = settings_from({name: DEFAULTS[name]}, "FIT.toml")
-    assert regressor_options(settings)["optimize"] is False
+    assert settings.regressor_options()["optimize"] is False
     candidate = Candidate(4.0, 0.5, 2, 1, 4, 8, "off")
     again = settings_from(tomllib.loads(fit_toml(settings, candidate, 0)), "FIT.toml")
     assert getattr(again, name) == DEFAULTS[name] and not again.learns_noise()
@@ -46,10 +46,10 @@ def test_tune_fits_and_writes_what_was_given(name):
 
 
 def test_one_that_is_given_fixes_the_others_at_their_defaults():
-    options = regressor_options(FitSettings(sigma_energy=0.002))
+    options = FitSettings(sigma_energy=0.002).regressor_options()
     assert options["sigma_energy"] == 0.002 and not options["optimize"]
-    assert regressor_options(FitSettings(sigma_energy=0.002, optimize=True))["optimize"]
-    assert regressor_options(FitSettings())["optimize"]
+    assert FitSettings(sigma_energy=0.002, optimize=True).regressor_options()["optimize"]
+    assert FitSettings().regressor_options()["optimize"]
     # Nobody states a default twice.
     regressor = gapy.SparseGPRegressor(None, **options)
     assert {name: getattr(regressor, name) for name in LEARNT} == DEFAULTS | {"sigma_energy": 0.002}

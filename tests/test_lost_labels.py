@@ -13,8 +13,8 @@ from sklearn.base import clone
 import gapy
 from gapy.descriptors import smooth_soap
 from gapy.errors import GapyError, StructureError
+from gapy.fit.parameter_checks import used_overrides
 from gapy.gp.statistic import Group
-from gapy.settings import used_overrides
 from gapy.state import load_state, save_state
 from gapy.structures import LabelKeys, StructureWarning, from_atoms
 from gapy.structures.lookalikes import lookalikes

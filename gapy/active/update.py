@@ -5,14 +5,16 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Protocol
 
 from gapy.baselines import parse_e0
 from gapy.errors import GapyError
+from gapy.fit.parameter_checks import check_settings
+from gapy.fit.setting_kinds import Whole, positive
+from gapy.fit.settings import ModelSettings, unit_of
 from gapy.md.settings import real, whole
 from gapy.noise import Noise
-from gapy.settings import check_settings
 from gapy.state import load_state, save_state
 from gapy.structures import StructureWarning
 from gapy.update import UpdateSettings, update
@@ -110,21 +112,13 @@ class GPModel:
     _gp: object | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self):
-        self.r_cut = real("r_cut", self.r_cut, "A", above=0.0)
-        self.sigma = real("sigma", self.sigma, "A", above=0.0)
-        for name in ("n_max", "zeta", "threads"):
-            whole(name, getattr(self, name), least=1)
-        whole("l_max", self.l_max, least=0)
-        for name, unit in (
-            ("delta", "eV"), ("sigma_energy", "eV/atom"),
-            ("sigma_forces", "eV/A"), ("sigma_stress", "eV/A^3"),
-        ):  # fmt: skip
-            real(name, getattr(self, name), unit, above=0.0)
+        for f in fields(ModelSettings):
+            if hasattr(self, f.name):
+                _check(f, getattr(self, f.name))
+        self.r_cut, self.sigma = float(self.r_cut), float(self.sigma)
+        whole("threads", self.threads, least=1)
         if not self.species:
             raise GapyError("species: expected chemical symbols, got none; name them")
-        for name in ("stress", "optimize"):
-            if not isinstance(getattr(self, name), bool):
-                raise GapyError(f"{name}: expected true or false, got {getattr(self, name)!r}")
         self.refit = real("refit", self.refit, "structures per structure", least=1.0)
         if self.columns == "exact":
             raise GapyError(
@@ -139,8 +133,8 @@ class GPModel:
             prune=self.prune,
             calibrate_every=self.calibrate_every,
         )
-        check_settings(self._regressor())
         Noise(self.sigma_energy, self.sigma_forces, self.sigma_stress)
+        check_settings(self._regressor())
         parse_e0(self.e0)
 
     def update(self, structures: Sequence, n_new: int) -> None:
@@ -182,12 +176,7 @@ class GPModel:
 
     def describe(self) -> dict:
         """Settings that fix the model; threads do not."""
-        names = (
-            "species", "r_cut", "n_max", "l_max", "sigma", "compression", "zeta", "n_inducing",
-            "delta", "sigma_energy", "sigma_forces", "sigma_stress", "e0", "stress",
-            "optimize", "refit", "threshold", "max_points", "columns", "sample_rows", "prune",
-            "calibrate_every", "seed",
-        )  # fmt: skip
+        names = [f.name for f in fields(GPModel) if f.init and f.name != "threads"]
         return {name: getattr(self, name) for name in names} | {"species": list(self.species)}
 
     def _fit(self, structures) -> None:
@@ -197,36 +186,23 @@ class GPModel:
         self.potential = self._gp.potential_
 
     def _regressor(self):
-        from gapy.descriptors import smooth_soap
         from gapy.regressor import SparseGPRegressor
 
-        try:
-            soap = smooth_soap(
-                list(self.species),
-                r_cut=self.r_cut,
-                n_max=self.n_max,
-                l_max=self.l_max,
-                sigma=self.sigma,
-                compression={"mode": self.compression},
-            )
-        except GapyError:
-            raise
-        except ValueError as error:
-            raise GapyError(f"SOAP settings refused by dscribe: {error}") from error
+        settings = ModelSettings.of(self)
         return SparseGPRegressor(
-            soap,
-            n_inducing=self.n_inducing,
-            zeta=self.zeta,
-            delta=self.delta,
-            sigma_energy=self.sigma_energy,
-            sigma_forces=self.sigma_forces,
-            sigma_stress=self.sigma_stress,
-            e0=self.e0,
-            fit_stress=self.stress,
-            optimize=self.optimize,
-            seed=self.seed,
-            threads=self.threads,
+            settings.soap(self.species), **settings.regressor_arguments(), threads=self.threads
         )
+
+
+def _check(setting, value) -> None:
+    """What a setting of a model has to be, in the words of the other settings of a loop."""
+    kind, name = setting.metadata["check"], setting.name
+    if kind is positive:
+        real(name, value, unit_of(name), above=0.0)
+    elif isinstance(kind, Whole):
+        whole(name, value, least=kind.least)
+    elif kind is not None:
+        kind(name, name, value)
 
 
 @contextmanager

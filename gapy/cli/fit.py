@@ -11,13 +11,19 @@ from gapy.cli.automatic import completed
 from gapy.cli.idle import refuse_idle_keys, refuse_idle_noise
 from gapy.cli.options import EnergyKey, ForcesKey, StressKey, VirialKey, label_keys
 from gapy.cli.remarks import remark_on_noise
-from gapy.cli.settings import LEARNT, FitSettings, parse_n_inducing, read_settings
+from gapy.cli.settings import FitSettings, parse_n_inducing, read_settings
 from gapy.errors import GapyError
+from gapy.fit.settings import help_of
 from gapy.tables import errors_table, facts
 
 Number = float | None
 Whole = int | None
 Text = str | None
+
+
+def _option(name: str, *declared: str):
+    """The flag of a setting of the model."""
+    return typer.Option(*declared, help=help_of(name))
 
 
 def fit(
@@ -31,54 +37,27 @@ def fit(
     config: Annotated[
         Text, typer.Option(metavar="FIT.toml", help="Settings from a file; flags win.")
     ] = None,
-    r_cut: Annotated[Number, typer.Option(help="Cutoff, A [from the data].")] = None,
-    n_max: Annotated[Whole, typer.Option(help="Radial functions [8].")] = None,
-    l_max: Annotated[
-        Whole, typer.Option(help="Largest angular momentum [8; several species 6].")
-    ] = None,
-    sigma: Annotated[
-        Number, typer.Option(help="Width of the atomic densities, A [0.5; with H 0.4].")
-    ] = None,
-    compression: Annotated[
-        Text, typer.Option(help="off, mu2, mu1nu1 or crossover [off; 4 species: mu1nu1].")
-    ] = None,
-    zeta: Annotated[Whole, typer.Option(help="Exponent of the kernel [4].")] = None,
-    n_inducing: Annotated[
-        Text,
-        typer.Option(help="Inducing points per species, 500 or Al=500,As=300 [from the data]."),
-    ] = None,
-    selection: Annotated[
-        Text, typer.Option(help="cholesky, farthest, cur, kmeans or random [cholesky].")
-    ] = None,
-    delta: Annotated[
-        Number, typer.Option(help="Prior standard deviation of a local energy, eV [1.0].")
-    ] = None,
-    sigma_energy: Annotated[Number, typer.Option(help="Noise, eV/atom [0.001].")] = None,
-    sigma_forces: Annotated[Number, typer.Option(help="Noise, eV/A [0.05].")] = None,
-    sigma_stress: Annotated[Number, typer.Option(help="Noise, eV/A^3 [0.001].")] = None,
-    optimize: Annotated[
-        bool | None,
-        typer.Option(
-            "--optimize/--no-optimize",
-            help="Learn delta and every noise from the data [yes, unless one of them is given].",
-        ),
-    ] = None,
-    stress: Annotated[
-        bool | None, typer.Option("--stress/--no-stress", help="Fit stresses too [yes].")
-    ] = None,
-    force_tolerance: Annotated[
-        Number,
-        typer.Option(help="Faster model whose forces stay this close to the exact ones, eV/A."),
-    ] = None,
-    e0: Annotated[
-        Text,
-        typer.Option(help="Free atoms: auto, isolated, fit, zero or Si=-107.1,O=-400 (eV) [auto]."),
-    ] = None,
+    r_cut: Annotated[Number, _option("r_cut")] = None,
+    n_max: Annotated[Whole, _option("n_max")] = None,
+    l_max: Annotated[Whole, _option("l_max")] = None,
+    sigma: Annotated[Number, _option("sigma")] = None,
+    compression: Annotated[Text, _option("compression")] = None,
+    zeta: Annotated[Whole, _option("zeta")] = None,
+    n_inducing: Annotated[Text, _option("n_inducing")] = None,
+    selection: Annotated[Text, _option("selection")] = None,
+    delta: Annotated[Number, _option("delta")] = None,
+    sigma_energy: Annotated[Number, _option("sigma_energy")] = None,
+    sigma_forces: Annotated[Number, _option("sigma_forces")] = None,
+    sigma_stress: Annotated[Number, _option("sigma_stress")] = None,
+    optimize: Annotated[bool | None, _option("optimize", "--optimize/--no-optimize")] = None,
+    stress: Annotated[bool | None, _option("stress", "--stress/--no-stress")] = None,
+    force_tolerance: Annotated[Number, _option("force_tolerance")] = None,
+    e0: Annotated[Text, _option("e0")] = None,
     energy_key: EnergyKey = None,
     forces_key: ForcesKey = None,
     stress_key: StressKey = None,
     virial_key: VirialKey = None,
-    seed: Annotated[Whole, typer.Option(help="Seed of every random choice [0].")] = None,
+    seed: Annotated[Whole, _option("seed")] = None,
     threads: Annotated[Whole, typer.Option(help="Threads [1].")] = None,
 ) -> None:
     """Fit a potential to labelled structures."""
@@ -137,52 +116,18 @@ def _fit(settings: FitSettings, config: str | None) -> None:
 def _regressor(settings: FitSettings, structures):
     from ase.data import chemical_symbols
 
-    from gapy.descriptors import smooth_soap
     from gapy.geometry.neighbours import check_reach
     from gapy.regressor import SparseGPRegressor
 
     for s in structures:
         check_reach(s.atoms, settings.r_cut)  # before dscribe makes a basis that wide
     numbers = sorted({int(z) for s in structures for z in s.atoms.numbers})
-    try:
-        soap = smooth_soap(
-            [chemical_symbols[z] for z in numbers],
-            settings.r_cut,
-            settings.n_max,
-            settings.l_max,
-            settings.sigma,
-            compression={"mode": settings.compression},
-        )
-    except GapyError:
-        raise
-    except ValueError as error:
-        raise GapyError(f"SOAP settings refused by dscribe: {error}") from error
     return SparseGPRegressor(
-        soap,
-        n_inducing=settings.n_inducing,
-        zeta=settings.zeta,
-        seed=settings.seed,
+        settings.soap([chemical_symbols[z] for z in numbers]),
+        **settings.regressor_arguments(),
         threads=settings.threads,
         progress=sys.stderr.isatty(),
-        **regressor_options(settings),
     )
-
-
-def regressor_options(settings: FitSettings) -> dict:
-    """Arguments of SparseGPRegressor that are neither descriptor nor kernel.
-
-    Its own defaults stand for a prior scale and noise that nobody gave.
-    """
-    given = {name: getattr(settings, name) for name in LEARNT}
-    return {
-        **{name: value for name, value in given.items() if value is not None},
-        "noise_overrides": settings.noise,
-        "optimize": settings.learns_noise(),
-        "e0": settings.e0,
-        "selection": settings.selection,
-        "fit_stress": settings.stress,
-        "force_tolerance": settings.force_tolerance,
-    }
 
 
 def _learnt(potential):

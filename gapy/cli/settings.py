@@ -3,127 +3,44 @@
 from __future__ import annotations
 
 import difflib
-import math
 import tomllib
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 
 from gapy.errors import GapyError
 from gapy.files import checked_path
-from gapy.ranges import RANGES, require_range
-
-POSITIVE = (
-    "r_cut",
-    "sigma",
-    "delta",
-    "sigma_energy",
-    "sigma_forces",
-    "sigma_stress",
-    "force_tolerance",
-)
-LEARNT = ("delta", "sigma_energy", "sigma_forces", "sigma_stress")
-"""Prior scale and noise: learnt unless one of them, or a [noise.X], is given."""
-OPTIONAL = ("r_cut", "sigma", "n_max", "l_max", "force_tolerance", *LEARNT)
-LEAST = {"n_max": 1, "l_max": 0, "zeta": 1, "seed": 0, "threads": 1}
-TEXT = (
-    "output",
-    "selection",
-    "compression",
-    "energy_key",
-    "forces_key",
-    "stress_key",
-    "virial_key",
-)
+from gapy.fit.setting_kinds import Whole, files, stated, text
+from gapy.fit.settings import ModelSettings
 
 
 @dataclass(frozen=True)
-class FitSettings:
+class _Files:
+    """What a fit reads and writes, in front of the model's settings wherever these are listed."""
+
+    train: tuple[str, ...] = stated((), files)
+    output: str | None = stated(None, text)
+
+
+@dataclass(frozen=True)
+class FitSettings(ModelSettings, _Files):
     """All of `gapy fit`; the names are the flags and the keys of the TOML file.
 
-    r_cut, sigma: A; delta: eV; sigma_energy: eV/atom; sigma_forces: eV/A; sigma_stress: eV/A^3.
-    n_inducing: per species, one number or {symbol: number}. r_cut, n_max, l_max, sigma, compression
-    and n_inducing are None until gapy.cli.automatic fills them. noise: {config_type: {"energy" |
-    "forces" | "stress": sigma}}. delta and sigma_* are None where nobody gave them: the defaults of
-    SparseGPRegressor hold. optimize: whether delta and noise are learnt, starting from those
-    given; None means unless one is given, be it with the value of the default.
+    Beside the model's: train, output: files; *_key: where labels are; threads.
 
     Raises
     ------
     GapyError : a value of the wrong kind or range
     """
 
-    train: tuple[str, ...] = ()
-    output: str | None = None
-    r_cut: float | None = None
-    n_max: int | None = None
-    l_max: int | None = None
-    sigma: float | None = None
-    compression: str | None = None
-    zeta: int = 4
-    n_inducing: int | dict | None = None
-    selection: str = "cholesky"
-    delta: float | None = None
-    sigma_energy: float | None = None
-    sigma_forces: float | None = None
-    sigma_stress: float | None = None
-    optimize: bool | None = None
-    stress: bool = True
-    force_tolerance: float | None = None
-    noise: dict = field(default_factory=dict)
-    e0: str | dict = "auto"
-    energy_key: str | None = None
-    forces_key: str | None = None
-    stress_key: str | None = None
-    virial_key: str | None = None
-    seed: int = 0
-    threads: int = 1
+    energy_key: str | None = stated(None, text)
+    forces_key: str | None = stated(None, text)
+    stress_key: str | None = stated(None, text)
+    virial_key: str | None = stated(None, text)
+    threads: int = stated(1, Whole(1))
 
-    def __post_init__(self):
-        for name in POSITIVE:
-            value = getattr(self, name)
-            if name in OPTIONAL and value is None:
-                continue
-            if not (_is_number(value) and math.isfinite(value) and value > 0):
-                raise GapyError(f"{_flag(name)}: expected a positive number, got {value!r}")
-        for name, least in LEAST.items():
-            if name in OPTIONAL and getattr(self, name) is None:
-                continue
-            if not (_is_whole(getattr(self, name)) and getattr(self, name) >= least):
-                raise GapyError(
-                    f"{_flag(name)}: expected a whole number of at least {least}, got "
-                    f"{getattr(self, name)!r}"
-                )
-        for name in RANGES:
-            value = getattr(self, name)
-            if _is_number(value) and name != "n_inducing":
-                require_range(name, value, _flag(name))
-        for name in TEXT:
-            if not isinstance(getattr(self, name), str | None):
-                raise GapyError(f"{_flag(name)}: expected text, got {getattr(self, name)!r}")
-        if not isinstance(self.optimize, bool | None):
-            raise GapyError(f"{_flag('optimize')}: expected true or false, got {self.optimize!r}")
-        if not isinstance(self.stress, bool):
-            raise GapyError(f"{_flag('stress')}: expected true or false, got {self.stress!r}")
-        for name in self.train:
-            if not isinstance(name, str):
-                raise GapyError(f"train: expected names of files, got {name!r}")
-        if self.n_inducing is None:
-            return
-        counts = (
-            self.n_inducing.values() if isinstance(self.n_inducing, dict) else [self.n_inducing]
-        )
-        if not counts or not all(_is_whole(n) and n >= 1 for n in counts):
-            raise GapyError(
-                f"{_flag('n_inducing')}: expected a whole number of at least 1, or one for each "
-                f"species as in Al=500,As=300, got {self.n_inducing!r}"
-            )
-        for n in counts:
-            require_range("n_inducing", n, _flag("n_inducing"))
-
-    def learns_noise(self) -> bool:
-        """Whether delta and noise are learnt: as asked, or unless one of them is given."""
-        if self.optimize is not None:
-            return self.optimize
-        return not self.noise and all(getattr(self, name) is None for name in LEARNT)
+    @staticmethod
+    def shown(name: str) -> str:
+        """The flag, without its dashes in front."""
+        return name.replace("_", "-")
 
     def updated(self, given: dict) -> FitSettings:
         """A copy with the values that are not None."""
@@ -203,15 +120,3 @@ def _nearest(name: str, known: list[str]) -> str:
     if near:
         return f"did you mean {' or '.join(near)}?"
     return f"known are {', '.join(known)}"
-
-
-def _flag(name: str) -> str:
-    return name.replace("_", "-")
-
-
-def _is_number(value) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_whole(value) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)

@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from gapy.cli.fit import regressor_options
 from gapy.cli.idle import refuse_idle_keys, refuse_idle_noise
 from gapy.cli.options import EnergyKey, ForcesKey, StressKey, VirialKey, label_keys
 from gapy.cli.tune_settings import LISTS, fit_toml, lists_of, read_lists
@@ -103,7 +102,7 @@ def tune(
             holdout=holdout,
             n_coarse=n_coarse,
             n_final=n_final,
-            options=regressor_options(settings),
+            options=settings.regressor_options(),
             seed=settings.seed,
             threads=settings.threads,
             overwrite=overwrite,

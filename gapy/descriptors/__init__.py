@@ -4,6 +4,7 @@ from gapy.descriptors.auto import AutoSOAP, auto_soap
 from gapy.descriptors.base import known_species
 from gapy.descriptors.protocol import Descriptor, missing_members
 from gapy.descriptors.soap import CompiledSOAP, smooth_soap
+from gapy.descriptors.stated import soap_of
 from gapy.errors import GapyError
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "descriptor_from_settings",
     "known_species",
     "smooth_soap",
+    "soap_of",
 ]
 
 KINDS = ("SOAP", "ACSF", "LMBTR")

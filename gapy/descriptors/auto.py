@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from ase.data import chemical_symbols
 
-from gapy.descriptors.soap import smooth_soap
+from gapy.descriptors.stated import soap_of
 from gapy.errors import GapyError
 from gapy.geometry.neighbours import neighbour_list
 
@@ -99,10 +99,9 @@ def auto_soap(
         reasons["compression"] = kinds
     n_inducing = _inducing(dict(zip(symbols, counts.tolist())))
     reasons["n_inducing"] = ", ".join(f"{n} {s} atoms" for s, n in zip(symbols, counts))
-    try:
-        soap = smooth_soap(symbols, r_cut, n_max, l_max, sigma, compression={"mode": compression})
-    except ValueError as error:
-        raise GapyError(f"SOAP settings refused by dscribe: {error}") from error
+    soap = soap_of(
+        symbols, r_cut=r_cut, n_max=n_max, l_max=l_max, sigma=sigma, compression=compression
+    )
     return AutoSOAP(
         soap, float(r_cut), n_max, l_max, float(sigma), compression, n_inducing, reasons
     )

@@ -9,7 +9,7 @@ import ase.data
 
 from gapy.descriptors import as_descriptor
 from gapy.errors import GapyError, SpeciesError
-from gapy.settings import check_term
+from gapy.fit.parameter_checks import check_term
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,7 @@ def choose(terms, cholesky, frames, *, threshold, max_points, threads=1) -> Grow
         (t, s): _Pool(threshold, max(term.descriptor.n_features, len(term.inducing[s])))
         for t, term in enumerate(terms)
         for s, z in enumerate(term.descriptor.species)
-        if z in term.serves
+        if z in term.served
     }
 
     def look(atoms):

@@ -43,8 +43,11 @@ class Term:
             raise GapyError(f"zeta: expected an integer of at least 1, got {self.zeta}")
         if any(not d > 0.0 for d in self.delta):
             raise GapyError(f"delta: expected positive numbers (eV), got {self.delta}")
-        if self.serves is None:
-            object.__setattr__(self, "serves", tuple(self.descriptor.species))
+
+    @property
+    def served(self) -> tuple[int, ...]:
+        """Atomic numbers of the central atoms that may have inducing points."""
+        return tuple(self.descriptor.species) if self.serves is None else self.serves
 
     @property
     def known_species(self) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ from itertools import product
 from numbers import Integral, Real
 
 from gapy.errors import GapyError
+from gapy.fit.settings import ModelSettings
 from gapy.ranges import require_range
 
 BASES = ((8, 8), (8, 6), (6, 4), (4, 3))
@@ -30,17 +31,7 @@ class Candidate:
 
     def soap(self, species):
         """The dscribe SOAP. Raises GapyError if dscribe refuses the settings."""
-        from gapy.descriptors import smooth_soap
-
-        try:
-            return smooth_soap(
-                list(species), self.r_cut, self.n_max, self.l_max, self.sigma,
-                compression={"mode": self.compression},
-            )  # fmt: skip
-        except GapyError:
-            raise
-        except ValueError as error:
-            raise GapyError(f"SOAP settings refused by dscribe: {error}") from error
+        return ModelSettings(**self.to_dict()).soap(species)
 
     def to_dict(self) -> dict:
         """Plain values by name."""

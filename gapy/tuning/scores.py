@@ -11,10 +11,10 @@ import numpy as np
 
 from gapy.errors import GapyError
 from gapy.fit.labels import labels_of, rows_of, stacked
+from gapy.fit.parameter_checks import used_overrides
 from gapy.fit.training import TrainingState
 from gapy.gp.loo import left_out_residual
 from gapy.regressor import SparseGPRegressor
-from gapy.settings import used_overrides
 from gapy.structures import LabelledStructure
 from gapy.structures.labelled import is_isolated_atom
 from gapy.threads import blas_threads

@@ -17,9 +17,9 @@ import numpy as np
 from gapy.baselines import isolated_atom_energies
 from gapy.descriptors import auto_soap
 from gapy.errors import GapyError
+from gapy.fit.parameter_checks import check_overrides
 from gapy.md.settings import whole
 from gapy.noise import Noise
-from gapy.settings import check_overrides
 from gapy.structures import check_structures, from_atoms
 from gapy.tuning.candidates import (
     Candidate,

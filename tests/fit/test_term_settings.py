@@ -35,7 +35,7 @@ def test_each_term_has_its_own_settings(two):
     assert [len(x) for x in long.inducing] == [10, 10]
     assert [len(x) for x in short.inducing] == [0, 5]
     assert long.delta[0] == 1.0 and short.delta[0] == 0.5
-    assert long.serves == (13, 29) and short.serves == short.known_species == (29,)
+    assert long.served == (13, 29) and short.served == short.known_species == (29,)
     assert two.potential_.species == (13, 29)
 
 
@@ -60,7 +60,7 @@ def test_forces_are_derivatives_of_the_sum(two):
 def test_files_and_updates_keep_the_settings(two, frames, tmp_path):
     two.potential_.save(tmp_path / "m.gapy")
     again = gapy.load(tmp_path / "m.gapy")
-    assert [t.serves for t in again.terms] == [(13, 29), (29,)]
+    assert [t.served for t in again.terms] == [(13, 29), (29,)]
     atoms = labelled_frames(2, seed=4)[1]
     np.testing.assert_array_equal(
         again.evaluate(atoms).forces, two.potential_.evaluate(atoms).forces
@@ -71,7 +71,7 @@ def test_files_and_updates_keep_the_settings(two, frames, tmp_path):
     assert asked.n_inducing == {"Cu": 5} and asked.selection == "farthest"
     update(back, labelled_frames(6, seed=8))
     short = back.potential_.terms[1]
-    assert len(short.inducing[0]) == 0 and short.serves == (29,)
+    assert len(short.inducing[0]) == 0 and short.served == (29,)
     refitted = gapy.SparseGPRegressor(back.descriptor, n_inducing=10, zeta=2).fit(frames)
     np.testing.assert_array_equal(
         refitted.potential_.posterior.alpha, two.potential_.posterior.alpha

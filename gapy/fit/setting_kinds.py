@@ -1,0 +1,84 @@
+"""Kinds of settings: what a value has to be, and a field of a dataclass that says so.
+
+A check takes the name of a setting, its name in messages, and the value, and raises GapyError.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from numbers import Integral, Real
+
+from gapy.errors import GapyError
+from gapy.ranges import RANGES, require_range
+
+
+def stated(default, check=None, help="", *, unit="", unsaid=""):
+    """A field of settings; where `default` is None, None stands for what nobody gave.
+
+    check: one of this module, None where only the structures or the elements can tell. help, unit
+    (that of RANGES unless given): for people. unsaid: what holds where nobody gave it.
+    """
+    about = {"check": check, "help": help, "unit": unit, "unsaid": unsaid}
+    if isinstance(default, dict):
+        return field(default_factory=dict, metadata=about)
+    return field(default=default, metadata=about)
+
+
+def positive(name: str, shown: str, value) -> None:
+    """A finite number above 0, within the range of its setting."""
+    if not (_is(Real, value) and math.isfinite(value) and value > 0):
+        raise GapyError(f"{shown}: expected a positive number, got {value!r}")
+    if name in RANGES:
+        require_range(name, value, shown)
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A whole number of at least `least`."""
+
+    least: int
+
+    def __call__(self, name: str, shown: str, value) -> None:
+        if not (_is(Integral, value) and value >= self.least):
+            raise GapyError(
+                f"{shown}: expected a whole number of at least {self.least}, got {value!r}"
+            )
+        if name in RANGES:
+            require_range(name, value, shown)
+
+
+def counts(name: str, shown: str, value) -> None:
+    """A number of at least 1, or one for each species; 300.0 is one, as for the regressor."""
+    numbers = list(value.values()) if isinstance(value, Mapping) else [value]
+    if not numbers or not all(_is(Real, n) and n >= 1 and n % 1 == 0 for n in numbers):
+        raise GapyError(
+            f"{shown}: expected a whole number of at least 1, or one for each species as in "
+            f"Al=500,As=300, got {value!r}"
+        )
+    for n in numbers:
+        require_range(name, n, shown)
+
+
+def text(name: str, shown: str, value) -> None:
+    """A text."""
+    if not isinstance(value, str):
+        raise GapyError(f"{shown}: expected text, got {value!r}")
+
+
+def flag(name: str, shown: str, value) -> None:
+    """True or false."""
+    if not isinstance(value, bool):
+        raise GapyError(f"{shown}: expected true or false, got {value!r}")
+
+
+def files(name: str, shown: str, value) -> None:
+    """Names of files."""
+    for item in value:
+        if not isinstance(item, str):
+            raise GapyError(f"{shown}: expected names of files, got {item!r}")
+
+
+def _is(kind, value) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
