@@ -43,8 +43,7 @@ def test_of_several_terms_the_root_mean_square():
     old, new = cell(1), cell(7)
     same = old.numbers == new.numbers[0]
     squares = [
-        ((normalised(d, new)[0] - normalised(d, old)[same]) ** 2).sum(axis=1)
-        for d in (SHORT, LONG)
+        ((normalised(d, new)[0] - normalised(d, old)[same]) ** 2).sum(axis=1) for d in (SHORT, LONG)
     ]
     expected = np.sqrt(np.mean(squares, axis=0).min())
     found = known([SHORT, LONG], old).distance(request(new))
@@ -66,9 +65,7 @@ def test_what_one_term_does_not_see_another_does():
 def test_species_that_only_some_terms_serve():
     old, new = cell(1), cell(7)
     for worst, z in enumerate(new.numbers):
-        both, one = (
-            known(d, old).distance(request(new, worst)) for d in ([LONG, COPPER], [LONG])
-        )
+        both, one = (known(d, old).distance(request(new, worst)) for d in ([LONG, COPPER], [LONG]))
         assert np.isfinite(both) and 0.0 < both < np.sqrt(2.0)
         assert (both == pytest.approx(one, rel=1e-9)) == (z == 13)
     assert known([LONG, COPPER], new).distance(request(new)) < 1e-6
