@@ -1,5 +1,6 @@
 """A baseline through every face of a model: fit, evaluate, MD, files, states, samples."""
 
+import json
 import pickle
 
 import numpy as np
@@ -12,7 +13,8 @@ from helpers import along_atom, along_strain, labelled_frames
 
 import gapy
 from gapy._support.voigt import stress_of
-from gapy.baselines import ZBL, FreeAtoms, baseline_of
+from gapy.baselines import ZBL, FreeAtoms, baseline_of, from_settings
+from gapy.cli.info import info
 from gapy.descriptors import smooth_soap
 from gapy.errors import GapyError, SpeciesError
 from gapy.fit.training import merge
@@ -171,6 +173,20 @@ def test_files_and_pickles_are_exact(gp, potential, tmp_path):
     more = [g.partial_fit(NEW).potential_ for g in (state, pickle.loads(pickle.dumps(gp)))]
     assert more[0].sha256 == more[1].sha256
     assert state.get_params()["baselines"] == tuple(potential.baselines)
+
+
+def test_info_prints_them(potential, baselines, tmp_path, capsys):
+    potential.save(tmp_path / "m.gapy")
+    info(str(tmp_path / "m.gapy"), as_json=True)
+    listed = json.loads(capsys.readouterr().out)["baselines"]
+    assert [from_settings(b["kind"], b["settings"]) for b in listed] == baselines
+    info(str(tmp_path / "m.gapy"))
+    lines = [x.split(None, 1)[1] for x in capsys.readouterr().out.splitlines() if "baseline" in x]
+    texts = {
+        REPULSION: "zbl inner=1.6 outer=3 switches: Al-Cu 1.5 2.9",
+        FAR: "zbl inner=2 outer=4.6",
+    }
+    assert lines == [texts.get(b, "free_atoms e0: Al -1, Cu 2") for b in baselines]
 
 
 def test_labels_that_are_the_baseline_leave_nothing_to_fit(baselines):
