@@ -1,4 +1,4 @@
-"""A model of two terms (SOAP of 5.0 and of 3.5 A) through every face but those of test_two_terms."""
+"""A model of two terms (SOAP of 5.0 and 3.5 A) through every face that test_two_terms lacks."""
 
 import pickle
 
