@@ -12,6 +12,7 @@ from helpers import labelled_frames, random_rotation
 
 import gapy
 from gapy.errors import GapyError, SpeciesError, StructureError
+from gapy.gp.kernel import dot_product
 from gapy.gp.rows import structure_rows
 from gapy.inspection import geometry as geo
 from gapy.inspection.environments import SAMPLE, kernel_map
@@ -257,7 +258,7 @@ def test_kernel_map_is_centred_and_ordered(report):
     x = rng.normal(size=(30, 6))
     x /= np.linalg.norm(x, axis=1)[:, None]
     sample = type("S", (), {"x_nd": x, "group_n": np.zeros(30, dtype=int)})()
-    xy, _, share = kernel_map(sample, 3, seed=0)
+    xy, _, share = kernel_map(sample, lambda x, y: dot_product(x, y, 3), seed=0)
     centre = np.eye(30) - 1.0 / 30
     values = np.linalg.eigvalsh(centre @ (x @ x.T) ** 3 @ centre)[::-1]
     np.testing.assert_allclose((xy**2).sum(axis=0), values[:2], rtol=1e-8)

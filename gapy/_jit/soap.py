@@ -29,7 +29,7 @@ from gapy._jit.vector import LANES, axpy8, fma8, load8, scale8, store8, sum8, ze
 
 
 @njit(cache=True, nogil=True)
-def _next_eight(p, stop, r_pc, cutoff, pair_v, unit_cv, r_v):
+def next_eight(p, stop, r_pc, cutoff, pair_v, unit_cv, r_v):
     """Up to eight neighbours within the cutoff, from pair p on; returns (count, next pair).
 
     Empty lanes point along z, which every later step can digest.
@@ -71,7 +71,7 @@ def expand(
             c[0, own + n] = central[n] * weights[species_i[i]]
         p, stop = first_i[i], first_i[i + 1]
         while p < stop:
-            count, p = _next_eight(p, stop, r_pc, cutoff, pair_v, unit_cv, r_v)
+            count, p = next_eight(p, stop, r_pc, cutoff, pair_v, unit_cv, r_v)
             if count == 0:
                 break
             harmonics(l_max, factor, unit_cv, q_av, cos_mv, sin_mv, y_kv)
@@ -191,7 +191,7 @@ def expand_backward(
         p, stop = first_i[i], first_i[i + 1]
         g_pc[p:stop, :] = 0.0
         while p < stop:
-            count, p = _next_eight(p, stop, r_pc, cutoff, pair_v, unit_cv, r_v)
+            count, p = next_eight(p, stop, r_pc, cutoff, pair_v, unit_cv, r_v)
             if count == 0:
                 break
             harmonics(l_max, factor, unit_cv, q_av, cos_mv, sin_mv, y_kv)
@@ -248,7 +248,7 @@ def spectrum_derivatives(
         p, stop = first_i[i], first_i[i + 1]
         dx_pcd[p - p0 : stop - p0, :, :] = 0.0
         while p < stop:
-            count, p = _next_eight(p, stop, r_pc, cutoff, pair_v, unit_cv, r_v)
+            count, p = next_eight(p, stop, r_pc, cutoff, pair_v, unit_cv, r_v)
             if count == 0:
                 break
             harmonics(l_max, factor, unit_cv, q_av, cos_mv, sin_mv, y_kv)

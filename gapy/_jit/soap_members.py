@@ -11,7 +11,7 @@ import numpy as np
 from gapy._jit.harmonics import harmonics, harmonics_gradient, scratch
 from gapy._jit.radial import radial_gradient
 from gapy._jit.settings import FAST, njit
-from gapy._jit.soap import _next_eight
+from gapy._jit.soap import next_eight
 from gapy._jit.vector import LANES, axpy8, fma8, load8, scale8, splat8_at, store8, zero8
 
 
@@ -81,7 +81,7 @@ def expand_backward_members(
         p, stop = first_i[i], first_i[i + 1]
         g_pcv[p:stop, :, :] = 0.0
         while p < stop:
-            count, p = _next_eight(p, stop, r_pc, cutoff, pair_v, unit_cv, r_v)
+            count, p = next_eight(p, stop, r_pc, cutoff, pair_v, unit_cv, r_v)
             if count == 0:
                 break
             harmonics(l_max, factor, unit_cv, q_av, cos_mv, sin_mv, y_kv)

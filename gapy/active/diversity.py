@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gapy.active.frames import Request
+from gapy.descriptors.base import by_atom
 from gapy.gp.pivoted_cholesky import pivots_of
 
 NEW_SHARE = 0.1
@@ -16,11 +17,14 @@ NEW_SHARE = 0.1
 class Environments:
     """Normalised descriptors of all labelled environments, by species.
 
-    Distances are |xh - xh'|, between 0 and sqrt(2).
+    descriptors: one of each term of the model. Distances are the root mean square of |xh - xh'|
+    over those that know the species, between 0 and sqrt(2). All count alike, whatever the delta
+    of their terms: deltas are learnt anew on the way, and a distance that followed them would
+    depend on when a loop was resumed.
     """
 
-    def __init__(self, descriptor):
-        self._descriptor = descriptor
+    def __init__(self, descriptors: Sequence):
+        self._descriptors = tuple(descriptors)
         self._parts: dict[int, list[np.ndarray]] = {}
 
     def add(self, atoms) -> None:
@@ -77,5 +81,13 @@ class Environments:
         return [candidates[k] for k in sorted(chosen)], len(candidates) - len(fresh)
 
     def _normalised(self, atoms) -> np.ndarray:
-        x_nd = np.asarray(self._descriptor.create(atoms), dtype=float)
-        return x_nd / np.linalg.norm(x_nd, axis=1, keepdims=True)
+        """(n, D): those of all descriptors side by side, of length 1 together."""
+        parts, n_told = [], np.zeros((len(atoms), 1))
+        for descriptor in self._descriptors:
+            x_nd = by_atom(descriptor, atoms)
+            norm = np.linalg.norm(x_nd, axis=1, keepdims=True)
+            parts.append(np.divide(x_nd, norm, out=x_nd, where=norm > 0.0))
+            n_told += norm > 0.0
+        if len(parts) == 1:
+            return parts[0]
+        return np.hstack(parts) / np.sqrt(np.maximum(n_told, 1.0))

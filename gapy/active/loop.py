@@ -201,7 +201,8 @@ class Loop:
 
     def _known_environments(self) -> Environments:
         if self._environments is None:
-            self._environments = Environments(self.model.potential.terms[0].descriptor)
+            terms = self.model.potential.terms
+            self._environments = Environments([term.descriptor for term in terms])
             for s in self._structures:
                 self._environments.add(getattr(s, "atoms", s))
         return self._environments
@@ -273,6 +274,11 @@ class Loop:
                 f"{self.files.path / names.LABELS_CSV}"
             )
         self._save()
+
+    @property
+    def n_structures(self) -> int:
+        """Structures that the model knows: those given and those labelled."""
+        return len(self._structures)
 
     # -- learning -------------------------------------------------------------------------------
 

@@ -76,7 +76,7 @@ def test_row(loop, errors) -> bytes:
     """One point of the learning curve."""
     return _line(
         (
-            len(loop._structures),
+            loop.n_structures,
             len(loop.keys),
             errors.energy_rmse,
             errors.forces_rmse,

@@ -66,6 +66,8 @@ def _lines(summary: dict):
         )
         yield "inducing points", ", ".join(f"{s} {n}" for s, n in counts.items())
     yield "e0", ", ".join(f"{s} {e:.6f} eV" for s, e in summary["e0"].items())
+    for baseline in summary.get("baselines", ()):
+        yield "baseline", f"{baseline['kind']} {_plain(baseline['settings'])}".rstrip()
     noise = summary["noise"]
     yield (
         "noise",
@@ -106,6 +108,24 @@ def _calibration(c: dict):
         f"grows as {c['beyond']:.3g} eV/A log(1 + excess), the excess over the farthest training "
         "environment",
     )
+
+
+def _plain(settings: dict) -> str:
+    """Settings of a baseline that are given: "inner=1.6 outer=3 switches: Al-Cu 1.5 2.9"."""
+    parts = []
+    for name, value in settings.items():
+        if isinstance(value, dict) and value:
+            table = (f"{key} {_numbers(v)}" for key, v in value.items())
+            parts.append(f"{name}: {', '.join(table)}")
+        elif value not in (None, {}, []):
+            parts.append(f"{name}={_numbers(value)}")
+    return " ".join(parts)
+
+
+def _numbers(value) -> str:
+    if isinstance(value, list):
+        return " ".join(map(_numbers, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _settings(settings: dict) -> str:

@@ -63,6 +63,16 @@ class DerivativeBlock:
     strain_ivd: np.ndarray | None = None
 
 
+def by_atom(descriptor, atoms) -> np.ndarray:
+    """Descriptors (n, D) of all atoms of a structure; zeros for species it does not know."""
+    env = descriptor.environments(atoms)
+    x_nd = np.zeros((len(atoms), descriptor.n_features))
+    for slot in range(len(descriptor.species)):
+        for begin, end in env.blocks(slot):
+            x_nd[env.atom_i[begin:end]] = descriptor.values(env, begin, end)
+    return x_nd
+
+
 def known_species(descriptors) -> list[int]:
     """Atomic numbers that at least one of the descriptors knows."""
     return sorted({z for d in descriptors for z in d.species})

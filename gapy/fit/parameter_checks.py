@@ -14,16 +14,31 @@ from gapy.ranges import require_range
 from gapy.sizes import require_fit
 from gapy.structures import StructureWarning
 
+OF_A_BASELINE = ("kind", "species", "cutoff", "evaluate", "settings")
+"""What every `gapy.baselines.Baseline` has; that room lies above this module."""
+
 
 def check_settings(gp) -> None:
     """Refuse before any work what would fail, or be cut to an integer, later."""
     check_term(gp)
     _require_count("threads", gp.threads)
+    check_baselines(gp.baselines)
     gp.initial_noise()  # it checks its numbers
     if not (isinstance(gp.seed, Integral) and gp.seed >= 0):
         raise GapyError(
             f"seed: expected a non-negative integer, so that a fit can be repeated, got {gp.seed!r}"
         )
+
+
+def check_baselines(given) -> None:
+    """Refuse what is no list of baselines."""
+    listed = given if isinstance(given, list | tuple) else (None,)
+    for one in listed:
+        if isinstance(one, type) or not all(hasattr(one, name) for name in OF_A_BASELINE):
+            raise GapyError(
+                f"baselines: expected a list of gapy.baselines such as [ZBL()], got {given!r}; "
+                "give a list, () for none"
+            )
 
 
 def check_term(settings) -> None:

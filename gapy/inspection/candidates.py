@@ -7,12 +7,11 @@ from ase import Atoms
 
 from gapy.descriptors.base import species_slots
 from gapy.errors import GapyError, SpeciesError
-from gapy.gp.kernel import dot_product
-from gapy.inspection.environments import by_slot
+from gapy.inspection.metric import Metric
 from gapy.inspection.report import Candidate
 
 
-def choose(descriptor, zeta: int, samples, candidates, n: int) -> list[Candidate]:
+def choose(metric: Metric, samples, candidates, n: int) -> list[Candidate]:
     """Greedy choice of at most n structures by the kernel distance of their farthest environment.
 
     Every choice counts as labelled for the next one, so that equal structures are not chosen
@@ -23,12 +22,11 @@ def choose(descriptor, zeta: int, samples, candidates, n: int) -> list[Candidate
     if n < 1:
         raise GapyError(f"n_candidates: expected at least 1, got {n}")
     frames = [candidates] if isinstance(candidates, Atoms) else list(candidates)
+    kernels = [metric.kernel(slot) for slot in range(len(metric.species))]
     # Of each environment the descriptor and the largest kernel value with what is labelled.
-    pools = [
-        [(slot, x) for slot, _, x in _described(descriptor, a, k)] for k, a in enumerate(frames)
-    ]
+    pools = [[(slot, x) for slot, _, x in _described(metric, a, k)] for k, a in enumerate(frames)]
     best = [
-        [dot_product(x, samples[slot].x_nd, zeta).max(axis=1, initial=-1.0) for slot, x in pool]
+        [kernels[slot](x, samples[slot].x_nd).max(axis=1, initial=-1.0) for slot, x in pool]
         for pool in pools
     ]
     open_, out = set(range(len(frames))), []
@@ -43,20 +41,20 @@ def choose(descriptor, zeta: int, samples, candidates, n: int) -> list[Candidate
             for (slot, x), b in zip(pools[k], best[k]):
                 for other, y in pools[winner]:
                     if other == slot:
-                        np.maximum(b, dot_product(x, y, zeta).max(axis=1), out=b)
+                        np.maximum(b, kernels[slot](x, y).max(axis=1), out=b)
     return out
 
 
-def _described(descriptor, atoms, k: int):
+def _described(metric: Metric, atoms, k: int):
     if not isinstance(atoms, Atoms) or not len(atoms):
         raise GapyError(f"candidate {k}: expected ase.Atoms with atoms, got {atoms!r}")
     try:
-        species_slots(descriptor.species, atoms.numbers)
+        species_slots(metric.species, atoms.numbers)
     except SpeciesError as error:
         raise SpeciesError(
             f"candidate {k}: {error}; such a structure is new in any case: label it"
         ) from error
-    return list(by_slot(descriptor, atoms))
+    return list(metric.by_slot(atoms))
 
 
 def _distance(k: float) -> float:

@@ -1,7 +1,6 @@
 """Environments of a data set in the metric of the kernel: who is near whom.
 
-    d(i, j)^2 = 2 - 2 (xh_i . xh_j)^zeta,    0: equal, 1.41: nothing in common
-
+See `gapy.inspection.metric`: 0 is equal, 1.41 nothing in common.
 All environments are compared with a sample of them, stratified by group, so that time and memory
 grow linearly with the number of atoms.
 """
@@ -13,9 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse.linalg
 
-from gapy.descriptors.base import species_slots
-from gapy.gp.kernel import dot_product
-from gapy.gp.terms import normalised
+from gapy.inspection.metric import Metric
 
 SAMPLE = 2000
 """Sampled environments of each species, shared out among the groups."""
@@ -51,37 +48,23 @@ class Described:
     samples: tuple[Sample, ...]
 
 
-def by_slot(descriptor, atoms):
-    """(atoms, normalised descriptors) of each species slot of a structure.
-
-    Raises SpeciesError if the descriptor does not know all of its species.
-    """
-    species_slots(descriptor.species, atoms.numbers)
-    env = descriptor.environments(atoms)
-    for slot in range(len(descriptor.species)):
-        begin, end = int(env.start_s[slot]), int(env.start_s[slot + 1])
-        if end > begin:
-            parts = [descriptor.values(env, b, e) for b, e in env.blocks(slot)]
-            yield slot, env.atom_i[begin:end], normalised(np.concatenate(parts))
-
-
-def describe(descriptor, frames, group_s: np.ndarray, seed: int) -> Described:
+def describe(metric: Metric, frames, group_s: np.ndarray, seed: int) -> Described:
     """Means of all structures and a sample of their environments.
 
     frames: ASE Atoms; group_s (S,): number of each structure's group.
     """
     rng = np.random.default_rng(seed)
-    wanted = _draw(descriptor.species, frames, group_s, rng)
-    means = np.zeros((len(frames), len(descriptor.species), descriptor.n_features))
-    parts: list[list] = [[] for _ in descriptor.species]
+    wanted = _draw(metric.species, frames, group_s, rng)
+    means = np.zeros((len(frames), len(metric.species), metric.n_features))
+    parts: list[list] = [[] for _ in metric.species]
     for s, atoms in enumerate(frames):
-        for slot, index, x_id in by_slot(descriptor, atoms):
+        for slot, index, x_id in metric.by_slot(atoms):
             means[s, slot] = x_id.mean(axis=0)
             rows = x_id[np.isin(index, wanted[slot].get(s, ()))]
             parts[slot].append((rows, np.full(len(rows), s)))
     samples = []
     for slot_parts in parts:
-        x_nd = np.concatenate([np.empty((0, descriptor.n_features)), *(x for x, _ in slot_parts)])
+        x_nd = np.concatenate([np.empty((0, metric.n_features)), *(x for x, _ in slot_parts)])
         structure_n = np.concatenate([np.empty(0, dtype=int), *(s for _, s in slot_parts)])
         samples.append(Sample(x_nd, structure_n, group_s[structure_n]))
     return Described(means, tuple(samples))
@@ -109,9 +92,7 @@ def _draw(species, frames, group_s, rng) -> list[dict[int, np.ndarray]]:
     return out
 
 
-def neighbourhood(
-    descriptor, zeta: int, frames, group_s, samples, skip=frozenset()
-) -> Neighbourhood:
+def neighbourhood(metric: Metric, frames, group_s, samples, skip=frozenset()) -> Neighbourhood:
     """Distances of all environments to the nearest sampled ones elsewhere; NaN for those in `skip`.
 
     samples: by species slot; skip: indices of structures.
@@ -123,9 +104,9 @@ def neighbourhood(
         group.append(outside)
         if s in skip:
             continue
-        for slot, index, x_id in by_slot(descriptor, atoms):
+        for slot, index, x_id in metric.by_slot(atoms):
             sample = samples[slot]
-            k_in = dot_product(x_id, sample.x_nd, zeta)
+            k_in = metric.kernel(slot)(x_id, sample.x_nd)
             k_in[:, sample.structure_n == s] = -1.0
             nearest[index] = _distance(k_in)
             k_in[:, sample.group_n == group_s[s]] = -1.0
@@ -139,8 +120,10 @@ def _distance(k_in: np.ndarray) -> np.ndarray:
     return np.where(best > -1.0, np.sqrt(np.maximum(2.0 - 2.0 * best, 0.0)), np.nan)
 
 
-def kernel_map(sample: Sample, zeta: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def kernel_map(sample: Sample, kernel, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Kernel PCA of a sample: coordinates (n, 2), group (n,) and share of the variance (2,).
+
+    kernel: that of its species, as `Metric.kernel` gives it.
 
     Source: Schölkopf, Smola and Müller, Neural Comput. 10, 1299 (1998).
     """
@@ -148,7 +131,7 @@ def kernel_map(sample: Sample, zeta: int, seed: int) -> tuple[np.ndarray, np.nda
     if len(keep) > MAP:
         keep = np.sort(np.random.default_rng(seed).choice(keep, MAP, replace=False))
     x_nd = sample.x_nd[keep]
-    k_nn = dot_product(x_nd, x_nd, zeta)
+    k_nn = kernel(x_nd, x_nd)
     row = k_nn.mean(axis=0)
     k_nn += row.mean() - row[:, None] - row[None, :]
     total = max(np.trace(k_nn), 1e-300)

@@ -16,6 +16,7 @@ from gapy.inspection.candidates import choose
 from gapy.inspection.environments import describe, kernel_map, neighbourhood
 from gapy.inspection.geometry import geometry
 from gapy.inspection.influence import Influence, influence, was_fitted_to
+from gapy.inspection.metric import Metric
 from gapy.inspection.report import InspectionReport, KernelMap
 from gapy.inspection.twins import find_twins
 from gapy.md.settings import whole
@@ -50,9 +51,9 @@ def inspect(
     ---------
     structures : LabelledStructure or ase.Atoms, one or many; without any label only the
         geometry is looked at
-    potential : gapy.Potential whose descriptor is the measure of distance. If it was fitted to
-        these structures, errors are those with each structure left out; else plain errors. By
-        default a small model is fitted (200 inducing points per element).
+    potential : gapy.Potential whose kernel, all terms together, is the measure of distance. If it
+        was fitted to these structures, errors are those with each structure left out; else plain
+        errors. By default a small model is fitted (200 inducing points per element).
     candidates : unlabelled ase.Atoms from which `n_candidates` are proposed for labelling
     neighbour_cutoff : A, for coordination numbers; default the first minimum of the pairs
     twin_distance : kernel distance up to which structures count as nearly equal
@@ -72,15 +73,15 @@ def inspect(
         check_structures(structures, species=None if potential is None else potential.species)
     shape = geometry(structures, neighbour_cutoff)
     has_labels = any(s.energy is not None or s.forces is not None for s in structures)
-    fit, effect, descriptor, zeta, e0 = _fit(
+    fit, effect, metric, e0 = _fit(
         structures, potential, shape.cutoff, has_labels, seed, threads, progress
     )
     frames = [s.atoms for s in structures]
     names = sorted({s.config_type for s in structures})
     group_s = np.array([names.index(s.config_type) for s in structures])
     alone = {k for k, s in enumerate(structures) if is_isolated_atom(s)}
-    described = describe(descriptor, frames, group_s, seed)
-    near = neighbourhood(descriptor, zeta, frames, group_s, described.samples, alone)
+    described = describe(metric, frames, group_s, seed)
+    near = neighbourhood(metric, frames, group_s, described.samples, alone)
     data = summaries.Data(structures, shape, near, effect, e0)
     shortest = sorted(shape.shortest.items())
     report = InspectionReport(
@@ -107,18 +108,16 @@ def inspect(
         force_max=summaries.largest_force(structures),
         maps=tuple(
             KernelMap(_symbol(z), xy, np.array(names)[group], share)
-            for z, sample in zip(descriptor.species, described.samples)
+            for slot, (z, sample) in enumerate(zip(metric.species, described.samples))
             if len(sample.x_nd)
-            for xy, group, share in [kernel_map(sample, zeta, seed)]
+            for xy, group, share in [kernel_map(sample, metric.kernel(slot), seed)]
         ),
-        twins=tuple(
-            find_twins(descriptor, zeta, structures, described.means, shape, twin_distance)
-        ),
+        twins=tuple(find_twins(metric, structures, described.means, shape, twin_distance)),
         where=tuple(s.where for s in structures),
     )
     return _with_findings(
         report, structures, near, effect,
-        choose(descriptor, zeta, described.samples, candidates, n_candidates),
+        choose(metric, described.samples, candidates, n_candidates),
     )  # fmt: skip
 
 
@@ -180,22 +179,23 @@ def bare(frames, source="frames") -> list[LabelledStructure]:
 
 
 def _fit(structures, potential, cutoff, has_labels, seed, threads, progress):
-    """(what was fitted, influence, descriptor, zeta, e0)."""
+    """(what was fitted, influence, metric, e0)."""
     none = Influence(*np.full((4, len(structures)), np.nan), left_out=False)
     if potential is not None:
-        term = potential.terms[0]
+        metric = Metric.of(potential.terms)
         if not has_labels:
-            return "no labels, no errors", none, term.descriptor, term.zeta, potential.e0
+            return "no labels, no errors", none, metric, potential.e0
         own = was_fitted_to(potential, structures)
         text = "the given model, each structure left out in turn"
         if not own:
             text = "the given model, which was fitted to other data: plain errors, no leverage"
         effect = influence(potential, structures, left_out=own, progress=progress)
-        return text, effect, term.descriptor, term.zeta, potential.e0
+        return text, effect, metric, potential.e0
     species = sorted({int(z) for s in structures for z in s.atoms.numbers})
     descriptor = as_descriptor(_quick_soap(species, cutoff))
+    metric = Metric.of_one(descriptor, ZETA)
     if not has_labels:
-        return "no labels, no errors", none, descriptor, ZETA, {}
+        return "no labels, no errors", none, metric, {}
     gp = SparseGPRegressor(
         descriptor, n_inducing=QUICK_POINTS, zeta=ZETA, seed=seed, threads=threads,
         progress=progress,
@@ -205,7 +205,7 @@ def _fit(structures, potential, cutoff, has_labels, seed, threads, progress):
         gp.fit(structures)
     text = f"quick fit with {QUICK_POINTS} inducing points per element, each structure left out"
     effect = influence(gp.potential_, structures, left_out=True, progress=progress)
-    return text, effect, descriptor, ZETA, gp.e0_
+    return text, effect, metric, gp.e0_
 
 
 def _quick_soap(species, cutoff):

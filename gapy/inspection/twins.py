@@ -14,8 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gapy.gp.kernel import dot_product
-from gapy.inspection.environments import by_slot
+from gapy.inspection.metric import Metric
 
 VOLUME = 0.002
 """Relative difference of the volumes per atom of twins."""
@@ -42,29 +41,26 @@ class Twin:
         return self.energy_gap is not None and self.energy_gap > SAME_ENERGY
 
 
-def find_twins(
-    descriptor, zeta: int, structures, means: np.ndarray, shape, eps: float
-) -> list[Twin]:
+def find_twins(metric: Metric, structures, means: np.ndarray, shape, eps: float) -> list[Twin]:
     """Each structure with the first one that it repeats, if any.
 
     means (S, slots, D): of normalised descriptors; shape: their Geometry.
     """
-    single = np.sqrt(2.0 - 2.0 * (1.0 - 0.5 * min(eps, 1.4) ** 2) ** (1.0 / zeta))
     flat = means.reshape(len(means), -1)
     norms = np.einsum("sd,sd->s", flat, flat)
-    volume, fractions = shape.volume, _fractions(structures, descriptor.species)
+    volume, fractions = shape.volume, _fractions(structures, metric.species)
+    kernels = [metric.kernel(slot) for slot in range(len(metric.species))]
     firsts: list[int] = []
     cache: dict[int, dict[int, np.ndarray]] = {}
 
     def described(s):
         if s not in cache:
-            parts = by_slot(descriptor, structures[s].atoms)
+            parts = metric.by_slot(structures[s].atoms)
             cache[s] = {slot: x_id for slot, _, x_id in parts}
         return cache[s]
 
     out = []
-    # Over all species the squares add up.
-    reach = len(descriptor.species) * single**2 + 1e-12
+    reach = metric.reach(eps) + 1e-12
     for s in range(len(structures)):
         near = np.array(firsts, dtype=int)
         squared = norms[near] + norms[s] - 2.0 * (flat[near] @ flat[s])
@@ -74,7 +70,7 @@ def find_twins(
         # Where a volume is undefined (NaN) the environments alone decide.
         same &= ~(np.abs(volume[near] / volume[s] - 1.0) > VOLUME)
         for first in near[(squared <= reach) & same]:
-            distance = _hausdorff(described(first), described(s), zeta)
+            distance = _hausdorff(described(first), described(s), kernels)
             if distance <= eps:
                 gap = _energy_gap(structures[first], structures[s])
                 out.append(Twin(int(first), s, float(distance), gap))
@@ -88,10 +84,10 @@ def _fractions(structures, species) -> np.ndarray:
     return np.array([[(s.atoms.numbers == z).mean() for z in species] for s in structures])
 
 
-def _hausdorff(a, b, zeta: int) -> float:
+def _hausdorff(a, b, kernels) -> float:
     worst = 0.0
     for slot in a:
-        k = dot_product(a[slot], b[slot], zeta)
+        k = kernels[slot](a[slot], b[slot])
         least = min(k.max(axis=0).min(), k.max(axis=1).min())
         worst = max(worst, 2.0 - 2.0 * least)
     return float(np.sqrt(max(worst, 0.0)))

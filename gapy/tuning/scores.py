@@ -94,10 +94,9 @@ def score(
     test: list[LabelledStructure] = []
     if criterion == "holdout":
         every = round(1.0 / holdout)
-        free = [s for s in structures if not is_isolated_atom(s)]
-        test = free[::every]
-        held = {id(s) for s in test}
-        structures = [s for s in structures if id(s) not in held]
+        held = [k for k, s in enumerate(structures) if not is_isolated_atom(s)][::every]
+        test = [structures[k] for k in held]
+        structures = [s for k, s in enumerate(structures) if k not in set(held)]
         if not test or not structures:
             raise GapyError("holdout: expected more structures, so that both parts have some")
     options = dict(options or {})

@@ -17,7 +17,8 @@ import numpy as np
 from gapy.baselines import isolated_atom_energies
 from gapy.descriptors import auto_soap
 from gapy.errors import GapyError
-from gapy.fit.parameter_checks import check_overrides
+from gapy.fit.labels import without
+from gapy.fit.parameter_checks import check_baselines, check_overrides
 from gapy.md.settings import whole
 from gapy.noise import Noise
 from gapy.structures import check_structures, from_atoms
@@ -151,8 +152,11 @@ def tune(
     species = list(automatic.n_inducing)
     fixed = {name: values[0] for name, values in lists.items() if len(values) == 1}
     first = _guess(automatic, {**(guess or {}), **fixed})
+    baselines = options.get("baselines", ())
+    check_baselines(baselines)
     # The same free atoms for every subset: those of all structures.
-    options["e0"] = isolated_atom_energies(structures, options.get("e0", "auto"))
+    less = [without(s, baselines) for s in structures]
+    options["e0"] = isolated_atom_energies(less, options.get("e0", "auto"))
     ordered = stratified(structures, seed)
     n_final = min(n_final or len(ordered), len(ordered))
     n_coarse = min(n_coarse or _coarse(ordered), n_final)

@@ -104,7 +104,7 @@ def test_repeats_within_a_batch_are_left_out():
 @pytest.fixture(scope="module")
 def environments():
     soap = as_descriptor(smooth_soap(["Al", "Cu"], r_cut=4.0, n_max=3, l_max=2))
-    known = Environments(soap)
+    known = Environments([soap])
     known.add(cell(1))
     known.add(cell(2))
     return known
@@ -131,7 +131,7 @@ def test_batches_are_diverse(environments):
 
 def test_an_unknown_species_is_far_from_everything():
     soap = as_descriptor(smooth_soap(["Al", "Cu"], r_cut=4.0, n_max=3, l_max=2))
-    assert Environments(soap).distance(request(1)) == pytest.approx(np.sqrt(2.0))
+    assert Environments([soap]).distance(request(1)) == pytest.approx(np.sqrt(2.0))
 
 
 def test_initial_structures_differ_and_repeat_with_the_seed():

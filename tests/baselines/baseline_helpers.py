@@ -1,10 +1,13 @@
-"""Pair lists, whole and of a domain with ghosts, as baselines get them."""
+"""Pair lists, whole and of a domain with ghosts, as baselines get them; frames where ZBL acts."""
 
 from typing import NamedTuple
 
 import numpy as np
+from ase.calculators.emt import EMT
+from helpers import labelled_frames
 
-from gapy.baselines import System
+from gapy._support.voigt import stress_of
+from gapy.baselines import System, baseline_of
 from gapy.geometry.neighbours import neighbour_list
 
 
@@ -46,3 +49,28 @@ def domain(atoms, cutoff, owned):
         cutoff,
     )
     return System(atoms.numbers[owner], pairs), np.array(owner, dtype=int)
+
+
+def compressed(n, seed):
+    """Cells in which neighbours come as close as 2 A."""
+    out = []
+    for atoms in labelled_frames(n, seed):
+        atoms.set_cell(0.82 * atoms.cell, scale_atoms=True)
+        atoms.calc = EMT()
+        atoms.info |= {"REF_energy": atoms.get_potential_energy(), "REF_stress": atoms.get_stress()}
+        atoms.arrays["REF_forces"] = atoms.get_forces()
+        atoms.calc = None
+        out.append(atoms)
+    return out
+
+
+def plus(frames, baselines, factor=1.0):
+    """Labels that gain what the baselines give."""
+    out = []
+    for atoms in frames:
+        atoms, base = atoms.copy(), baseline_of(atoms, baselines)
+        atoms.info["REF_energy"] += factor * base.energy
+        atoms.info["REF_stress"] = atoms.info["REF_stress"] + factor * stress_of(base.virial, atoms)
+        atoms.arrays["REF_forces"] = atoms.arrays["REF_forces"] + factor * base.forces
+        out.append(atoms)
+    return out
