@@ -82,10 +82,10 @@ class ModelSettings:
     @classmethod
     def of(cls, made) -> ModelSettings:
         """The settings that an object has as attributes, all of them given; no others."""
-        stated = [f for f in fields(cls) if hasattr(made, f.name)]
-        for f in stated:
+        found = [f for f in fields(cls) if hasattr(made, f.name)]
+        for f in found:
             cls._check(f, getattr(made, f.name))
-        return cls(**{f.name: getattr(made, f.name) for f in stated})
+        return cls(**{f.name: getattr(made, f.name) for f in found})
 
     @staticmethod
     def shown(name: str) -> str:
