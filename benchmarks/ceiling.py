@@ -21,9 +21,9 @@ from sklearn.ensemble import RandomForestRegressor
 from sklearn.model_selection import GroupKFold
 from uncertainty import EXTRAPOLATION, THRESHOLD, VANISHES, case_of, groups_of, regressor
 
-from gapy import engine
-from gapy.arrays import gathered
-from gapy.reliability import auroc
+from gapy.model import engine
+from gapy.model.arrays import gathered
+from gapy.validation.reliability import auroc
 
 BOND = 1.2
 """Neighbours within so many times the nearest distance of a structure count as bonded."""

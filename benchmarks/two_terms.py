@@ -2,8 +2,8 @@
 
     python benchmarks/two_terms.py --data DIR [--train TRAIN.xyz] [--test TEST.xyz]
 
-DIR as in accuracy.py; without files the silicon of mlearn. Noise and delta are learnt. Printed are test errors, the rank correlation of
-the calibrated force sigma with the force error, and coverage.
+DIR as in accuracy.py; without files the silicon of mlearn. Noise and delta are learnt. Printed are
+test errors, the rank correlation of the calibrated force sigma with the force error, and coverage.
 """
 
 from __future__ import annotations

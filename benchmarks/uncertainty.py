@@ -141,7 +141,7 @@ def judged(gp, tests) -> dict:
 
 def found_by_energy(potential, near, far) -> dict:
     """Whether the largest sigma of a structure tells a large error of its energy."""
-    from gapy.ranking import auroc, spearman
+    from gapy._support.ranking import auroc, spearman
 
     calculator = potential.calculator(uncertainty=True)
     errors, sigmas = [], []
@@ -178,7 +178,7 @@ def groups_of(row: Extrapolation, case, data):
 
 def extrapolate(row: Extrapolation, case, data, n_inducing) -> dict:
     """Figures of a fit without a group."""
-    from gapy.ranking import auroc, spearman
+    from gapy._support.ranking import auroc, spearman
 
     train, near, far = groups_of(row, case, data)
     gp = regressor(case, train, n_inducing, optimize=True).fit(train)
@@ -204,7 +204,7 @@ def extrapolate(row: Extrapolation, case, data, n_inducing) -> dict:
 
 def atoms_of(potential, structures):
     """RMS force error, sigma, and whether the force may differ from zero, of every atom."""
-    from gapy.symmetry import vanishes
+    from gapy.geometry.symmetry import vanishes
 
     calculator = potential.calculator(uncertainty=True)
     errors, sigmas, told = [], [], []

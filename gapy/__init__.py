@@ -5,30 +5,31 @@ Names and modules are imported when first used, so that `import gapy` stays fast
 
 from importlib import import_module
 
-from gapy import ase_properties
+from gapy._support import ase_properties, moved
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "SparseGPRegressor": "gapy.regressor",
+    "SparseGPRegressor": "gapy.fit.regressor",
     "TermSettings": "gapy.fit.term_settings",
-    "Potential": "gapy.potential",
-    "GAPCalculator": "gapy.calculator",
-    "Committee": "gapy.committee",
-    "Noise": "gapy.noise",
+    "Potential": "gapy.model.potential",
+    "GAPCalculator": "gapy.model.calculator",
+    "Committee": "gapy.model.committee",
+    "Noise": "gapy.gp.noise",
     "LabelKeys": "gapy.structures",
     "read_structures": "gapy.structures",
-    "load": "gapy.potential",
+    "load": "gapy.model.potential",
     "run_md": "gapy.md",
-    "evaluate": "gapy.evaluation",
+    "evaluate": "gapy.validation.evaluation",
     "inspect": "gapy.inspection",
-    "standard_deviations": "gapy.ase_properties",
-    "with_error": "gapy.propagation",
+    "standard_deviations": "gapy._support.ase_properties",
+    "with_error": "gapy.validation.propagation",
 }
 
 __all__ = ["__version__", *_HOME]
 
 ase_properties.register()
+moved.install()
 
 
 def __getattr__(name):
@@ -47,4 +48,5 @@ def __dir__():
     from pkgutil import iter_modules
 
     modules = (m.name for m in iter_modules(__path__) if not m.name.startswith("_"))
-    return sorted({*globals(), *_HOME, *modules})
+    old = (name.removeprefix("gapy.") for name in moved.MOVED)
+    return sorted({*globals(), *_HOME, *modules, *old})

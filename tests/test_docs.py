@@ -56,8 +56,9 @@ def test_json_keys_of_evaluate_are_documented(potential, test_frames):
 
 
 def test_theory_states_the_numbers_of_the_code():
+    from gapy.error_bars import calibration
     from gapy.fit import sample
-    from gapy.gp import calibration, inducing
+    from gapy.gp import inducing
 
     text = " ".join((ROOT / "docs" / "theory.md").read_text(encoding="utf-8").split())
     assert f"{inducing.CANDIDATE_BYTES / 1e6:.0f} MB of descriptors" in text

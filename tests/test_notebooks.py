@@ -14,6 +14,7 @@ def test_there_are_notebooks():
 
 
 # The kernel's messaging library leaves sockets and event loops to the garbage collector.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

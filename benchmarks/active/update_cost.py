@@ -26,14 +26,14 @@ import numpy as np
 from ase.io import read
 
 import gapy
+from gapy._support.threads import blas_threads
 from gapy.descriptors import smooth_soap
+from gapy.fit.update import UpdateSettings, rebuild, update
 from gapy.gp import posterior, pruning
 from gapy.gp.rows import structure_rows
 from gapy.gp.statistic import Group, SufficientStatistic
 from gapy.gp.terms import cholesky_factors
 from gapy.structures import from_atoms
-from gapy.threads import blas_threads
-from gapy.update import UpdateSettings, rebuild, update
 
 SIZES = (50, 100, 200, 400)
 STAGES = ("AIMD_NVT", "Vacancy", "Elastic", "Surface")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gapy import engine
+from gapy.model import engine
 from peers.systems import silicon, silicon_potential
 from peers.timing import force_call, interleaved
 

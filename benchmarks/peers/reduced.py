@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from gapy import engine
 from gapy._jit.covariance import normalise
+from gapy.model import engine
 from peers.systems import fitted, quick_frames, silicon, silicon_potential, soap_of
 from peers.timing import force_call, interleaved
 

@@ -12,7 +12,7 @@ NO_PLACE = "no locator available"
 """In numba's RuntimeError where it finds no directory to keep compiled code in."""
 
 
-class _Told:
+class _Warned:
     """Whether the missing cache was reported: every kernel meets it, one warning is enough."""
 
     yet = False
@@ -39,9 +39,9 @@ def njit(**options):
 
 
 def _warn() -> None:
-    if _Told.yet:
+    if _Warned.yet:
         return
-    _Told.yet = True
+    _Warned.yet = True
     warnings.warn(
         "numba's cache: expected a directory that can be written, got none (neither beside the "
         "package nor in the home directory), so that kernels are compiled anew at every start, "

@@ -9,8 +9,8 @@ from dataclasses import asdict
 import numpy as np
 from ase import Atoms
 
+from gapy.active import checkpoint as names
 from gapy.active import ending, records, report
-from gapy.active import state as names
 from gapy.active.diversity import Environments
 from gapy.active.explorers.base import rng_of
 from gapy.active.frames import Request
@@ -314,7 +314,7 @@ class Loop:
     def _test(self) -> None:
         if not self.test or self.tested == len(self._structures):
             return
-        from gapy.evaluation import evaluate
+        from gapy.validation.evaluation import evaluate
 
         errors = evaluate(self.model.potential, self.test).total
         self.tested = len(self._structures)

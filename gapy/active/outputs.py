@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from gapy.active import state as names
-from gapy.files import checked_path
-from gapy.outputs import Output, output_files, require_outputs, require_own
+from gapy._support.files import checked_path
+from gapy._support.outputs import Output, output_files, require_outputs, require_own
+from gapy.active import checkpoint as names
 from gapy.structures import input_files
 
 WRITTEN = (
@@ -28,7 +28,7 @@ def require_loop_outputs(table: dict, config: Path, directory: Path, store: str 
 
     Raises
     ------
-    GapyError : see gapy.outputs
+    GapyError : see gapy._support.outputs
     """
     outputs = output_files("directory", directory, WRITTEN)
     if store is not None and "://" not in store:

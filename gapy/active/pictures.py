@@ -5,14 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gapy.drawing import (
-    ALARM,
-    COLOURS,
-    INK,
-    legend_above,
-    new_figure,
-    plain_log_ticks,
-)
+from gapy._support.drawing import ALARM, COLOURS, INK, legend_above, new_figure, plain_log_ticks
 
 SIZE = (6.6, 4.0)
 WIDE = 5.0

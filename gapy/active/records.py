@@ -6,7 +6,7 @@ import csv
 import io
 import math
 
-from gapy.active import state as names
+from gapy.active import checkpoint as names
 from gapy.active.labels import Label, label_error
 from gapy.errors import GapyError
 

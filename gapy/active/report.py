@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 
 import gapy
+from gapy._support.drawing import png
+from gapy.active import checkpoint as names
 from gapy.active import pictures
-from gapy.active import state as names
-from gapy.drawing import png
 
 logger = logging.getLogger("gapy.active")
 PACKAGES = ("ase", "dscribe", "numpy", "numba")

@@ -9,21 +9,21 @@ from dataclasses import asdict, is_dataclass
 
 import numpy as np
 
-from gapy.active import state as names
+from gapy._support.threads import blas_threads
+from gapy.active import checkpoint as names
 from gapy.active.display import Silent
 from gapy.active.explorers.base import Explorer
 from gapy.active.initial import Initial
 from gapy.active.loop import Loop
+from gapy.active.model import GPModel
 from gapy.active.oracle import Oracle
 from gapy.active.policy import Budget, Policy, Stop
 from gapy.active.result import LearnResult
 from gapy.active.store import Store
-from gapy.active.update import GPModel
 from gapy.active.walkers import Walker
 from gapy.errors import GapyError
 from gapy.md.settings import whole
 from gapy.structures import from_atoms
-from gapy.threads import blas_threads
 
 PLAIN = (bool, int, float, str, tuple, list, dict, type(None))
 

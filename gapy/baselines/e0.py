@@ -3,14 +3,15 @@
 import math
 import warnings
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from ase.data import chemical_symbols
 
+from gapy._support.ranges import LARGEST
 from gapy.baselines.elements import atomic_number
 from gapy.errors import GapyError, SpeciesError
-from gapy.ranges import LARGEST
 from gapy.structures import LabelledStructure, StructureWarning, is_isolated_atom
 
 MODES = ("auto", "isolated", "fit", "zero")
@@ -55,11 +56,11 @@ def isolated_atom_energies(
     GapyError : an unknown mode, a value that is not a number, or a ridge that is not positive
     """
     species = sorted({z for s in structures for z in s.atoms.numbers.tolist()})
-    mode = parse_e0(mode)
+    values = parse_e0(mode)
     if not (math.isfinite(ridge) and ridge > 0):
         raise GapyError(f"ridge: expected a positive finite number, got {ridge!r}; correct it")
-    if not isinstance(mode, str):
-        return _require_species(mode | (known or {}), species, "add its value")
+    if not isinstance(values, str):
+        return _require_species({**values, **(known or {})}, species, "add its value")
     known = dict(known or {})
     labelled = [s for s in structures if s.energy is not None]
     if mode == "zero" or (not labelled and mode != "isolated"):
@@ -73,7 +74,7 @@ def isolated_atom_energies(
     return _fit(labelled, species, isolated, ridge)
 
 
-def parse_e0(e0: str | Mapping[str | int, float]) -> str | dict[int, float]:
+def parse_e0(e0: str | Mapping[Any, float]) -> str | dict[int, float]:
     """Mode name, or explicit values by atomic number from "Si=-107.1,O=-400" or a mapping.
 
     Raises
@@ -82,16 +83,20 @@ def parse_e0(e0: str | Mapping[str | int, float]) -> str | dict[int, float]:
     SpeciesError : a name that is no chemical element
     """
     if isinstance(e0, Mapping):
-        pairs = list(e0.items())
-    elif isinstance(e0, str) and "=" in e0:
-        pairs = [item.partition("=")[::2] for item in e0.split(",") if item.strip()]
-    elif isinstance(e0, str) and e0 in MODES:
+        return e0_values(e0.items())
+    if isinstance(e0, str) and "=" in e0:
+        items = (item.partition("=") for item in e0.split(",") if item.strip())
+        return e0_values((name, value) for name, _, value in items)
+    if isinstance(e0, str) and e0 in MODES:
         return e0
-    else:
-        raise GapyError(
-            f"e0: expected one of {', '.join(MODES)} or values such as Si=-107.1,O=-400, got "
-            f"{e0!r}; correct it"
-        )
+    raise GapyError(
+        f"e0: expected one of {', '.join(MODES)} or values such as Si=-107.1,O=-400, got "
+        f"{e0!r}; correct it"
+    )
+
+
+def e0_values(pairs: Iterable[tuple[Any, Any]]) -> dict[int, float]:
+    """Values by atomic number, as `parse_e0` gives them."""
     values: dict[int, float] = {}
     for name, value in pairs:
         z = atomic_number(name, "e0")
@@ -101,7 +106,7 @@ def parse_e0(e0: str | Mapping[str | int, float]) -> str | dict[int, float]:
     return values
 
 
-def _energy(value: object, symbol: str) -> float:
+def _energy(value: Any, symbol: str) -> float:
     try:
         energy = float(value)
     except (TypeError, ValueError):
@@ -133,19 +138,21 @@ def _from_isolated_atoms(labelled: Sequence[LabelledStructure]) -> dict[int, flo
     """Mean energy of the isolated atoms of each species that has one."""
     found = defaultdict(list)
     for s in labelled:
-        if is_isolated_atom(s):
-            found[int(s.atoms.numbers[0])].append(s)
+        if s.energy is not None and is_isolated_atom(s):
+            found[int(s.atoms.numbers[0])].append((s.energy, s.where))
     for z, atoms in found.items():
-        low, high = (f(atoms, key=lambda s: s.energy) for f in (min, max))
-        if high.energy - low.energy > ISOLATED_SPREAD:
+        (low, low_at), (high, high_at) = min(atoms), max(atoms)
+        if high - low > ISOLATED_SPREAD:
             warnings.warn(
-                f"isolated {chemical_symbols[z]} atoms: expected one energy, got {low.energy:.6g} "
-                f"({low.where}) to {high.energy:.6g} eV ({high.where}); their mean is used, remove "
+                f"isolated {chemical_symbols[z]} atoms: expected one energy, got {low:.6g} "
+                f"({low_at}) to {high:.6g} eV ({high_at}); their mean is used, remove "
                 "the wrong one",
                 StructureWarning,
                 stacklevel=3,
             )
-    return {z: float(np.mean([s.energy for s in atoms])) for z, atoms in sorted(found.items())}
+    return {
+        z: float(np.mean([energy for energy, _ in atoms])) for z, atoms in sorted(found.items())
+    }
 
 
 def _fit(

@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 from ase.data import chemical_symbols
 
-from gapy.baselines.e0 import parse_e0
+from gapy.baselines.e0 import e0_values
 from gapy.baselines.elements import N_ELEMENTS, elements_of, require_served
 from gapy.baselines.protocol import Contribution, System
 from gapy.errors import GapyError
@@ -39,7 +39,7 @@ class FreeAtoms:
                 f"baseline {self.kind}, e0: expected a mapping from species to eV, got "
                 f"{self.e0!r}; find values with isolated_atom_energies"
             )
-        values = dict(sorted(parse_e0(self.e0).items()))
+        values = dict(sorted(e0_values(self.e0.items()).items()))
         object.__setattr__(self, "e0", MappingProxyType(values))
 
     def __reduce__(self) -> tuple:

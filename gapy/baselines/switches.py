@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from numbers import Real
+from typing import Any
 
 from ase.data import chemical_symbols
 
@@ -59,7 +60,7 @@ def _pair(name: object, where: str) -> Pair:
     return a, b
 
 
-def parse_switch(given: object, where: str) -> Switch:
+def parse_switch(given: Any, where: str) -> Switch:
     """(inner, outer) in A with 0 < inner < outer; GapyError that begins with `where` if not."""
     two = isinstance(given, tuple | list) and len(given) == 2
     if not (two and all(isinstance(x, Real) and not isinstance(x, bool) for x in given)):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from itertools import combinations_with_replacement
 from types import MappingProxyType
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import numpy as np
 from ase.data import chemical_symbols, covalent_radii
@@ -79,7 +79,7 @@ class ZBL:
         if self.species is not None:
             species = atomic_numbers_of(self.species, "baseline zbl, species")
             object.__setattr__(self, "species", species)
-        switches = parse_switches(self.switches, self.species, "baseline zbl")
+        switches = parse_switches(self.switches, self._served, "baseline zbl")
         object.__setattr__(self, "switches", MappingProxyType(switches))
 
     def __reduce__(self) -> tuple:
@@ -88,10 +88,15 @@ class ZBL:
     def __hash__(self) -> int:
         return hash((self.inner, self.outer, tuple(self.switches.items()), self.species))
 
+    @property
+    def _served(self) -> tuple[int, ...] | None:
+        """`species` as __post_init__ leaves them: atomic numbers."""
+        return cast("tuple[int, ...] | None", self.species)
+
     @cached_property
     def cutoff(self) -> float:
         """Largest outer distance of the species served, A."""
-        served = self.species or range(1, N_ELEMENTS)
+        served = self._served or range(1, N_ELEMENTS)
         return max(self.switch(a, b)[1] for a, b in combinations_with_replacement(served, 2))
 
     def switch(self, a: int, b: int) -> Switch:
@@ -99,7 +104,7 @@ class ZBL:
         listed = self.switches.get((min(a, b), max(a, b)))
         if listed is not None:
             return listed
-        if self.inner is not None:
+        if self.inner is not None and self.outer is not None:
             return self.inner, self.outer
         outer = BOND_SHARE * float(covalent_radii[a] + covalent_radii[b])
         return 0.5 * outer, outer
@@ -118,7 +123,7 @@ class ZBL:
         present = elements_of(numbers)
         if not present:
             return out
-        require_served(present, self.species, self.kind)
+        require_served(present, self._served, self.kind)
         slot_z, table_ssk, reach = _table(self, present)
         pairs = _reaching(system.pairs, reach)
         r_pc = np.ascontiguousarray(pairs.r_pc, dtype=float)
@@ -143,7 +148,7 @@ class ZBL:
                 f"{symbols[a]}-{symbols[b]}": list(switch)
                 for (a, b), switch in self.switches.items()
             },
-            "species": None if self.species is None else [symbols[z] for z in self.species],
+            "species": None if self._served is None else [symbols[z] for z in self._served],
         }
 
 

@@ -16,6 +16,6 @@ def demo(
     threads: Threads = 2,
 ) -> None:
     """Fit the shipped silicon, test it, run MD until it flags."""
-    from gapy.demo import run_demo
+    from gapy.cli.demo_steps import run_demo
 
     run_demo(output, threads=require_threads(threads))

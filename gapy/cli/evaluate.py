@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from gapy._support.tables import bars_table, error_bars, errors_table, groups_table
 from gapy.cli.options import (
     EnergyKey,
     ForcesKey,
@@ -18,7 +19,6 @@ from gapy.cli.options import (
     require_threads,
 )
 from gapy.cli.remarks import remark_on_noise
-from gapy.tables import bars_table, error_bars, errors_table, groups_table
 
 PLOTS = ("parity.png", "sigma-error.png", "reliability.png")
 
@@ -49,10 +49,10 @@ def evaluate(
     threads: Threads = 1,
 ) -> None:
     """Print the errors of a model on labelled structures."""
-    import gapy.evaluation
-    from gapy.files import write_whole
-    from gapy.outputs import PICTURE, REPORT, output_file, output_files, require_outputs
-    from gapy.potential import load
+    import gapy.validation.evaluation
+    from gapy._support.files import write_whole
+    from gapy._support.outputs import PICTURE, REPORT, output_file, output_files, require_outputs
+    from gapy.model.potential import load
     from gapy.structures import input_files, read_structures
 
     require_threads(threads)
@@ -67,7 +67,7 @@ def evaluate(
         require_matplotlib()
     potential = load(model)
     structures = read_structures(test, label_keys(energy_key, forces_key, stress_key, virial_key))
-    report = gapy.evaluation.evaluate(
+    report = gapy.validation.evaluation.evaluate(
         potential, structures, threads=threads, error_threshold=error_threshold
     )
     # Files first: printing ends early when the reader of a pipe leaves.
@@ -92,8 +92,8 @@ def evaluate(
 def _plot(report, directory: str) -> None:
     from pathlib import Path
 
-    from gapy.plots import parity, sigma_against_error
-    from gapy.reliability_plot import reliability
+    from gapy.validation.plots import parity, sigma_against_error
+    from gapy.validation.reliability_plot import reliability
 
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from gapy._support.tables import errors_table, facts
 from gapy.cli.automatic import completed
 from gapy.cli.idle import refuse_idle_keys, refuse_idle_noise
 from gapy.cli.options import EnergyKey, ForcesKey, StressKey, VirialKey, label_keys
@@ -14,7 +15,6 @@ from gapy.cli.remarks import remark_on_noise
 from gapy.cli.settings import FitSettings, parse_n_inducing, read_settings
 from gapy.errors import GapyError
 from gapy.fit.settings import help_of
-from gapy.tables import errors_table, facts
 
 Number = float | None
 Whole = int | None
@@ -70,9 +70,9 @@ def fit(
 
 
 def _fit(settings: FitSettings, config: str | None) -> None:
-    from gapy.evaluation import evaluate
-    from gapy.outputs import MODEL, output_file, require_outputs
+    from gapy._support.outputs import MODEL, output_file, require_outputs
     from gapy.structures import input_files, read_structures
+    from gapy.validation.evaluation import evaluate
 
     if not settings.train:
         raise GapyError("train: expected at least one file of labelled structures, got none")
@@ -116,8 +116,8 @@ def _fit(settings: FitSettings, config: str | None) -> None:
 def _regressor(settings: FitSettings, structures):
     from ase.data import chemical_symbols
 
+    from gapy.fit.regressor import SparseGPRegressor
     from gapy.geometry.neighbours import check_reach
-    from gapy.regressor import SparseGPRegressor
 
     for s in structures:
         check_reach(s.atoms, settings.r_cut)  # before dscribe makes a basis that wide

@@ -19,7 +19,7 @@ def refuse_idle_keys(settings: FitSettings) -> None:
 def refuse_idle_noise(settings: FitSettings, structures) -> None:
     """GapyError for a noise of labels or of a config_type that no structure has."""
     from gapy.fit.parameter_checks import check_overrides, label_kinds
-    from gapy.noise import Noise
+    from gapy.gp.noise import Noise
 
     found = set().union(*label_kinds(structures).values())
     for name, kind in KINDS.items():

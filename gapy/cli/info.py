@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+from gapy._support.tables import facts
 from gapy.cli.remarks import remark_on_noise
-from gapy.tables import facts
 
 FOLLOWS = {
     "first": "the distance from the first few inducing points",
@@ -24,9 +24,9 @@ def info(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Check a model file and print what it holds."""
-    from gapy import modelfile
-    from gapy.noise import outliers
-    from gapy.potential import from_archive
+    from gapy.gp.noise import outliers
+    from gapy.model import modelfile
+    from gapy.model.potential import from_archive
 
     archive = modelfile.read(model)
     potential = from_archive(archive, model)

@@ -53,12 +53,12 @@ def inspect(
     threads: Threads = 1,
 ) -> None:
     """Show what a training set holds, repeats and lacks, and what to label, check or drop."""
-    from gapy.files import write_whole
+    from gapy._support.files import write_whole
+    from gapy._support.outputs import PICTURE, REPORT, output_file, require_outputs
     from gapy.inspection import inspect as look
     from gapy.inspection.run import read_labelled_or_bare
     from gapy.inspection.text import report_text
-    from gapy.outputs import PICTURE, REPORT, output_file, require_outputs
-    from gapy.potential import load
+    from gapy.model.potential import load
     from gapy.structures import input_files, read_atoms
 
     require_threads(threads)

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from gapy._support.files import checked_path
 from gapy.cli.signals import Terminated
 from gapy.errors import GapyError
-from gapy.files import checked_path
 
 
 def learn(

@@ -73,12 +73,12 @@ def md(
     was asked to: exit code 0, the reason on standard output, the frame in DIR/flagged.extxyz.
     SIGTERM and Ctrl-C end the run after the step at hand and save its state for --restart.
     """
+    from gapy._support.outputs import output_files, require_outputs, require_own
     from gapy.cli.md_progress import Progress
     from gapy.cli.signals import StopRequest
     from gapy.md import run_md
     from gapy.md.files import CHECKPOINT, LOCK, RUN_FILES
-    from gapy.outputs import output_files, require_outputs, require_own
-    from gapy.potential import load
+    from gapy.model.potential import load
     from gapy.structures import input_files
 
     require_threads(threads)
@@ -169,7 +169,7 @@ def _limits_printed():
 
 def _start(start: str, supercell: str | None, potential):
     """The start structure, checked before anything is written."""
-    from gapy.sizes import repeated
+    from gapy._support.sizes import repeated
     from gapy.structures import LabelledStructure, check_structures, read_atoms
 
     frames = read_atoms(start, index=-1)

@@ -8,7 +8,7 @@ SHOWN = {"energy": (1e3, "meV/atom"), "forces": (1.0, "eV/A"), "stress": (1.0, "
 
 
 def remark_on_noise(outliers) -> None:
-    """Warn of each entry of `gapy.noise.outliers`."""
+    """Warn of each entry of `gapy.gp.noise.outliers`."""
     for group in outliers:
         scale, unit = SHOWN[group["kind"]]
         sigma, others = scale * group["sigma"], scale * group["others"]

@@ -6,8 +6,8 @@ import difflib
 import tomllib
 from dataclasses import dataclass, fields, replace
 
+from gapy._support.files import checked_path
 from gapy.errors import GapyError
-from gapy.files import checked_path
 from gapy.fit.setting_kinds import Whole, files, stated, text
 from gapy.fit.settings import ModelSettings
 

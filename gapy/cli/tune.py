@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 
+from gapy._support.tables import columns, number
 from gapy.cli.idle import refuse_idle_keys, refuse_idle_noise
 from gapy.cli.options import EnergyKey, ForcesKey, StressKey, VirialKey, label_keys
 from gapy.cli.tune_settings import LISTS, fit_toml, lists_of, read_lists
 from gapy.errors import GapyError
-from gapy.tables import columns, number
 
 Listed = str | None
 TOML, PARETO = "FIT.toml", "pareto.png"
@@ -74,8 +74,8 @@ def tune(
     if output is None:
         raise GapyError("output: expected a directory for the results, got none; give -o DIR")
     refuse_idle_keys(settings)
-    from gapy.files import write_whole
-    from gapy.outputs import output_files, require_outputs, require_own
+    from gapy._support.files import write_whole
+    from gapy._support.outputs import output_files, require_outputs, require_own
     from gapy.structures import input_files, read_structures
     from gapy.tuning.results import CSV, JSON
     from gapy.tuning.search import tune as search

@@ -12,7 +12,7 @@ from gapy.errors import SpeciesError
 AT_ONCE = 256
 """Centres described in one go where no gradients follow: a few MB, and within 6 % of the fastest
 (measured with 324 components and kernel values of 1000 points: 128 is 9 % slower, 512 6 % faster).
-With gradients it is `gapy.engine.BLOCK`."""
+With gradients it is `gapy.model.engine.BLOCK`."""
 
 
 @dataclass(frozen=True)

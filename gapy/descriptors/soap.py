@@ -16,12 +16,12 @@ from gapy._jit import soap as _soap
 from gapy._jit import soap_members as _members
 from gapy._jit.pairs import forces_from_pairs
 from gapy._jit.vector import LANES
+from gapy._support.ranges import require_range
 from gapy.descriptors.base import AT_ONCE, DerivativeBlock, Environments, species_slots
 from gapy.descriptors.radial_basis import central_weight, density_cutoff, radial_functions
 from gapy.descriptors.selection import Selection
 from gapy.errors import GapyError
 from gapy.geometry.pairs import Pairs, pairs_within
-from gapy.ranges import require_range
 
 
 def soap_settings(soap) -> dict:

@@ -1,8 +1,8 @@
 """Inducing points of a state that has seen data: added where the variance asks, dropped, redone.
 
 New points need columns of old data. They come from a second pass over all old structures (exact),
-from the old columns alone (projected, see `gapy.gp.growth`), or from the old columns mended by
-what the sample tells (sampled, see `gapy.gp.sampled`).
+from the old columns alone (projected, see `gapy.gp.online_selection`), or from the old columns
+mended by what the sample tells (sampled, see `gapy.gp.column_estimation`).
 """
 
 from __future__ import annotations
@@ -12,23 +12,23 @@ from dataclasses import replace
 
 import numpy as np
 
+from gapy._support.threads import blas_threads
 from gapy.errors import GapyError
 from gapy.fit.sample import SampleRows
 from gapy.fit.solving import posterior_of
 from gapy.fit.training import TrainingState, add_structures
-from gapy.gp import growth, pruning, sampled
+from gapy.gp import column_estimation, online_selection, pruning
 from gapy.gp.frames import Frames
 from gapy.gp.statistic import SufficientStatistic
 from gapy.gp.terms import blocks, cholesky_factors
 from gapy.structures import LabelledStructure, chained_digest, multiset_digest
-from gapy.threads import blas_threads
 
 COLUMNS = ("sampled", "projected", "exact")
 
 
 def grow(
     state: TrainingState,
-    grown: growth.Growth,
+    grown: online_selection.NewPoints,
     *,
     columns: str = "sampled",
     sample_rows: float = 10.0,
@@ -36,7 +36,7 @@ def grow(
     threads: int = 1,
     rows: SampleRows | None = None,
 ) -> TrainingState:
-    """The state with new inducing points, as `gapy.gp.growth.choose` finds them.
+    """The state with new inducing points, as `gapy.gp.online_selection.choose` finds them.
 
     Arguments
     ---------
@@ -58,15 +58,19 @@ def grow(
                 )
             return rebuild(larger, old, threads=threads)
         if columns == "projected":
-            statistic = growth.projected(state.statistic, state.terms, state.cholesky, grown)
+            statistic = online_selection.projected(
+                state.statistic, state.terms, state.cholesky, grown
+            )
             return replace(larger, statistic=statistic, approximate=True)
         sample = _enough(state, sample_rows * blocks(terms)[-1].stop)
         statistic = _statistic(larger, sample, threads, rows)
         approximate = len(sample) < state.n_structures
         if approximate:
-            solved = state.is_solved
-            fitted = state.potential.posterior if solved else posterior_of(state, state.noise)
-            statistic = sampled.estimated(
+            if state.potential is not None and state.is_solved:
+                fitted = state.potential.posterior
+            else:
+                fitted = posterior_of(state, state.noise)
+            statistic = column_estimation.estimated(
                 state.statistic, state.terms, grown, fitted, statistic, state.noise.sigma
             )
         return replace(larger, statistic=statistic, approximate=approximate)

@@ -20,9 +20,9 @@ import numpy as np
 
 from gapy._support.voigt import stress_of
 from gapy.baselines import Baseline, baseline_of
+from gapy.gp.noise import KINDS, Noise
 from gapy.gp.rows import Rows, structure_rows
 from gapy.gp.statistic import Group, SufficientStatistic
-from gapy.noise import KINDS, Noise
 from gapy.structures import LabelledStructure
 
 SYMMETRY_ROW = 1e-8
@@ -89,12 +89,12 @@ def labels_of(
 ) -> list[Labels]:
     """Labels of every kind for which there are rows, as `rows_of` gives them."""
     less, out = without(s, baselines), []
-    if rows.energy is not None:
+    if rows.energy is not None and less.energy is not None:
         y = less.energy - sum(e0[int(z)] for z in s.atoms.numbers)
         out.append(_labels(s, "energy", rows.energy[None], np.array([y]), np.sqrt(len(s.atoms))))
-    if rows.forces is not None:
+    if rows.forces is not None and less.forces is not None:
         out.append(_labels(s, "forces", rows.forces, less.forces.ravel(), 1.0))
-    if rows.stress is not None:
+    if rows.stress is not None and less.stress is not None:
         out.append(_labels(s, "stress", rows.stress, less.stress, 1.0))
     return out
 
@@ -111,8 +111,8 @@ def add_labels(statistic: SufficientStatistic, labels: Iterable[Labels]) -> None
     What vanishes by symmetry is known without data and would only pass for labels without noise.
     """
     for one in labels:
-        told = np.einsum("rs,rs->r", one.rows, one.rows) >= SYMMETRY_ROW**2
-        statistic.add(one.group, one.rows[told], one.y[told], 1.0 / one.scale)
+        informative = np.einsum("rs,rs->r", one.rows, one.rows) >= SYMMETRY_ROW**2
+        statistic.add(one.group, one.rows[informative], one.y[informative], 1.0 / one.scale)
 
 
 @dataclass(frozen=True)

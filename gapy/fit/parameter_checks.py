@@ -9,9 +9,9 @@ from numbers import Integral, Real
 
 import numpy as np
 
+from gapy._support.ranges import require_range
+from gapy._support.sizes import require_fit
 from gapy.errors import GapyError
-from gapy.ranges import require_range
-from gapy.sizes import require_fit
 from gapy.structures import StructureWarning
 
 OF_A_BASELINE = ("kind", "species", "cutoff", "evaluate", "settings")
@@ -24,7 +24,8 @@ def check_settings(gp) -> None:
     _require_count("threads", gp.threads)
     check_baselines(gp.baselines)
     gp.initial_noise()  # it checks its numbers
-    if not (isinstance(gp.seed, Integral) and gp.seed >= 0):
+    is_whole = isinstance(gp.seed, Integral)
+    if not (is_whole and gp.seed >= 0):
         raise GapyError(
             f"seed: expected a non-negative integer, so that a fit can be repeated, got {gp.seed!r}"
         )
@@ -49,13 +50,15 @@ def check_term(settings) -> None:
         _require_count(name, value)
         require_range(name, value)
     delta = settings.delta
-    if not (isinstance(delta, Real) and 0.0 < delta < np.inf):
+    is_real = isinstance(delta, Real)
+    if not (is_real and 0.0 < delta < np.inf):
         raise GapyError(f"delta: expected a positive finite number (eV), got {delta!r}")
     require_range("delta", delta)
 
 
 def _require_count(name: str, value) -> None:
-    if not (isinstance(value, Real) and value >= 1 and value % 1 == 0):
+    is_real = isinstance(value, Real)
+    if not (is_real and value >= 1 and value % 1 == 0):
         raise GapyError(f"{name}: expected an integer of at least 1, got {value!r}")
 
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 
+from gapy._support.ranges import RANGES, require_range
 from gapy.errors import GapyError
-from gapy.ranges import RANGES, require_range
 
 
 def stated(default, check=None, help="", *, unit="", unsaid=""):

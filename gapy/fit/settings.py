@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
+from gapy._support.ranges import RANGES
 from gapy.fit.setting_kinds import Whole, counts, flag, positive, stated, text
-from gapy.ranges import RANGES
 
 BASIS = ("r_cut", "n_max", "l_max", "sigma", "compression")
 """Settings of the descriptor."""

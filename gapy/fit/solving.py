@@ -5,21 +5,22 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 
 import gapy
+from gapy._support.progress import track
+from gapy._support.threads import blas_threads
 from gapy.fit.labels import labels_of, rows_of
-from gapy.fit.left_out import balance_energies, calibrate, left_out, left_out_errors
+from gapy.fit.out_of_sample import balance_energies, calibrate, out_of_sample, out_of_sample_errors
 from gapy.fit.sample import Sampled, SampleRows
 from gapy.fit.training import TrainingState
 from gapy.gp import posterior
 from gapy.gp.frames import Frames
 from gapy.gp.hyperparameters import maximise_likelihood
-from gapy.noise import Noise
-from gapy.potential import Potential
-from gapy.progress import track
-from gapy.threads import blas_threads
+from gapy.gp.noise import Noise
+from gapy.model.potential import Potential
 
 N_BALANCE = 64
 """Structures on which energy and force errors are weighed against each other."""
@@ -30,7 +31,7 @@ def learn(state: TrainingState, *, rows: SampleRows | None = None) -> TrainingSt
     """The state with the delta and the noise that its labels prefer; not solved yet.
 
     First by the log marginal likelihood (`gapy.gp.hyperparameters`), then the energies against
-    the forces by leave-one-out errors (`gapy.fit.left_out.balance_energies`).
+    the forces by leave-one-out errors (`gapy.fit.out_of_sample.balance_energies`).
     """
     rows = rows or SampleRows()
     with blas_threads(1):
@@ -39,7 +40,7 @@ def learn(state: TrainingState, *, rows: SampleRows | None = None) -> TrainingSt
 
         def errors(noise: Noise):
             fitted = posterior_of(learnt, noise)
-            return left_out_errors(
+            return out_of_sample_errors(
                 _left_out(learnt, fitted, noise, rows, most=N_BALANCE, sigmas=False)
             )
 
@@ -96,10 +97,10 @@ def _left_out(state, fitted, noise, rows: SampleRows, *, most=None, sigmas=True)
         frames = Frames([s.atoms], state.terms)
         found = rows_of(state.terms, s, state.kinds, frames.environments(0), local=True)
         labels = labels_of(s, found, state.e0, state.baselines)
-        return Sampled(s, found.local, labels, frames.pairs(0))
+        return Sampled(s, cast("np.ndarray", found.local), labels, frames.pairs(0))
 
     sampled = rows.all_of(state.calibration_sample[:most], compute)
-    return left_out(
+    return out_of_sample(
         fitted, noise, sampled, state.terms, approximate=state.approximate, sigmas=sigmas
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import ase.data
 
@@ -25,7 +26,7 @@ class TermSettings:
         descriptor knows. Neighbours of other species are seen as long as the descriptor knows them.
     """
 
-    descriptor: object
+    descriptor: Any
     zeta: int | None = None
     n_inducing: int | Mapping | None = None
     delta: float | None = None
@@ -61,7 +62,8 @@ class TermSettings:
     def _served(self, descriptor) -> tuple[int, ...]:
         if self.species is None:
             return tuple(descriptor.species)
-        numbers = {ase.data.atomic_numbers.get(s, s) for s in self.species}
+        by_symbol: dict[Any, int] = ase.data.atomic_numbers
+        numbers: set[Any] = {by_symbol.get(s, s) for s in self.species}
         unknown = sorted(map(str, numbers - set(descriptor.species)))
         if unknown or not numbers:
             known = ", ".join(ase.data.chemical_symbols[z] for z in descriptor.species)

@@ -23,19 +23,19 @@ from dataclasses import dataclass, replace
 import ase.data
 import numpy as np
 
+from gapy._support.progress import track
+from gapy._support.threads import blas_threads, ordered_map
 from gapy.baselines import Baseline
+from gapy.error_bars.extrapolation import Extrapolation, learn_extrapolation, merged_extrapolation
 from gapy.errors import GapyError, SpeciesError
 from gapy.fit.labels import add_labels, labels_of, rows_of
 from gapy.fit.sample import Sampled, SampleRows, drawn, within_memory
 from gapy.gp.frames import Frames
-from gapy.gp.reach import Reach, learn_reach, merged_reach
+from gapy.gp.noise import KINDS, Noise
 from gapy.gp.statistic import Group, SufficientStatistic
 from gapy.gp.terms import Term, blocks, cholesky_factors
-from gapy.noise import KINDS, Noise
-from gapy.potential import Potential
-from gapy.progress import track
+from gapy.model.potential import Potential
 from gapy.structures import LabelledStructure, multiset_digest
-from gapy.threads import blas_threads, ordered_map
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +66,7 @@ class TrainingState:
     e0: Mapping[int, float]
     noise: Noise
     kinds: tuple[str, ...]
-    reach: tuple[Reach | None, ...]
+    reach: tuple[Extrapolation | None, ...]
     sample: tuple[LabelledStructure, ...] = ()
     digest: bytes = bytes(32)
     seed: int = 0
@@ -106,14 +106,14 @@ def begin(
     baselines: Sequence[Baseline] = (),
     kinds: Sequence[str] = KINDS,
     seed: int = 0,
-    reach: Sequence[Reach] | None = None,
+    reach: Sequence[Extrapolation] | None = None,
 ) -> TrainingState:
     """The state before any labels.
 
     States that are to be merged begin from one such state, since it holds the inducing points.
-    reach: the metric of each term's environments, as `gapy.gp.reach.learn_reach` gives it; without
-    it the first structures absorbed set it, and then the state cannot be merged with others that
-    began so.
+    reach: the metric of each term's environments, as
+    `gapy.error_bars.extrapolation.learn_extrapolation` gives it; without it the first structures
+    absorbed set it, and then the state cannot be merged with others that began so.
 
     Raises GapyError for inducing points too close to one another.
     """
@@ -151,7 +151,7 @@ def absorb(
     frames = frames or Frames([s.atoms for s in structures], state.terms)
     with blas_threads(1):
         reach = tuple(
-            learn_reach(frames, t, term.descriptor, threads, known=known)
+            learn_extrapolation(frames, t, term.descriptor, threads, known=known)
             for t, (term, known) in enumerate(zip(state.terms, state.reach))
         )
         sample = drawn((*state.sample, *structures), state.seed)
@@ -196,7 +196,7 @@ def add_structures(
     for k, found in enumerate(track(computed, "rows", progress, total=len(structures))):
         s = structures[k]
         labels = labels_of(s, found, state.e0, state.baselines)
-        if found.local is not None:
+        if rows is not None and found.local is not None:
             rows.keep(Sampled(s, found.local, labels, frames.pairs(k)))
         add_labels(statistic, labels)
 
@@ -219,7 +219,7 @@ def merge(a: TrainingState, b: TrainingState) -> TrainingState:
         statistic=statistic,
         e0={**a.e0, **b.e0},
         noise=_mean_noise(a, b),
-        reach=tuple(merged_reach(x, y) for x, y in zip(a.reach, b.reach)),
+        reach=tuple(merged_extrapolation(x, y) for x, y in zip(a.reach, b.reach)),
         sample=drawn((*a.sample, *b.sample), a.seed),
         digest=_sum(a.digest, b.digest),
         n_structures=a.n_structures + b.n_structures,

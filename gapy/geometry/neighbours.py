@@ -14,8 +14,8 @@ import numpy as np
 import vesin
 
 from gapy._jit.pairs import largest_displacement, order_pairs, pair_vectors
+from gapy._support.sizes import require_neighbours
 from gapy.errors import StructureError
-from gapy.sizes import require_neighbours
 
 CELLS_MOST = 1e5
 """Cells of vesin's grid at most."""
@@ -173,7 +173,7 @@ class VerletList:
         cell = np.asarray(cell, dtype=float)
         pbc = np.asarray(pbc, dtype=bool)
         box = self._box_if_valid(positions, cell, pbc)
-        if box is not None:
+        if box is not None and self._list is not None:
             return self._list, box, False
         self._list = neighbour_list(positions, cell, pbc, self.cutoff + self.skin)
         box = _box(cell, pbc)
@@ -196,7 +196,7 @@ class VerletList:
             box = _box(cell, pbc)
             deformation = np.linalg.solve(old_box, box)
             undeformed = old_positions @ deformation
-            shrink = np.linalg.norm(deformation - np.eye(3), 2)
+            shrink = float(np.linalg.norm(deformation - np.eye(3), 2))
         # A position that is not finite makes the comparison false: the search refuses it.
         largest = np.sqrt(largest_displacement(positions, undeformed))
         return box if reach * (1.0 - shrink) - 2.0 * largest > self.cutoff else None

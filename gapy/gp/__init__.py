@@ -1,1 +1,1 @@
-"""The sparse Gaussian process: terms, rows, sufficient statistic, posterior, calibration."""
+"""The sparse Gaussian process: terms, rows, sufficient statistic, posterior, selection."""

@@ -7,9 +7,9 @@ from threading import Lock
 
 import numpy as np
 
+from gapy._support.threads import ordered_map
 from gapy.geometry.pairs import Pairs
 from gapy.gp.neighbourhood import Neighbourhood, neighbourhood, pairs_of
-from gapy.threads import ordered_map
 
 KEPT_BYTES = 48_000_000
 """Memory that neighbourhoods may take between passes; those beyond it are found again."""

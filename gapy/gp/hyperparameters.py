@@ -21,9 +21,9 @@ import numpy as np
 from scipy.optimize import minimize
 
 from gapy.gp.likelihood import Likelihood, group_moments
+from gapy.gp.noise import KINDS, Noise
 from gapy.gp.statistic import Group, SufficientStatistic
 from gapy.gp.terms import Term, blocks
-from gapy.noise import KINDS, Noise
 from gapy.structures import StructureWarning
 
 LIMITS = {"energy": (1e-4, 10.0), "forces": (1e-3, 100.0), "stress": (1e-5, 10.0)}
@@ -60,11 +60,11 @@ def maximise_likelihood(terms, cholesky, statistic: SufficientStatistic, noise: 
     independent of the number of labels.
     """
     table = blocks(terms)
-    told = [g for g in sorted(statistic.factors) if not _vanishes(g, statistic.factors[g])]
-    _say_what_stays(statistic, told, noise)
-    if not told:
+    informative = [g for g in sorted(statistic.factors) if not _vanishes(g, statistic.factors[g])]
+    _say_what_stays(statistic, informative, noise)
+    if not informative:
         return Optimum(terms, noise, 0.0, frozenset())
-    families = _families(told)
+    families = _families(informative)
     groups = [keys for family in families for keys in _split(statistic, family)]
     moments = group_moments(table, cholesky, statistic, groups)
     start_delta = np.log([b.delta for b in table])
@@ -150,10 +150,12 @@ def _vanishes(group: Group, factor) -> bool:
     return np.linalg.norm(factor.matrix()[:, -1]) < least * factor.n_rows**0.5
 
 
-def _say_what_stays(statistic: SufficientStatistic, told, noise: Noise) -> None:
+def _say_what_stays(statistic: SufficientStatistic, informative, noise: Noise) -> None:
     """A warning for each kind whose labels all vanish."""
     for kind, unit in zip(KINDS, ("eV/atom", "eV/A", "eV/A^3")):
-        if any(g.kind == kind for g in statistic.factors) and not any(g.kind == kind for g in told):
+        if any(g.kind == kind for g in statistic.factors) and not any(
+            g.kind == kind for g in informative
+        ):
             warnings.warn(
                 f"{kind}: all labels vanish, or must by symmetry, and tell nothing of their noise; "
                 f"it stays at {getattr(noise, kind):g} {unit}, add structures away from symmetry "
@@ -173,10 +175,10 @@ def _untouched(statistic: SufficientStatistic, noise: Noise, learnt) -> dict:
     return out
 
 
-def _families(told: list[Group]) -> list[list[Group]]:
+def _families(informative: list[Group]) -> list[list[Group]]:
     """Groups by kind, those with sigmas of their own apart."""
     every = [
-        [g for g in told if g.kind == kind and g.own == own]
+        [g for g in informative if g.kind == kind and g.own == own]
         for own in (False, True)
         for kind in KINDS
     ]

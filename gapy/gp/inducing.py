@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import ase.data
 import numpy as np
 
+from gapy._support.progress import track
 from gapy.errors import GapyError
 from gapy.gp.frames import Frames
 from gapy.gp.selection import Reservoir, select
 from gapy.gp.terms import normalised
-from gapy.progress import track
 
 CANDIDATE_BYTES = 120_000_000
 """Memory for the candidates of one species, and again for their kernel values with the points

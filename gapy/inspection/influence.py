@@ -15,12 +15,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gapy._support.progress import track
+from gapy._support.threads import blas_threads
+from gapy.error_bars.cross_validation import left_out_residual
 from gapy.fit.labels import labelled_kinds, labels_of, rows_of, stacked
-from gapy.gp.loo import left_out_residual
-from gapy.progress import track
+from gapy.geometry.symmetry import vanishes
 from gapy.structures import chained_digest, is_isolated_atom, multiset_digest
-from gapy.symmetry import vanishes
-from gapy.threads import blas_threads
 
 
 @dataclass(frozen=True, eq=False)

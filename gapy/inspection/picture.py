@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gapy.drawing import COLOURS, markers, new_figure, saved, side_legend, style
+from gapy._support.drawing import COLOURS, markers, new_figure, saved, side_legend, style
 from gapy.errors import GapyError
 
 MAX_MAPS = 4

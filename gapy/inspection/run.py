@@ -11,6 +11,7 @@ from ase import Atoms
 
 from gapy.descriptors import as_descriptor, smooth_soap
 from gapy.errors import GapyError, StructureError
+from gapy.fit.regressor import SparseGPRegressor
 from gapy.inspection import findings, summaries
 from gapy.inspection.candidates import choose
 from gapy.inspection.environments import describe, kernel_map, neighbourhood
@@ -20,7 +21,6 @@ from gapy.inspection.metric import Metric
 from gapy.inspection.report import InspectionReport, KernelMap
 from gapy.inspection.twins import find_twins
 from gapy.md.settings import whole
-from gapy.regressor import SparseGPRegressor
 from gapy.structures import (
     LabelKeys,
     LabelledStructure,

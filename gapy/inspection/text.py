@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from gapy.tables import columns, facts, number
+from gapy._support.tables import columns, facts, number
 
 SHOWN = 10
 

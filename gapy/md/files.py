@@ -7,8 +7,8 @@ import os
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from gapy._support.files import checked_path
 from gapy.errors import GapyError
-from gapy.files import checked_path
 
 LOCK = ".lock"
 LOG = "md.csv"

@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 from ase import Atoms
 
+from gapy._support.schema import Anything, Map, Number, Optional, Record, Text
+from gapy._support.zip_arrays import Members
 from gapy.errors import GapyError
 from gapy.md.settings import Settings
-from gapy.schema import Anything, Map, Number, Optional, Record, Text
-from gapy.zipmembers import Members
 
 FORMAT = 1
 # A calculator that gives another energy for the stored positions is not the one of the run.

@@ -9,8 +9,8 @@ from ase import Atoms
 from ase.data import atomic_numbers, chemical_symbols, covalent_radii
 from vesin import NeighborList
 
+from gapy._support.ranges import LARGEST, LARGEST_LENGTH
 from gapy.errors import SpeciesError, StructureError
-from gapy.ranges import LARGEST, LARGEST_LENGTH
 from gapy.structures.duplicates import find_duplicates
 from gapy.structures.elements import require_elements
 from gapy.structures.labelled import (

@@ -8,8 +8,8 @@ import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
+from gapy._support.files import checked_path
 from gapy.errors import StructureError
-from gapy.files import checked_path
 from gapy.structures.labelled import StructureWarning
 
 ENDINGS = (".xyz", ".extxyz", ".traj", ".db", ".xml", ".pwo", ".castep", ".cfg", ".cif", ".vasp")

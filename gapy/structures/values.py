@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from gapy._support.ranges import require_range
 from gapy._support.voigt import voigt as in_voigt_order
 from gapy.errors import GapyError, StructureError
-from gapy.ranges import require_range
 
 # Written tensors are rounded; anything less symmetric than this is not a stress.
 ASYMMETRY = 1e-3

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, fields, replace
 from itertools import product
 from numbers import Integral, Real
 
+from gapy._support.ranges import require_range
 from gapy.errors import GapyError
 from gapy.fit.settings import ModelSettings
-from gapy.ranges import require_range
 
 BASES = ((8, 8), (8, 6), (6, 4), (4, 3))
 """(n_max, l_max) of the first round."""

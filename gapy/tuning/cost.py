@@ -10,8 +10,8 @@ import time
 
 import numpy as np
 
+from gapy._support.threads import blas_threads
 from gapy.structures import LabelledStructure
-from gapy.threads import blas_threads
 
 N_ATOMS = 200
 """Atoms of the structure that is timed, at least, if it is periodic and can be repeated."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gapy.drawing import ALARM, COLOURS, FAINT, new_figure, plain_log_ticks, saved
+from gapy._support.drawing import ALARM, COLOURS, FAINT, new_figure, plain_log_ticks, saved
 from gapy.errors import GapyError
 
 LABELS = {

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+from gapy._support.files import write_whole
 from gapy.errors import GapyError
-from gapy.files import write_whole
 from gapy.tuning.candidates import NAMES, Candidate
 
 JSON, CSV = "results.json", "results.csv"

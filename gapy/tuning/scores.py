@@ -9,15 +9,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gapy._support.threads import blas_threads
+from gapy.error_bars.cross_validation import left_out_residual
 from gapy.errors import GapyError
 from gapy.fit.labels import labels_of, rows_of, stacked
 from gapy.fit.parameter_checks import used_overrides
+from gapy.fit.regressor import SparseGPRegressor
 from gapy.fit.training import TrainingState
-from gapy.gp.loo import left_out_residual
-from gapy.regressor import SparseGPRegressor
 from gapy.structures import LabelledStructure
 from gapy.structures.labelled import is_isolated_atom
-from gapy.threads import blas_threads
 from gapy.tuning.candidates import Candidate
 
 CRITERIA = ("loo", "likelihood", "holdout")

@@ -19,8 +19,8 @@ from gapy.descriptors import auto_soap
 from gapy.errors import GapyError
 from gapy.fit.labels import without
 from gapy.fit.parameter_checks import check_baselines, check_overrides
+from gapy.gp.noise import Noise
 from gapy.md.settings import whole
-from gapy.noise import Noise
 from gapy.structures import check_structures, from_atoms
 from gapy.tuning.candidates import (
     Candidate,

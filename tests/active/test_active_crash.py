@@ -11,6 +11,7 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks" / "active" / "crash.py"
 KILLS = 5
 
 
+@pytest.mark.slow
 def test_a_killed_loop_ends_like_an_undisturbed_one(tmp_path):
     if not SCRIPT.exists():
         pytest.skip("the benchmarks are not here")

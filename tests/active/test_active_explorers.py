@@ -12,8 +12,8 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.emt import EMT
 
 from gapy.active import MD, BasinHopping, RandomStructures, Relaxation, Swaps
+from gapy.active.checkpoint import _pack, _unpack
 from gapy.active.explorers.base import rng_of
-from gapy.active.state import _pack, _unpack
 from gapy.errors import GapyError
 from gapy.geometry.neighbours import neighbour_list
 
@@ -144,6 +144,7 @@ class Impurities(Calculator):
         self.results = {"energy": energy, "forces": zero, "forces_std": zero}
 
 
+@pytest.mark.slow
 def test_swaps_sample_the_boltzmann_distribution():
     """Populations of all placements of two impurities, enumerated, against Monte Carlo."""
     atoms = bulk("Cu", a=3.7, cubic=True).repeat((2, 1, 1))

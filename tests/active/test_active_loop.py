@@ -52,6 +52,7 @@ def test_it_learns(finished):
     assert np.abs(potential.evaluate(atoms).forces - atoms.get_forces()).max() < 0.5
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_labels_and_model(finished, tmp_path):
     result, _ = finished
     again = learn(tmp_path / "loop", **small_loop(oracle=Oracle(bad.Uneven, workers=3)))
@@ -177,6 +178,7 @@ def test_failures_are_recorded_and_the_loop_goes_on(tmp_path):
     assert "not this one" in result.report_path.read_text()
 
 
+@pytest.mark.slow
 def test_an_oracle_that_is_gone_stops_the_loop_and_resuming_goes_on(finished, tmp_path):
     permission = tmp_path / "licence"
     oracle = {

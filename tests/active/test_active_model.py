@@ -7,10 +7,10 @@ from ase.calculators.emt import EMT
 
 from gapy.active import GPModel
 from gapy.active.labels import Label
+from gapy.active.model import COARSE
 from gapy.active.store import labelled
-from gapy.active.update import COARSE
 from gapy.errors import GapyError
-from gapy.gp import growth
+from gapy.gp import online_selection
 from gapy.gp.terms import cholesky_factors
 
 
@@ -37,7 +37,9 @@ def unexplained(model, atoms):
     """Largest share of the prior variance of an environment that the inducing points leave open."""
     terms = model.potential.terms
     factors = cholesky_factors(terms)
-    return growth.choose(terms, factors, [atoms], threshold=1e-9, max_points=1).unexplained
+    return online_selection.choose(
+        terms, factors, [atoms], threshold=1e-9, max_points=1
+    ).unexplained
 
 
 def test_points_are_searched_finely_each_five_percent(structures):

@@ -66,6 +66,7 @@ def test_failures_are_told_apart_and_the_next_structure_is_labelled(
     assert isinstance(label, Label)
 
 
+@pytest.mark.slow
 def test_a_calculation_that_hangs_is_killed_with_its_programs(tmp_path):
     oracle = Oracle(bad.Child, timeout=3.0)
     failure, label = outcomes(oracle, [displaced(1.2), displaced(0.2)], tmp_path / "o")

@@ -17,11 +17,11 @@ from gapy.baselines import ZBL, FreeAtoms, baseline_of, from_settings
 from gapy.cli.info import info
 from gapy.descriptors import smooth_soap
 from gapy.errors import GapyError, SpeciesError
+from gapy.fit.checkpoint import load_state, save_state
 from gapy.fit.training import merge
+from gapy.fit.update import update
 from gapy.geometry.pairs import Pairs
 from gapy.md.kinetics import draw_velocities
-from gapy.state import load_state, save_state
-from gapy.update import update
 
 SOAP = smooth_soap(["Al", "Cu"], r_cut=4.0, n_max=3, l_max=2)
 REPULSION = ZBL(1.6, 3.0, {"Al-Cu": (1.5, 2.9)})

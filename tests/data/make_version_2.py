@@ -12,7 +12,7 @@ from helpers import labelled_frames
 
 import gapy
 from gapy.descriptors import smooth_soap
-from gapy.state import save_state
+from gapy.fit.checkpoint import save_state
 
 HERE = Path(__file__).parent
 

@@ -9,6 +9,7 @@ from typing import get_type_hints
 import pytest
 
 import gapy
+from gapy._support.ranges import RANGES
 from gapy.active import GPModel
 from gapy.cli.automatic import FIXED
 from gapy.cli.fit import fit
@@ -18,9 +19,8 @@ from gapy.cli.tune_settings import LISTS
 from gapy.descriptors import smooth_soap
 from gapy.errors import GapyError
 from gapy.fit.settings import BASIS, LEARNT, ModelSettings, help_of
-from gapy.ranges import RANGES
+from gapy.fit.update import UpdateSettings
 from gapy.tuning import Candidate
-from gapy.update import UpdateSettings
 
 MODEL = {f.name: f for f in fields(ModelSettings)}
 KEYS = {"energy_key", "forces_key", "stress_key", "virial_key"}

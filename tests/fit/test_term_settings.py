@@ -7,8 +7,8 @@ from helpers import along_atom, labelled_frames
 import gapy
 from gapy.descriptors import smooth_soap
 from gapy.errors import GapyError, SpeciesError
-from gapy.state import load_state, save_state
-from gapy.update import update
+from gapy.fit.checkpoint import load_state, save_state
+from gapy.fit.update import update
 
 
 def soap(r_cut, species=("Al", "Cu")):

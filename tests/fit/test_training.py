@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 import gapy
 from gapy.descriptors import smooth_soap
 from gapy.errors import GapyError, SpeciesError
+from gapy.fit.checkpoint import load_state, save_state
 from gapy.fit.sample import drawn
 from gapy.fit.solving import learn, solve
 from gapy.fit.training import absorb, begin, merge
-from gapy.state import load_state, save_state
 from gapy.structures import from_atoms, multiset_digest
 
 N = 16

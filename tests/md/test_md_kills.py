@@ -63,6 +63,7 @@ def test_killed_at_random_steps(potential, tmp_path, ensemble):
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
 
 
+@pytest.mark.slow
 def test_killed_processes(potential, model_file, tmp_path):
     """SIGKILL while the process works, twice."""
     script = (

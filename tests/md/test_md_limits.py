@@ -11,8 +11,8 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 from md_calculators import Springs, ring, springs
 
+from gapy.error_bars import calibration
 from gapy.errors import GapyError
-from gapy.gp import calibration
 from gapy.md import run_md
 from gapy.md.contacts import TRAINING_FRACTION, Contacts
 from gapy.md.limits import SIGMA_FACTOR

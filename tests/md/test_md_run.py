@@ -42,6 +42,7 @@ def test_nve_error_falls_with_the_square_of_the_timestep(tmp_path):
     assert spread[0] / spread[1] == pytest.approx(4.0, rel=0.15)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ensemble", ["nvt", "nvt-bussi"])
 def test_thermostats_reach_the_temperature(tmp_path, ensemble):
     """Few atoms, so that a wrong number of degrees of freedom (3N for 3N - 3) would show."""
@@ -86,6 +87,7 @@ def test_temperature_ramp(tmp_path, ensemble):
     assert abs(lag[200:].mean()) < 40.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("strain", "pressure"), [(0.97, None), (1.0, 20.0)])
 def test_npt_relaxes_to_the_pressure(tmp_path, strain, pressure):
     atoms = copper()

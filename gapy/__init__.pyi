@@ -1,0 +1,27 @@
+"""What `import gapy` gives, for type checkers: the module finds these names when first used."""
+
+from gapy import active as active
+from gapy import baselines as baselines
+from gapy import data as data
+from gapy import descriptors as descriptors
+from gapy import errors as errors
+from gapy import structures as structures
+from gapy import tuning as tuning
+from gapy._support.ase_properties import standard_deviations as standard_deviations
+from gapy.fit.regressor import SparseGPRegressor as SparseGPRegressor
+from gapy.fit.term_settings import TermSettings as TermSettings
+from gapy.gp.noise import Noise as Noise
+from gapy.inspection import inspect as inspect
+from gapy.md import run_md as run_md
+from gapy.model.calculator import GAPCalculator as GAPCalculator
+from gapy.model.committee import Committee as Committee
+from gapy.model.potential import Potential as Potential
+from gapy.model.potential import load as load
+from gapy.structures import LabelKeys as LabelKeys
+from gapy.structures import read_structures as read_structures
+from gapy.validation import plots as plots
+from gapy.validation.evaluation import evaluate as evaluate
+from gapy.validation.propagation import with_error as with_error
+
+__version__: str
+__all__: list[str]

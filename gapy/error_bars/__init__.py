@@ -1,0 +1,1 @@
+"""From variances to error bars in physical units, and how far they can be trusted."""

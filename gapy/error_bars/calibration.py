@@ -1,0 +1,220 @@
+"""The force sigma of an atom: indicators, the curve they follow, and its calibration.
+
+Calibrated on the force errors of left-out structures (`gapy.error_bars.cross_validation`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import minimize
+
+from gapy._support.ranking import spearman
+
+QUANTILES = (0.02, 0.34, 0.66, 0.98)
+"""Of the indicator over left-out atoms: where the points of the calibration curve are."""
+
+LEAST_SLOPE, LARGEST_SLOPE = 0.2, 4.0
+"""Bounds of d log sigma^2 / d log g between them: sigma grows with its indicator even where the
+left-out errors are all alike."""
+
+FULL_GROWTH = 20.0
+"""Factor of g, from the last point but one, over which sigma^2 grows at least in proportion. The
+odd structures of a training set have their like in it, so that left out they err little; strange
+ones err more (measured: sigma is 0.42 of the errors of hot silicon without this bound, 0.76 with
+it). Farther out the left-out errors are believed."""
+
+COARSE, COARSE_LEAST = 0.6, 500
+NEAR, NEAR_LEAST = 0.2, 200
+FIRST = 50
+"""Shares of the inducing points, the leading ones, that variances and distances behind the force
+sigma take into account, and the least numbers of them: the cost goes with the square. FIRST is the
+number behind the distance from the first ones."""
+
+ALL = ("first", "distances", "variances")
+CHOICES = (ALL, ("first", "distances"), ("distances",))
+"""Indicators that sigma may follow: those that rank the left-out errors best. All three, as a rule;
+but in an ordered alloy labels may settle the sum of two local energies and not their difference, so
+that their variances are large and the forces are right."""
+
+FORCE_POWER = 1.0 / 12.0
+SMALL_FORCE = 0.01
+"""Power with which sigma^2 follows the squared force, and the force (eV/A) below which it no
+longer does. It is worth a factor of 1.5 in sigma between a force that vanishes and one of 1 eV/A,
+enough to rank atoms whose force vanishes by symmetry, right whatever the model, below others."""
+
+TAIL_WEIGHT = 0.6
+"""Of the second of the two factors of the coverage; the result moves little with it."""
+
+FEWEST = 50
+"""Atoms from which a curve and quantiles of their errors are taken."""
+
+
+class Indicators(NamedTuple):
+    """What a force error of each atom may follow, over its neighbourhood (`gapy.gp.neighbourhood`).
+
+    first, distances (n,) eV^2: prior variance of the local energies that the FIRST inducing points,
+    and more of them, leave unexplained; variances (n,) eV^2: posterior variance of the local
+    energies (of the coarse posterior); forces (n,) (eV/A)^2: squared predicted force of the atom
+    alone; beyond (n,): squared logarithm of 1 + excess over the reach of the training set, plus
+    squared closeness, no unit (see `gapy.error_bars.extrapolation`).
+    """
+
+    first: np.ndarray
+    distances: np.ndarray
+    variances: np.ndarray
+    forces: np.ndarray
+    beyond: np.ndarray
+
+    def together(self, names: tuple[str, ...]) -> np.ndarray:
+        """Geometric mean (n,) of those of ALL that are named, eV^2, times the force weight."""
+        out = self.weight()
+        for name in names:
+            out *= getattr(self, name) ** (1.0 / len(names))
+        return out
+
+    def weight(self) -> np.ndarray:
+        """(F + SMALL_FORCE^2)^FORCE_POWER of the squared forces F (n,) in (eV/A)^2, no unit."""
+        return (self.forces + SMALL_FORCE**2) ** FORCE_POWER
+
+
+@dataclass(frozen=True)
+class ForceCalibration:
+    """Standard deviation of a force component from what the model knows of the atom.
+
+        g = w (D_1 D S)^(1/3),  w (D_1 D)^(1/2)  or  w D,     u = u(g)
+        sigma_F^2 = beyond^2 [log(1 + u / beyond^2) + w B]
+
+    with the Indicators D_1, D, S, B of the atom and the weight w of its force; `follows` names
+    those in g. u(g) goes through the points (g eV^2, sqrt(u) eV/A) of `curve`, ascending: a power
+    law between two points, constant below the first, and proportional to g above the last. beyond
+    in eV/A: no prediction
+    errs by much more than forces come to, so that above this size sigma only grows as a logarithm
+    (with delta learnt from energies, u alone gave alloys of two metals trained apart 380 eV/A); 0
+    means that the size is not known, and sigma_F^2 = u. largest in eV/A: the largest sigma_F over
+    the left-out atoms; 0 means not known.
+    """
+
+    curve: tuple[tuple[float, float], ...]
+    beyond: float = 0.0
+    follows: tuple[str, ...] = ALL
+    largest: float = 0.0
+
+    @property
+    def largest_seen(self) -> float | None:
+        """`largest` or, if it is not known, sigma at the last point of the curve, eV/A.
+
+        None for a fit without forces, whose sigma is not calibrated.
+        """
+        if self.largest > 0.0:
+            return self.largest
+        return self.curve[-1][1] if len(self.curve) > 1 else None
+
+    def over(self, indicators: Indicators) -> ForceCalibration:
+        """A copy whose `largest` is that of these atoms."""
+        sigma = self.sigma(indicators)
+        return replace(self, largest=float(sigma.max()) if sigma.size else 0.0)
+
+    def sigma(self, indicators: Indicators) -> np.ndarray:
+        """Force sigma (n,) eV/A."""
+        g, root_u = np.array(self.curve).T
+        asked = indicators.together(self.follows)
+        inside = np.interp(np.log(np.maximum(asked, g[0])), np.log(g), 2.0 * np.log(root_u))
+        u = np.exp(inside) * np.maximum(asked / g[-1], 1.0)
+        if self.beyond > 0.0:
+            u = self.beyond**2 * np.log1p(u / self.beyond**2)
+        return np.sqrt(u + self.beyond**2 * indicators.weight() * indicators.beyond)
+
+    def to_dict(self) -> dict:
+        """The numbers, for JSON."""
+        return {
+            "curve": [list(point) for point in self.curve],
+            "beyond": self.beyond,
+            "follows": list(self.follows),
+            "largest": self.largest,
+        }
+
+    @classmethod
+    def from_dict(cls, numbers: dict) -> ForceCalibration:
+        """The inverse of `to_dict`."""
+        curve = tuple((float(g), float(sigma)) for g, sigma in numbers["curve"])
+        largest = float(numbers.get("largest", 0.0))  # older files do not have it
+        return cls(curve, float(numbers["beyond"]), tuple(numbers["follows"]), largest)
+
+
+def calibrate_forces(errors, indicators: Indicators, free, sigma_forces) -> ForceCalibration:
+    """Calibration on left-out errors: errors ~ N(0, sigma_F^2) with the form of ForceCalibration.
+
+    errors (n, 3): left-out force residuals, eV/A; free (n,): whether the force is free of
+    symmetry. Only such atoms take part: they choose what sigma follows, by rank correlation, and
+    shape the curve, which maximises the likelihood. The sigmas are then scaled, all by one factor,
+    so that the errors lie within them as often as those of a normal distribution: the geometric
+    mean of the factor that brings 68 % within one sigma and that which brings 95 % within two
+    (weight TAIL_WEIGHT), since errors have longer tails.
+
+    `beyond` is the rms force error expected where an environment is twice as far out as any seen;
+    the training set cannot tell, so it is set to `sigma_forces` here and to the rms force label by
+    the regressor. Without atoms, sigma is `sigma_forces` (eV/A) or, if larger, the root of the
+    indicator over 1 A, a neutral length scale.
+    """
+    if not np.any(free):
+        return ForceCalibration(((sigma_forces**2, float(sigma_forces)),), float(sigma_forces))
+    squared = (errors[free] ** 2).mean(axis=1)
+    choices = {names: np.maximum(indicators.together(names), 1e-300)[free] for names in CHOICES}
+    follows = ALL
+    if len(squared) >= FEWEST:
+        follows = max(CHOICES, key=lambda names: spearman(choices[names], squared) or 0.0)
+    curve = _most_likely_curve(choices[follows], squared)
+    sigma = ForceCalibration(curve, follows=follows).sigma(indicators)
+    factor = _coverage_factor(np.abs(errors[free]) / sigma[free, None])
+    scaled = tuple((g, factor * s) for g, s in curve)
+    return ForceCalibration(scaled, float(sigma_forces), follows).over(indicators)
+
+
+def _most_likely_curve(indicator, squared) -> tuple[tuple[float, float], ...]:
+    """Points (g, sigma) of the curve for which errors ~ N(0, sigma^2) are most likely.
+
+    indicator (n,) and squared (n,), the mean square errors of each atom. With log u = W v, v the
+    values at the points and W interpolation, sum(log u + squared / u) is least. Of fewer than
+    FEWEST atoms only the size of the errors counts, u is proportional to g over a factor of 100.
+    """
+    if len(indicator) < FEWEST:
+        g, sigma = float(indicator.mean()), float(np.sqrt(squared.mean() + 1e-36))
+        return (1e-2 * g, 0.1 * sigma), (g, sigma)
+    x = np.log(indicator)
+    least = 1e-12 * max(float(squared.mean()), 1e-24)
+    at = np.unique(np.quantile(x, QUANTILES))
+    steps = np.diff(at)
+    clipped = np.clip(x, at[0], at[-1])
+    w_nk = np.stack([np.interp(clipped, at, unit) for unit in np.eye(len(at))], axis=1)
+    above = np.maximum(x - at[-1], 0.0)
+
+    def values(parameters):
+        return parameters[0] + np.append(0.0, np.cumsum(steps * parameters[1:]))
+
+    def loss(parameters):
+        ratio = squared * np.exp(-(w_nk @ values(parameters) + above))
+        slope_k = w_nk.T @ (1.0 - ratio) / len(x)
+        later = np.cumsum(slope_k[::-1])[::-1]
+        value = np.mean(w_nk @ values(parameters) + ratio)
+        return value, np.append(later[0], steps * later[1:])
+
+    start = np.append(np.log(squared.mean() + least), np.full(len(steps), 1.0))
+    start[0] -= 0.5 * steps.sum()
+    slopes = np.full(len(steps), LEAST_SLOPE)
+    if len(steps):
+        slopes[-1] += (1.0 - LEAST_SLOPE) * min(np.log(FULL_GROWTH) / steps[-1], 1.0)
+    bounds = [(np.log(least), None), *((slope, LARGEST_SLOPE) for slope in slopes)]
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds)
+    return tuple((float(g), float(s)) for g, s in zip(np.exp(at), np.exp(0.5 * values(found.x))))
+
+
+def _coverage_factor(z: np.ndarray) -> float:
+    """Factor for sigma from the errors in units of it, z (n, 3)."""
+    if len(z) < FEWEST:
+        return 1.0
+    q68, q95 = np.quantile(z, (0.6827, 0.95))
+    factor = q68 ** (1.0 - TAIL_WEIGHT) * (q95 / 1.95996) ** TAIL_WEIGHT
+    return float(np.clip(factor, 0.5, 2.0))

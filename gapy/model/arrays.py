@@ -1,0 +1,159 @@
+"""A potential on plain arrays: atomic numbers and pairs in, energies, forces and sigmas out.
+
+No ASE object passes here: any program that has pairs can call it (docs/arrays.md).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+
+from gapy.baselines import System, total
+from gapy.error_bars.calibration import Indicators
+from gapy.errors import GapyError, StructureError
+from gapy.geometry.pairs import Pairs
+from gapy.gp.neighbourhood import Neighbourhood, largest_cutoff, worst_around
+from gapy.model import engine
+
+N_INDICATORS = 4
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Energies in eV, forces (n, 3) eV/A, virial dE/d(strain) (3, 3) eV.
+
+    energies_std (n,) eV: posterior sigma of the local energies; forces_std (n,) eV/A: calibrated
+    sigma of a force component of each atom; indicators (n, 4): what `Potential.force_std` takes.
+    None unless asked for. Atoms that are not centres have forces only.
+    """
+
+    energy: float
+    energies: np.ndarray
+    forces: np.ndarray
+    virial: np.ndarray
+    energies_std: np.ndarray | None = None
+    forces_std: np.ndarray | None = None
+    indicators: np.ndarray | None = None
+
+
+def evaluate(
+    potential,
+    numbers,
+    found: Neighbourhood,
+    free_atoms,
+    system: System | None = None,
+    *,
+    local_std=False,
+    force_std=False,
+    indicators=False,
+    threads=1,
+) -> Evaluation:
+    """See `Potential.evaluate_arrays`; free_atoms (n,): energies of the free atoms, eV.
+
+    system: what the potential's baselines see; unless given, numbers and pairs alone.
+    """
+    pairs, envs = found
+    n = len(numbers)
+    if len(pairs) < n:
+        if force_std:
+            raise GapyError(
+                f"force_std: expected all {n} atoms to be centres, got {len(pairs)}; ask for "
+                "indicators=True, fill in those of the ghosts and call Potential.force_std"
+            )
+        only, free_atoms = free_atoms, np.zeros(n)
+        free_atoms[pairs.centre_i] = only[pairs.centre_i]
+    gathers = force_std or indicators
+    blocks = None
+    if gathers or local_std:
+        blocks = potential.indicator_blocks if gathers else potential.variance_blocks
+    out = engine.evaluate(potential.energy_blocks, envs, n, blocks, threads=threads)
+    energies, forces, virial = out.energies + free_atoms, out.forces, out.virial
+    shared = 0.0
+    if potential.baselines:
+        base = total(potential.baselines, system or System(numbers, pairs))
+        energies, shared = energies + base.energies, base.shared
+        forces, virial = forces + base.forces, virial + base.virial
+    own, sigma, variances = None, None, out.variances
+    if gathers:
+        asked_for = (out.first, out.distances, out.variances, out.excess)
+        first, distances, spread, excess = cast("tuple[np.ndarray, ...]", asked_for)
+        own = np.stack([first, distances, spread, np.log1p(excess) ** 2], axis=1)
+        if force_std:
+            sigma = force_sigma(potential, own, numbers, pairs, forces)
+        if local_std:
+            variances = engine.evaluate(
+                potential.energy_blocks, envs, n, potential.variance_blocks, threads=threads
+            ).variances
+    return Evaluation(
+        float(np.add.reduce(energies)) + shared,
+        energies,
+        forces,
+        virial,
+        None if variances is None else np.sqrt(variances),
+        sigma,
+        own if indicators else None,
+    )
+
+
+def gathered(potential, own, numbers, pairs: Pairs, forces) -> Indicators:
+    """What the force sigma follows: the worst of `own` (n, 4) around every centre."""
+    around = worst_around(pairs, own, largest_cutoff(potential.terms))
+    first, distances, variances, beyond = np.ascontiguousarray(around.T)
+    if potential.contacts is not None:
+        beyond += potential.contacts.closeness(pairs, numbers) ** 2
+    squared = np.einsum("nc,nc->n", forces, forces)
+    return Indicators(first, distances, variances, squared, beyond)
+
+
+def force_sigma(potential, own, numbers, pairs: Pairs, forces) -> np.ndarray:
+    """Calibrated force sigma (n,) eV/A of every centre, 0 of other atoms; see `force_std`."""
+    sigma = potential.calibration.sigma(gathered(potential, own, numbers, pairs, forces))
+    if len(pairs) < len(numbers):
+        only, sigma = sigma, np.zeros(len(numbers))
+        sigma[pairs.centre_i] = only[pairs.centre_i]
+    return sigma
+
+
+def atomic_numbers(numbers) -> np.ndarray:
+    """As an array (n,) of integers, or StructureError."""
+    found = np.asarray(numbers)
+    if found.ndim != 1 or not (np.issubdtype(found.dtype, np.integer) or not found.size):
+        raise StructureError(
+            f"numbers: expected atomic numbers (n,) as integers, got shape {found.shape}, type "
+            f"{found.dtype}; give one for each atom, ghosts included"
+        )
+    return np.ascontiguousarray(found, dtype=np.int64)
+
+
+def checked_pairs(pairs: Pairs, n_atoms: int, cutoff: float) -> Pairs:
+    """Pairs of n atoms as `Pairs.checked` gives them, or StructureError for a list too short."""
+    if not pairs.cutoff >= cutoff:
+        raise StructureError(
+            f"pairs: expected all that are shorter than {cutoff:.4f} A, the potential's "
+            f"pairs_cutoff, got a list of cutoff {pairs.cutoff:.4f} A; search with that cutoff"
+        )
+    return pairs.checked(n_atoms)
+
+
+def rows_of_atoms(name: str, array, n_atoms: int, width: int) -> np.ndarray:
+    """`array` as (n, width) floats, or StructureError that names it."""
+    found = np.ascontiguousarray(array, dtype=float)
+    if found.shape != (n_atoms, width):
+        raise StructureError(
+            f"{name}: expected an array ({n_atoms}, {width}), a row for each atom, ghosts "
+            f"included, got {found.shape}; give those of all listed atoms"
+        )
+    return found
+
+
+def refuse_without_neighbours(terms) -> None:
+    """Raise GapyError if a descriptor cannot be evaluated from a pair list."""
+    for term in terms:
+        if not term.descriptor.takes_neighbours:
+            raise GapyError(
+                f"evaluate_arrays: expected descriptors that work from neighbours (SOAP), the "
+                f"potential has {term.descriptor.kind}, which dscribe evaluates on whole "
+                "structures; use Potential.evaluate or fit with a SOAP"
+            )

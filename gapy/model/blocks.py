@@ -1,0 +1,106 @@
+"""A posterior as the blocks of arrays that the engine works with."""
+
+from __future__ import annotations
+
+from itertools import repeat
+
+import numpy as np
+import scipy.linalg
+
+from gapy.error_bars.mixed_precision import mixed_factor
+from gapy.gp.posterior import Posterior, Precision
+from gapy.gp.quadratic import quadratic_form
+from gapy.model.local_energy import EnergyBlock, Kernel, Projected, Quadratic
+from gapy.model.local_variance import Distances, SharedFactor, Triangle, VarianceBlock
+
+
+def energy_blocks(terms, posterior: Posterior, bases=()) -> tuple[EnergyBlock, ...]:
+    """Blocks for energies and forces; `bases` (D, r), if any, to project each block onto."""
+    out = []
+    for b, basis_dr in zip(posterior.blocks, bases or repeat(None)):
+        alpha_s = np.ascontiguousarray(posterior.alpha[b.columns])
+        kernel = Kernel(np.ascontiguousarray(b.x_sd), alpha_s, b.zeta)
+        out.append(
+            EnergyBlock(terms[b.term].descriptor, b.slot, kernel, _short_cut(kernel, basis_dr))
+        )
+    return tuple(out)
+
+
+def variance_blocks(
+    terms, precision: Precision, near: Precision | None = None, n_first: int = 0, reach=()
+) -> tuple[VarianceBlock, ...]:
+    """Blocks for the variances that `precision` gives, which covers leading inducing points.
+
+    Both in mixed precision where one term describes a species (`gapy.error_bars.mixed_precision`).
+    Distances are those from the inducing points of `near`, and from the first `n_first` of them;
+    without it there are none. `reach`: of each term, or None.
+    """
+    by_species: dict[int, list[int]] = {}
+    for i, b in enumerate(precision.blocks):
+        by_species.setdefault(terms[b.term].descriptor.species[b.slot], []).append(i)
+    out: dict[int, VarianceBlock] = {}
+    for chosen in by_species.values():
+        factor = _variance_factor(precision, chosen)
+        start = 0
+        for i in chosen:
+            b = precision.blocks[i]
+            stop = start + len(b.x_sd)
+            part = np.asfortranarray(factor[:stop, start:stop])
+            own = reach[b.term] if reach else None
+            parts = [b] if near is None else [b, near.blocks[i]]
+            out[i] = VarianceBlock(
+                x_sd=np.ascontiguousarray(max((p.x_sd for p in parts), key=len)),
+                zeta=b.zeta,
+                delta=b.delta,
+                posterior=Triangle(part, lower=False, mixed=mixed_factor(factor))
+                if len(chosen) == 1
+                else SharedFactor(part),
+                distances=None if near is None else _distances(near.cholesky[i], b.delta, n_first),
+                reach=None if own is None else own.species[b.slot],
+            )
+            start = stop
+    return tuple(out[i] for i in range(len(out)))
+
+
+def _distances(lower: np.ndarray, delta: float, n_first: int) -> Distances:
+    """Factors delta L^-1, with which the explained prior variance of k is |delta L^-1 k|^2."""
+    inverse = scipy.linalg.solve_triangular(lower, np.eye(len(lower)), lower=True)
+    whiten = np.asfortranarray(delta * inverse)
+    few = np.asfortranarray(whiten[:n_first, :n_first])
+    return Distances(Triangle(whiten, True, mixed_factor(whiten)), Triangle(few, True))
+
+
+def _short_cut(kernel: Kernel, basis_dr) -> Quadratic | Projected | None:
+    """What saves work: the quadratic form of zeta = 2, or a projection."""
+    n_points, n_features = kernel.x_sd.shape
+    if kernel.zeta == 2 and n_features < 2 * n_points:
+        return Quadratic(quadratic_form(kernel.x_sd, kernel.alpha_s))
+    if basis_dr is not None:
+        x_sr = np.ascontiguousarray(kernel.x_sd @ basis_dr)
+        return Projected(basis_dr, x_sr, kernel.alpha_s, kernel.zeta)
+    return None
+
+
+def _variance_factor(posterior: Precision, chosen: list[int]) -> np.ndarray:
+    """Upper triangular T with var = sum delta^2 - |T k|^2 for the blocks of one species.
+
+    T^T T = L^-T D (1 - P^-1) D L^-1 restricted to these blocks; k is their kernel values.
+    """
+    parts = [posterior.blocks[i] for i in chosen]
+    columns = np.concatenate([np.arange(b.start, b.stop) for b in parts])
+    unit = np.zeros((len(posterior.r_factor), len(columns)))
+    unit[columns, np.arange(len(columns))] = 1.0
+    v = scipy.linalg.solve_triangular(posterior.r_factor, unit, trans="T", overwrite_b=True)
+    reduction = -(v.T @ v)
+    reduction[np.diag_indices_from(reduction)] += 1.0
+    s, u = scipy.linalg.eigh(reduction)
+    # 1 - P^-1 is positive semidefinite; what is below zero is rounding.
+    factor = u * np.sqrt(np.maximum(s, 0.0))
+    start = 0
+    for i, b in zip(chosen, parts):
+        rows = slice(start, start + b.stop - b.start)
+        factor[rows] = b.delta * scipy.linalg.solve_triangular(
+            posterior.cholesky[i], factor[rows], lower=True, trans="T"
+        )
+        start = rows.stop
+    return np.asfortranarray(scipy.linalg.qr(factor.T, mode="r")[0])

@@ -1,0 +1,268 @@
+"""ASE calculator of a fitted potential: no numerics here."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from numbers import Real
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
+
+from gapy.errors import GapyError
+from gapy.geometry.moving import MovingPairs
+from gapy.geometry.neighbours import differ
+
+MODES = (False, True, "local", "full")
+OF_ASE = ("atoms", "label", "directory")
+"""Keywords of every ASE calculator that mean something here."""
+
+
+def check_uncertainty(uncertainty):
+    """`uncertainty`, or GapyError if it is none of MODES."""
+    # 1 == True, but it would switch nothing on.
+    if not any(type(uncertainty) is type(mode) and uncertainty == mode for mode in MODES):
+        raise GapyError(f"uncertainty: expected one of {MODES}, got {uncertainty!r}")
+    return uncertainty
+
+
+def check_skin(skin) -> float:
+    """`skin` (A), or GapyError."""
+    is_real = isinstance(skin, Real)
+    if not (is_real and 0.0 <= skin < np.inf):
+        raise GapyError(f"skin: expected a length of at least 0 A, got {skin!r}")
+    return float(skin)
+
+
+def check_threads(threads) -> int:
+    """`threads`, or GapyError."""
+    is_real = isinstance(threads, Real)
+    if not (is_real and threads >= 1 and threads % 1 == 0):
+        raise GapyError(f"threads: expected a number of at least 1, got {threads!r}")
+    return int(threads)
+
+
+class GAPCalculator(Calculator):
+    """Energy, forces and stress of a potential, with standard deviations when asked for.
+
+    Arguments
+    ---------
+    potential : gapy.Potential, or the path of a model file
+    uncertainty : False, True, "local" or "full"
+        True adds `forces_std` (n, 3), the force error to expect (eV/A), the same for x, y and z,
+        calibrated on leave-one-structure-out residuals of the training set, and `energies_std`
+        (n,), the posterior standard deviation of each local energy (eV) with the leading inducing
+        points only, mostly larger than the exact one. "local" gives `energies_std` alone, of all
+        points and within 1 % of the exact one. "full" gives the exact `energies_std` and
+        what the GP itself says of every component, `forces_std` (n, 3), `energy_std` (eV) and
+        `stress_std` (6,) (eV/A^3); it costs as much as training rows.
+    skin : float
+        Extra length of the neighbour list (A): larger means fewer searches and more pairs.
+    threads : int
+        Threads over blocks of atoms; results do not depend on it.
+
+    atoms, label, directory : as in every ASE calculator
+
+    `set` changes uncertainty, skin and threads. `todict` holds them and the hash of the model, so
+    that ASE's databases and trajectories say what computed their numbers.
+
+    Results: energy, free_energy (eV), energies (n,) eV, forces (n, 3) eV/A, stress (6,) eV/A^3
+    (xx yy zz yz xz xy), and those above.
+    """
+
+    _atoms: Atoms | None
+    _seen: Seen | None
+    uncertainty: bool | str
+    skin: float
+    threads: int
+    implemented_properties: ClassVar[list[str]] = [  # type: ignore[misc]  # ASE's is an instance's
+        "energy", "free_energy", "energies", "forces", "stress",
+        "energies_std", "forces_std", "energy_std", "stress_std",
+    ]  # fmt: skip
+
+    def __init__(self, potential, *, uncertainty=False, skin=0.5, threads=1, **of_ase):
+        self._refuse_unknown(of_ase, OF_ASE)
+        if isinstance(potential, str | Path):
+            import gapy  # its `load` lies above this module
+
+            potential = gapy.load(potential)
+        elif not hasattr(potential, "terms"):
+            raise GapyError(
+                "potential: expected a gapy.Potential or the path of a model file, got "
+                f"{type(potential).__name__}"
+            )
+        self.potential = potential
+        self._last_volume = (b"", 0.0)
+        super().__init__(**of_ase)
+        self.set(uncertainty=uncertainty, skin=skin, threads=threads)
+
+    def _checks(self) -> dict:
+        """What checks the value of each setting."""
+        return {"uncertainty": check_uncertainty, "skin": check_skin, "threads": check_threads}
+
+    def _refuse_unknown(self, given, also=()) -> None:
+        known = (*self._checks(), *also)
+        for name in given:
+            if name not in known:
+                raise GapyError(
+                    f"{name}: expected one of the keywords {', '.join(known)} of "
+                    f"{type(self).__name__}, got {name}={given[name]!r}; leave it out"
+                )
+
+    def set(self, **settings) -> dict:
+        """Change settings; results of other settings are forgotten. Returns what has changed.
+
+        Raises GapyError for an unknown keyword or a wrong value; then nothing has changed.
+        """
+        self._refuse_unknown(settings)
+        checks = self._checks()
+        changed = super().set(**{name: checks[name](value) for name, value in settings.items()})
+        if changed:
+            for name, value in changed.items():
+                setattr(self, name, value)
+            self.reset()
+            self._follow()
+        return changed
+
+    def _follow(self) -> None:
+        self._pairs = MovingPairs(self.potential.pairs_cutoff, self.skin)
+
+    def todict(self, skip_default=True) -> dict:
+        """Settings and the hash of the model (`model_sha256`, as in `gapy info`); plain JSON."""
+        settings = {name: getattr(self, name) for name in self._checks()}
+        return {"model_sha256": self.potential.sha256, **settings}
+
+    def __getstate__(self) -> dict:
+        # Neighbour lists are made again.
+        return {name: value for name, value in self.__dict__.items() if name != "_pairs"}
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__.update(state)
+        self._follow()
+
+    @property
+    def atoms(self):
+        """A copy of the structure of the last calculation, None without one.
+
+        ASE's copy takes longer than the neighbours of a small cell, so it is made when asked for.
+        """
+        if self._atoms is None and self._seen is not None:
+            self._atoms = self._seen.atoms()
+        return self._atoms
+
+    @atoms.setter
+    def atoms(self, atoms) -> None:
+        self._atoms, self._seen = atoms, None if atoms is None else Seen(atoms)
+
+    @property
+    def largest_force_std(self) -> float | None:
+        """Largest force sigma over the left-out training structures, eV/A; None where the
+        `forces_std` of this calculator are not calibrated."""
+        return self.potential.calibration.largest_seen if self.uncertainty is True else None
+
+    @property
+    def shortest_distances(self) -> dict[tuple[int, int], float]:
+        """Shortest distance in the training set by pair of ascending atomic numbers, A."""
+        contacts = self.potential.contacts
+        return {} if contacts is None else contacts.by_pair()
+
+    def check_state(self, atoms, tol=1e-15):
+        """What changed since the last call, among what the energy depends on.
+
+        ASE's own comparison looks at charges and magnetic moments too and takes longer than the
+        neighbour list of a small cell.
+        """
+        last = self._seen
+        if last is None or len(last.arrays["numbers"]) != len(atoms):
+            return list(all_changes)
+        changes = []
+        if differ(atoms.positions, last.arrays["positions"]):
+            changes.append("positions")
+        if differ(atoms.numbers, last.arrays["numbers"]):
+            changes.append("numbers")
+        if differ(atoms.cell.array, last.cell):
+            changes.append("cell")
+        if differ(atoms.pbc, last.pbc):
+            changes.append("pbc")
+        return changes
+
+    def _remember(self, atoms) -> None:
+        """Keep what `self.atoms` is made from and later calls are compared with."""
+        self._atoms, self._seen = None, Seen(atoms)
+
+    def _volume(self, atoms) -> float:
+        """|det cell|, A^3, 0 without a periodic direction; computed again only for another cell."""
+        key = atoms.cell.array.tobytes() + atoms.pbc.tobytes()
+        if key != self._last_volume[0]:
+            volume = abs(np.linalg.det(atoms.cell.array)) if atoms.pbc.any() else 0.0
+            self._last_volume = (key, volume)
+        return self._last_volume[1]
+
+    def _neighbourhood(self, atoms):
+        return self.potential.neighbourhood(atoms, self._pairs.update(atoms))
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        # ASE's own would look for a working directory as well.
+        if atoms is None:
+            atoms = self.atoms
+        else:
+            self._remember(atoms)
+        wanted = set(properties)
+        full = self.uncertainty == "full" or bool(wanted & {"energy_std", "stress_std"})
+        local = self.uncertainty == "local"
+        calibrated = self.uncertainty is True or bool(wanted & {"energies_std", "forces_std"})
+        calibrated = calibrated and self.uncertainty != "full"
+        out = self.potential.evaluate(
+            atoms, local_std=local, force_std=calibrated, neighbourhood=self._neighbourhood,
+            threads=self.threads,
+        )  # fmt: skip
+        results = {
+            "energy": out.energy,
+            "free_energy": out.energy,
+            "energies": out.energies,
+            "forces": out.forces,
+        }
+        volume = self._volume(atoms)
+        periodic = volume > 1e-8
+        if periodic:
+            (xx, xy, xz), (yx, yy, yz), (zx, zy, zz) = out.virial.tolist()
+            virial = (xx, yy, zz, 0.5 * (yz + zy), 0.5 * (xz + zx), 0.5 * (xy + yx))
+            results["stress"] = np.array(virial) / volume
+        elif wanted & {"stress", "stress_std"}:
+            raise PropertyNotImplementedError(
+                "stress: the structure has no periodic cell with a volume"
+            )
+        if local or calibrated:
+            results["energies_std"] = out.energies_std
+        if calibrated:
+            results["forces_std"] = np.repeat(out.forces_std[:, None], 3, axis=1)
+        if full:
+            std = self.potential.predict(atoms, stress=periodic)[1]
+            results["energy_std"] = std.energy
+            results["energies_std"] = std.energies
+            if self.uncertainty == "full":
+                results["forces_std"] = std.forces
+            if periodic:
+                results["stress_std"] = std.stress
+        self.results = results
+
+
+class Seen:
+    """What a structure was, in arrays of its own."""
+
+    def __init__(self, atoms):
+        self.kind = type(atoms)
+        self.arrays = {name: array.copy() for name, array in atoms.arrays.items()}
+        self.cell, self.pbc = atoms.cell.array.copy(), atoms.pbc.copy()
+        self.displacement = atoms.get_celldisp()  # a copy
+        self.info = dict(atoms.info)
+        self.constraints = deepcopy(atoms.constraints) if atoms.constraints else []
+
+    def atoms(self):
+        """The structure, made anew."""
+        out = self.kind(cell=self.cell, pbc=self.pbc, celldisp=self.displacement, info=self.info)
+        out.arrays = {name: array.copy() for name, array in self.arrays.items()}
+        out.constraints = deepcopy(self.constraints)
+        return out

@@ -1,0 +1,74 @@
+"""Local energies of normalised descriptors and their gradients: as fitted, or with less work.
+
+eps_i = sum_s alpha_s (xh_i . x_s)^zeta
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gapy._jit.covariance import energy_and_weights
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """x_sd (M, D) normalised inducing points, alpha_s (M,) eV, zeta."""
+
+    x_sd: np.ndarray
+    alpha_s: np.ndarray
+    zeta: int
+
+    def energy_and_gradient(self, x_id, t_is=None) -> tuple[np.ndarray, np.ndarray]:
+        """eps_i and d eps_i / d xh; `t_is` = xh x_s, if at hand, is overwritten."""
+        t_is = x_id @ self.x_sd.T if t_is is None else t_is
+        eps_i = np.empty(len(x_id))
+        energy_and_weights(t_is, self.alpha_s, self.zeta, eps_i)
+        return eps_i, t_is @ self.x_sd
+
+
+@dataclass(frozen=True)
+class Quadratic:
+    """sum_s alpha_s x_s x_s^T (D, D): the kernel of zeta = 2, exact and independent of M."""
+
+    form_dd: np.ndarray
+
+    def energy_and_gradient(self, x_id) -> tuple[np.ndarray, np.ndarray]:
+        """eps_i and d eps_i / d xh."""
+        g_id = x_id @ self.form_dd
+        eps_i = np.einsum("id,id->i", g_id, x_id)
+        g_id *= 2.0
+        return eps_i, g_id
+
+
+@dataclass(frozen=True)
+class Projected:
+    """The kernel of descriptors projected onto orthonormal columns basis_dr (D, r).
+
+    An approximation whose energy and forces are still exact derivatives of one another. x_sr are
+    the projected inducing points.
+    """
+
+    basis_dr: np.ndarray
+    x_sr: np.ndarray
+    alpha_s: np.ndarray
+    zeta: int
+
+    def energy_and_gradient(self, x_id) -> tuple[np.ndarray, np.ndarray]:
+        """eps_i and d eps_i / d xh."""
+        t_is = (x_id @ self.basis_dr) @ self.x_sr.T
+        eps_i = np.empty(len(x_id))
+        energy_and_weights(t_is, self.alpha_s, self.zeta, eps_i)
+        return eps_i, (t_is @ self.x_sr) @ self.basis_dr.T
+
+
+@dataclass(frozen=True)
+class EnergyBlock:
+    """What one term says of the local energies of one species slot of its descriptor."""
+
+    descriptor: Any
+    slot: int
+    kernel: Kernel
+    short_cut: Quadratic | Projected | None = None

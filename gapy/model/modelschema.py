@@ -1,0 +1,257 @@
+"""What the header and the arrays of a model file must be: keys, types, ranges and shapes.
+
+A reader compares the header with MODEL, and the shape, type and size that every array states with
+`arrays_of`, before it reads a number of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import inf
+
+from ase.data import chemical_symbols
+
+from gapy._support.schema import (
+    AnyOf,
+    Flag,
+    List,
+    Map,
+    Number,
+    Optional,
+    Plain,
+    Record,
+    SchemaError,
+    Text,
+)
+
+SYMBOLS = tuple(chemical_symbols[1:])
+KINDS = ("energy", "forces", "stress")
+BASELINES = ("free_atoms", "zbl")
+INDICATORS = ("first", "distances", "variances")
+
+REAL, POSITIVE, NOT_NEGATIVE = Number(), Number(0.0, above=True), Number(0.0)
+COUNT, FROM_ONE = Number(0, whole=True), Number(1, whole=True)
+SYMBOL, NAME = Text(choices=SYMBOLS), Text()
+HASH = Text(longest=64)
+
+SOAP = Record(
+    {
+        "r_cut": Optional(Number(0.0, 1e3, above=True)),
+        "n_max": Number(1, 100, whole=True),
+        "l_max": Number(0, 20, whole=True),
+        "sigma": Number(0.0, 1e3, above=True),
+        "rbf": Text(choices=("gto", "polynomial")),
+        "weighting": Optional(Map(NAME, AnyOf((NAME, REAL)))),
+        "average": Text(choices=("off",)),
+        "compression": Map(NAME, Plain()),
+        "species": List(AnyOf((SYMBOL, Number(1, len(SYMBOLS), whole=True))), 1, len(SYMBOLS)),
+        "periodic": Flag(),
+    }
+)
+TERM = Record(
+    {
+        "descriptor": Record(
+            {"kind": Text(choices=("SOAP", "ACSF", "LMBTR")), "settings": Map(NAME, Plain())}
+        ),
+        "zeta": Number(1, 1000, whole=True),
+        "delta": List(POSITIVE, 1),
+    },
+    optional={"serves": List(SYMBOL, 1)},
+)
+CALIBRATION = Record(
+    {
+        "curve": List(List(POSITIVE, 2, 2), 1, 1000),
+        "beyond": NOT_NEGATIVE,
+        "follows": List(Text(choices=INDICATORS), 1, 3),
+    },
+    optional={"largest": NOT_NEGATIVE},
+)
+NOISE = Record(
+    {
+        **dict.fromkeys(KINDS, POSITIVE),
+        "overrides": Map(NAME, Map(Text(choices=KINDS), POSITIVE)),
+    },
+    optional={"own": Map(NAME, Map(Text(choices=KINDS), POSITIVE))},
+)
+BASELINE = Record({"kind": Text(choices=BASELINES), "settings": Map(NAME, Plain())})
+REDUCTION = Record(
+    {
+        "ranks": List(FROM_ONE, 1),
+        "largest_force_error": NOT_NEGATIVE,
+        "largest_energy_error": NOT_NEGATIVE,
+        "n_structures": FROM_ONE,
+    }
+)
+METADATA = Record(
+    optional={"reduction": REDUCTION, "n_labels": Map(NAME, Map(Text(choices=KINDS), COUNT))},
+    rest=Plain(),
+)
+GROUP = Record(
+    {
+        "kind": Text(choices=KINDS),
+        "config_type": NAME,
+        "n_rows": COUNT,
+        "log_weight": REAL,
+        "triangle": Flag(),
+    },
+    optional={"own": Flag()},
+)
+STATE = Record(
+    {
+        # The constructor of the regressor and its own checks know the rest.
+        "settings": Map(NAME, Plain()),
+        "several_terms": Flag(),
+        "e0": Map(SYMBOL, REAL),
+        "n_structures": FROM_ONE,
+        "n_updates": COUNT,
+        "fit_seconds": NOT_NEGATIVE,
+        "digest": HASH,
+        "approximate": Flag(),
+        "groups": List(GROUP, 1),
+        "drawn": List(Record({"config_type": NAME, "source": NAME}), 1),
+    },
+    # The first is of version 2; the others are of version 3.
+    optional={
+        "n_kept": FROM_ONE,
+        "kinds": List(Text(choices=KINDS), 1),
+        "seed": COUNT,
+        "asked": List(Map(NAME, Plain()), 1),
+    },
+)
+MODEL = Record(
+    {
+        "species": List(SYMBOL, 1),
+        "cutoff": Optional(POSITIVE),
+        "terms": List(TERM, 1),
+        "e0": Map(SYMBOL, REAL),
+        "noise": NOISE,
+        "calibration": CALIBRATION,
+        "bases": COUNT,
+        "log_marginal_likelihood": REAL,
+        "metadata": METADATA,
+        "reference_energies": List(REAL),
+    },
+    optional={
+        "baselines": List(BASELINE),
+        "reach": List(Optional(List(Optional(List(POSITIVE, 2, 2))))),
+        "state": STATE,
+    },
+)
+
+FLOAT, INTEGER = "<f8", "<i8"
+
+
+@dataclass(frozen=True)
+class Array:
+    """What an array must be.
+
+    shape: sizes, or names of sizes that the first array with them fixes for the others.
+    triangle: "lower" or "upper" for n (n + 1) / 2 numbers, of which the reader makes the square
+    matrix (row by row of the triangle); `size` is then n. gaps: nan may stand for a missing value.
+    """
+
+    name: str
+    shape: tuple[int | str, ...]
+    dtype: str = FLOAT
+    low: float = -inf
+    high: float = inf
+    triangle: str | None = None
+    size: int = 0
+    gaps: bool = False
+    may_lack: bool = False
+
+
+def check_model(model) -> None:
+    """Raise SchemaError unless `model` is what `serialise.pack` and `save_state` make."""
+    MODEL.check(model, "model")
+    for t, term in enumerate(model["terms"]):
+        descriptor = term["descriptor"]
+        if descriptor["kind"] == "SOAP":
+            SOAP.check(descriptor["settings"], f"model.terms[{t}].descriptor.settings")
+
+
+def arrays_of(model: dict, version: int, sizes: dict[str, int]) -> Iterator[Array]:
+    """All arrays of a checked model; `sizes` holds the sizes of those before, by their name."""
+    columns = []
+    for t, term in enumerate(model["terms"]):
+        for s in range(len(term["delta"])):
+            size = f"points of term {t}, species {s}"
+            yield Array(f"term{t}.inducing{s}", (size, f"features of term {t}"))
+            if sizes[size]:
+                columns.append((t, sizes[size]))
+    if not columns:
+        raise SchemaError("inducing points: expected at least one, got none")
+    for b, (_, n) in enumerate(columns):
+        yield _triangle(f"block{b}.cholesky", n, "lower")
+    m = sum(n for _, n in columns)
+    yield _triangle("r_factor", m, "upper")
+    yield Array("w", (m,))
+    yield Array("alpha", (m,))
+    if model["bases"] not in (0, len(columns)):
+        raise SchemaError(f"model.bases: expected 0 or {len(columns)}, got {model['bases']}")
+    for b, (t, _) in enumerate(columns[: model["bases"]]):
+        yield Array(f"block{b}.basis", (f"features of term {t}", f"rank {b}"), may_lack=True)
+    yield from _reach(model, version)
+    yield from _references(model, version)
+    if "state" in model:
+        yield from _state(model["state"], m, version)
+
+
+def _triangle(name: str, n: int, kind: str) -> Array:
+    return Array(name, (n * (n + 1) // 2,), triangle=kind, size=n)
+
+
+def _reach(model: dict, version: int) -> Iterator[Array]:
+    reach = model.get("reach", [])
+    if len(reach) not in (0, len(model["terms"])):
+        raise SchemaError(f"model.reach: expected one for each term, got {len(reach)}")
+    for t, slots in enumerate(reach):
+        if slots is None:
+            continue
+        n = len(model["terms"][t]["delta"])
+        if len(slots) != n:
+            raise SchemaError(f"model.reach[{t}]: expected {n} species, got {len(slots)}")
+        yield Array(f"reach{t}.least", (n, n), low=0.0)
+        for s in (s for s, numbers in enumerate(slots) if numbers is not None):
+            features = f"features of term {t}"
+            yield Array(f"reach{t}.mean{s}", (features,))
+            yield Array(f"reach{t}.directions{s}", (features, f"directions {t}, {s}"))
+
+
+def _references(model: dict, version: int) -> Iterator[Array]:
+    for k in range(len(model["reference_energies"])):
+        n, start = f"atoms of reference {k}", f"reference{k}."
+        yield Array(start + "numbers", (n,), INTEGER, 1, len(SYMBOLS))
+        yield Array(start + "positions", (n, 3))
+        yield Array(start + "cell", (3, 3))
+        yield Array(start + "pbc", (3,), INTEGER, 0, 1)
+        if version >= 3:
+            yield Array(start + "energies_std", (f"probed atoms of {k}",), low=0.0)
+            yield Array(start + "forces_std", (f"probed atoms of {k}",), low=0.0)
+    if version >= 3:
+        if any(slots is not None for slots in model.get("reach", [])):
+            yield Array("probe.contacts", ("species of all terms",) * 2, low=0.0)
+        yield Array("probe.energies", ("probed atoms",))
+        yield Array("probe.energies_std", ("probed atoms",), low=0.0)
+        yield Array("probe.forces_std", ("probed atoms",), low=0.0)
+        yield Array("probe.excess", ("probed atoms",), low=0.0)
+        yield Array("probe.calibration", ("probed indicators",), low=0.0)
+
+
+def _state(state: dict, m: int, version: int) -> Iterator[Array]:
+    for g, group in enumerate(state["groups"]):
+        rows = m + 1 if group["triangle"] else f"rows of group {g}"
+        yield Array(f"state.factor{g}", (rows, m + 1))
+    n, atoms = len(state["drawn"]), "atoms drawn"
+    yield Array("state.drawn.n_atoms", (n,), INTEGER, 1)
+    yield Array("state.drawn.index", (n,), INTEGER)
+    if version < 3:
+        yield Array("state.drawn.number", (n,), low=0.0, high=1.0)
+    yield Array("state.drawn.numbers", (atoms,), INTEGER, 1, len(SYMBOLS))
+    yield Array("state.drawn.positions", (atoms, 3))
+    yield Array("state.drawn.cell", (n, 3, 3))
+    yield Array("state.drawn.pbc", (n, 3), INTEGER, 0, 1)
+    yield Array("state.drawn.forces", (atoms, 3), gaps=True)
+    yield Array("state.drawn.stress", (n, 6), gaps=True)
+    yield Array("state.drawn.scalars", (n, 4), gaps=True)

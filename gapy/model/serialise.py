@@ -1,0 +1,177 @@
+"""A fitted potential as plain JSON and arrays, and back, without losing a bit."""
+
+from __future__ import annotations
+
+import ase.data
+import numpy as np
+from ase import Atoms
+
+from gapy.baselines import from_settings as baseline_from_settings
+from gapy.descriptors import descriptor_from_settings
+from gapy.error_bars.calibration import ForceCalibration
+from gapy.error_bars.extrapolation import Extrapolation, SpeciesExtrapolation
+from gapy.gp.noise import Noise
+from gapy.gp.posterior import Posterior
+from gapy.gp.terms import Term, blocks
+from gapy.model import references
+
+
+def pack(potential) -> tuple[dict, dict[str, np.ndarray]]:
+    """(JSON, arrays) of a Potential."""
+    posterior = potential.posterior
+    arrays = {
+        "r_factor": posterior.r_factor[_upper(len(posterior.r_factor))],
+        "w": posterior.w,
+        "alpha": posterior.alpha,
+    }
+    for b, lower in enumerate(posterior.cholesky):
+        arrays[f"block{b}.cholesky"] = lower[_lower(len(lower))]
+    for b, basis_dr in enumerate(potential.bases):
+        if basis_dr is not None:
+            arrays[f"block{b}.basis"] = basis_dr
+    for t, term in enumerate(potential.terms):
+        for s, x_sd in enumerate(term.inducing):
+            arrays[f"term{t}.inducing{s}"] = np.ascontiguousarray(x_sd)
+    for t, reach in enumerate(potential.reach):
+        arrays.update(_pack_reach(t, reach))
+    for k, (atoms, _) in enumerate(potential.references):
+        arrays[f"reference{k}.numbers"] = atoms.numbers.astype(np.int64)
+        arrays[f"reference{k}.positions"] = atoms.positions
+        arrays[f"reference{k}.cell"] = atoms.cell.array
+        arrays[f"reference{k}.pbc"] = atoms.pbc.astype(np.int64)
+    arrays.update(references.pack(potential))
+    symbols = ase.data.chemical_symbols
+    model = {
+        "species": [symbols[z] for z in potential.species],
+        "cutoff": float(potential.cutoff) if np.isfinite(potential.cutoff) else None,
+        "terms": [_pack_term(term) for term in potential.terms],
+        "reach": [_reach_numbers(reach) for reach in potential.reach],
+        "e0": {symbols[z]: float(e) for z, e in potential.e0.items()},
+        "baselines": [{"kind": b.kind, "settings": b.settings()} for b in potential.baselines],
+        "noise": potential.noise.to_dict(),
+        "calibration": potential.calibration.to_dict(),
+        "bases": len(potential.bases),
+        "log_marginal_likelihood": float(posterior.log_marginal_likelihood),
+        "metadata": dict(potential.metadata),
+        "reference_energies": [float(energy) for _, energy in potential.references],
+    }
+    return model, arrays
+
+
+def squares(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Arrays of `pack` as `unpack` takes them: triangles as matrices, in the order of a fit."""
+    out = dict(arrays)
+    for name, packed in arrays.items():
+        if name == "r_factor" or name.endswith(".cholesky"):
+            n = int(np.sqrt(2 * len(packed)))
+            upper = name == "r_factor"
+            out[name] = np.zeros((n, n), order="C" if upper else "F")
+            out[name][_upper(n) if upper else _lower(n)] = packed
+    return out
+
+
+def unpack(model: dict, arrays: dict[str, np.ndarray]) -> dict:
+    """Keyword arguments of the Potential that `pack` was given; triangles as `squares` has them."""
+    terms = tuple(_unpack_term(t, term, arrays) for t, term in enumerate(model["terms"]))
+    table = blocks(terms)
+    posterior = Posterior(
+        blocks=table,
+        cholesky=tuple(arrays[f"block{k}.cholesky"] for k in range(len(table))),
+        r_factor=arrays["r_factor"],
+        w=arrays["w"],
+        alpha=arrays["alpha"],
+        log_marginal_likelihood=model["log_marginal_likelihood"],
+    )
+    structures = tuple(
+        (_unpack_atoms(k, arrays), energy) for k, energy in enumerate(model["reference_energies"])
+    )
+    return {
+        "terms": terms,
+        "posterior": posterior,
+        "e0": {ase.data.atomic_numbers[symbol]: e for symbol, e in model["e0"].items()},
+        "baselines": tuple(
+            baseline_from_settings(b["kind"], b["settings"]) for b in model.get("baselines", ())
+        ),
+        "noise": Noise.from_dict(model["noise"]),
+        "calibration": ForceCalibration.from_dict(model["calibration"]),
+        "bases": _unpack_bases(model, arrays),
+        "metadata": model["metadata"],
+        "reach": tuple(
+            _unpack_reach(t, numbers, arrays) for t, numbers in enumerate(model.get("reach", ()))
+        ),
+        "references": structures,
+    }
+
+
+def _unpack_bases(model: dict, arrays) -> tuple[np.ndarray | None, ...]:
+    return tuple(arrays.get(f"block{b}.basis") for b in range(model["bases"]))
+
+
+def _pack_term(term: Term) -> dict:
+    return {
+        "descriptor": {"kind": term.descriptor.kind, "settings": term.descriptor.settings()},
+        "zeta": int(term.zeta),
+        "delta": [float(d) for d in term.delta],
+        "serves": [ase.data.chemical_symbols[z] for z in term.served],
+    }
+
+
+def _unpack_term(t: int, term: dict, arrays) -> Term:
+    n = len(term["delta"])
+    inducing = tuple(arrays[f"term{t}.inducing{s}"] for s in range(n))
+    descriptor = descriptor_from_settings(
+        **term["descriptor"], n_species=n, n_features=inducing[0].shape[1]
+    )
+    serves = [ase.data.atomic_numbers[symbol] for symbol in term.get("serves", ())]
+    return Term(
+        descriptor, term["zeta"], inducing, tuple(term["delta"]), tuple(serves) if serves else None
+    )
+
+
+def _pack_reach(t: int, reach: Extrapolation | None) -> dict[str, np.ndarray]:
+    if reach is None:
+        return {}
+    arrays = {f"reach{t}.least": reach.least_ss}
+    for s, one in enumerate(reach.species):
+        if one is not None:
+            arrays[f"reach{t}.mean{s}"] = one.mean_d
+            arrays[f"reach{t}.directions{s}"] = one.w_dr
+    return arrays
+
+
+def _reach_numbers(reach: Extrapolation | None) -> list | None:
+    """[rest, limit] of each species slot, None for one without data."""
+    if reach is None:
+        return None
+    return [None if s is None else [float(s.rest), float(s.limit)] for s in reach.species]
+
+
+def _unpack_reach(t: int, numbers: list | None, arrays) -> Extrapolation | None:
+    if numbers is None:
+        return None
+    species = tuple(
+        None
+        if pair is None
+        else SpeciesExtrapolation(
+            arrays[f"reach{t}.mean{s}"], arrays[f"reach{t}.directions{s}"], *pair
+        )
+        for s, pair in enumerate(numbers)
+    )
+    return Extrapolation(species, arrays[f"reach{t}.least"])
+
+
+def _unpack_atoms(k: int, arrays) -> Atoms:
+    return Atoms(
+        numbers=arrays[f"reference{k}.numbers"],
+        positions=arrays[f"reference{k}.positions"],
+        cell=arrays[f"reference{k}.cell"],
+        pbc=arrays[f"reference{k}.pbc"].astype(bool),
+    )
+
+
+def _lower(n: int) -> np.ndarray:
+    return np.tri(n, dtype=bool)
+
+
+def _upper(n: int) -> np.ndarray:
+    return ~np.tri(n, k=-1, dtype=bool)
