@@ -220,7 +220,8 @@ def merged_extrapolation(a: Extrapolation | None, b: Extrapolation | None) -> Ex
         if x is None or y is None:
             species.append(x or y)
             continue
-        if not (np.array_equal(x.mean_d, y.mean_d) and np.array_equal(x.w_dr, y.w_dr)):
+        same = np.array_equal(x.mean_d, y.mean_d) and np.array_equal(x.w_dr, y.w_dr)
+        if not (same and x.rest == y.rest):
             raise GapyError(
                 "merge: expected two states that began from one, got different metrics of their "
                 "environments; begin once, with the reach of some structures, and absorb each "

@@ -9,6 +9,7 @@ a state file as well.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import ase.data
 import numpy as np
@@ -34,12 +35,17 @@ def save_state(regressor: SparseGPRegressor, path) -> None:
 
     Raises
     ------
-    GapyError : a setting that is no plain number, text or mapping of them; the file cannot be
-        written, and an older one is left as it was
+    GapyError : a state that is not solved; a setting that is no plain number, text or mapping of
+        them; the file cannot be written, and an older one is left as it was
     NotFittedError : the regressor has not been fitted
     """
     check_is_fitted(regressor, "training_")
     training = regressor.training_
+    if not training.is_solved:
+        raise GapyError(
+            "training_: expected a state that is solved, so that the file holds a potential, got "
+            "one that is not; call gapy.fit.solving.solve first"
+        )
     model, arrays = serialise.pack(training.potential)
     factors = training.statistic.factors
     state = {
@@ -57,6 +63,8 @@ def save_state(regressor: SparseGPRegressor, path) -> None:
         "groups": [_group(group, factor) for group, factor in factors.items()],
         "drawn": [{"config_type": s.config_type, "source": s.source} for s in training.sample],
     }
+    if training.earlier is not None:
+        state["earlier"] = [training.earlier[0], training.earlier[1].hex()]
     more = {f"factor{g}": factor.matrix() for g, factor in enumerate(factors.values())}
     more |= _pack_structures(training.sample)
     modelfile.write(
@@ -98,6 +106,16 @@ def _rebuilt(state: dict, arrays: dict, potential) -> SparseGPRegressor:
     ]
     chosen = asked_for if state["several_terms"] else asked_for[0]
     gp = SparseGPRegressor(chosen, baselines=potential.baselines, **state["settings"])
+    of_version_2 = "kinds" not in state
+    earlier = state.get("earlier")
+    if of_version_2:
+        earlier = (state["n_structures"], state["digest"])
+    sample = _unpack_structures(state["drawn"], arrays)
+    if of_version_2:
+        # Their rows are in the group of the config_type, scaled by its noise.
+        sample = [
+            replace(s, energy_sigma=None, forces_sigma=None, stress_sigma=None) for s in sample
+        ]
     statistic = SufficientStatistic(len(potential.posterior.alpha))
     for g, group in enumerate(state["groups"]):
         key = Group(group["kind"], group["config_type"], group.get("own", False))
@@ -114,13 +132,15 @@ def _rebuilt(state: dict, arrays: dict, potential) -> SparseGPRegressor:
         noise=potential.noise,
         kinds=tuple(state.get("kinds") or _kinds_of_version_2(gp)),
         reach=potential.reach,
-        sample=tuple(_unpack_structures(state["drawn"], arrays)),
-        digest=bytes.fromhex(state["digest"]),
+        sample=tuple(sample),
+        digest=bytes(32) if of_version_2 else bytes.fromhex(state["digest"]),
+        earlier=None if earlier is None else (earlier[0], bytes.fromhex(earlier[1])),
         seed=state.get("seed", int(gp.seed)),
         n_structures=state["n_structures"],
         n_updates=state["n_updates"],
         approximate=state["approximate"],
         potential=potential,
+        solved_statistic=statistic,
     )
     return gp
 

@@ -83,16 +83,22 @@ def rebuild(
 
     Raises GapyError if these are not the structures that it has seen.
     """
-    digest = multiset_digest(old)
-    # States of files of version 2 hold the digest of an order.
-    if state.digest not in (digest, chained_digest(old)):
+    known = True
+    first = 0
+    if state.earlier is not None:
+        first, in_order = state.earlier
+        known = chained_digest(old[:first]) == in_order
+    if not (known and multiset_digest(old[first:]) == state.digest):
         raise GapyError(
             f"old: expected the {state.n_structures} structures that the regressor has seen, got "
             f"{len(old)} others; give exactly those"
+            + (f", the first {first} in their order" if first else "")
         )
     with blas_threads(1):
         statistic = _statistic(state, old, threads)
-    return replace(state, statistic=statistic, digest=digest, approximate=False)
+    return replace(
+        state, statistic=statistic, digest=multiset_digest(old), approximate=False, earlier=None
+    )
 
 
 def prune(

@@ -25,7 +25,7 @@ from gapy.error_bars.cross_validation import (
 from gapy.fit.labels import stacked
 from gapy.geometry.symmetry import vanishes
 from gapy.gp.neighbourhood import worst_around
-from gapy.gp.noise import KINDS, Noise
+from gapy.gp.noise import Noise
 from gapy.gp.terms import local_prior
 
 SCALES = (1.0, 0.5, 0.25, 0.125, 0.0625)
@@ -96,19 +96,19 @@ def _rms(parts) -> float | None:
     return float(np.sqrt((np.concatenate(parts) ** 2).mean())) if parts else None
 
 
-def balance_energies(noise: Noise, errors, learnt=KINDS) -> Noise:
+def balance_energies(noise: Noise, errors, learnt) -> Noise:
     """Noise whose energy sigmas are scaled by the factor with the least left-out energy error.
 
     The likelihood takes the force errors of one structure for independent, which they are not, and
     so overrates forces. errors(noise) gives OutOfSampleErrors. Factors that raise the force error
-    by more than FORCE_SACRIFICE are passed over. Only what was learnt is changed: nothing unless
-    the noise of both kinds is among `learnt`.
+    by more than FORCE_SACRIFICE are passed over. Only the groups in `learnt` are changed, and
+    nothing unless there are some of both kinds.
     """
-    if not {"energy", "forces"}.issubset(learnt):
+    if not {"energy", "forces"}.issubset(group.kind for group in learnt):
         return noise
     best_noise, best, first = noise, None, None
     for scale in SCALES:
-        trial = noise.energy_scaled(scale)
+        trial = noise.energy_scaled(scale, learnt)
         found = errors(trial)
         if found.energy is None or found.forces is None:
             return noise

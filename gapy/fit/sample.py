@@ -24,7 +24,7 @@ ROW_BYTES = 100_000_000
 
 def drawn(structures: Iterable[LabelledStructure], seed: int) -> tuple[LabelledStructure, ...]:
     """The sample of `structures`, in the order of their numbers."""
-    salt = int(seed).to_bytes(16, signed=False)
+    salt = f"{int(seed)}:".encode()
     return tuple(sorted(structures, key=lambda s: s.digest(salt))[:LARGEST])
 
 

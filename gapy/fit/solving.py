@@ -84,7 +84,11 @@ def solve(
         if force_tolerance is not None:
             potential = potential.reduced(float(force_tolerance), sample)
         references = tuple(atoms.copy() for atoms in sample[:N_REFERENCES])
-        return replace(state, potential=potential.with_references(references))
+        return replace(
+            state,
+            potential=potential.with_references(references),
+            solved_statistic=state.statistic,
+        )
 
 
 def posterior_of(state: TrainingState, noise: Noise) -> posterior.Posterior:

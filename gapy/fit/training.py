@@ -58,6 +58,9 @@ class TrainingState:
     n_structures, n_updates : how many structures and updates came in
     approximate : whether columns of old data are estimated rather than computed
     potential : the model of the last `solve`, None before it
+    solved_statistic : the statistic that it was solved for
+    earlier : of a state read from a file of version 2, the number of structures that it had seen
+        and their digest in their order; `digest` is that of those that came later
     """
 
     terms: tuple[Term, ...]
@@ -75,6 +78,14 @@ class TrainingState:
     n_updates: int = 0
     approximate: bool = False
     potential: Potential | None = None
+    solved_statistic: SufficientStatistic | None = None
+    earlier: tuple[int, bytes] | None = None
+
+    def __post_init__(self) -> None:
+        # Factors gather rows and triangularise them later; a state that others may read at the
+        # same time has nothing left to do.
+        for factor in self.statistic.factors.values():
+            factor.compress()
 
     @property
     def n_columns(self) -> int:
@@ -89,7 +100,7 @@ class TrainingState:
             model is not None
             and model.terms is self.terms
             and model.noise is self.noise
-            and model.metadata["data_sha256"] == self.digest.hex()
+            and self.solved_statistic is self.statistic
         )
 
     @property
@@ -115,9 +126,14 @@ def begin(
     `gapy.error_bars.extrapolation.learn_extrapolation` gives it; without it the first structures
     absorbed set it, and then the state cannot be merged with others that began so.
 
-    Raises GapyError for inducing points too close to one another.
+    Raises GapyError for inducing points too close to one another, or an unknown label kind.
     """
     terms = tuple(terms)
+    unknown = [kind for kind in kinds if kind not in KINDS]
+    if unknown or not kinds:
+        raise GapyError(
+            f"kinds: expected some of {', '.join(KINDS)}, got {list(kinds)}; correct them"
+        )
     return TrainingState(
         terms=terms,
         cholesky=cholesky_factors(terms),
@@ -125,7 +141,7 @@ def begin(
         e0=dict(e0),
         baselines=tuple(baselines),
         noise=noise,
-        kinds=tuple(kinds),
+        kinds=tuple(kind for kind in KINDS if kind in kinds),
         reach=(None,) * len(terms) if reach is None else tuple(reach),
         seed=int(seed),
     )
@@ -270,6 +286,7 @@ def _compared(x: Term, y: Term):
     yield "the descriptor", x.descriptor.settings() == y.descriptor.settings()
     yield "zeta", x.zeta == y.zeta
     same_number = [len(p) for p in x.inducing] == [len(p) for p in y.inducing]
+    yield "the species served", x.served == y.served
     yield (
         "the inducing points",
         same_number and all(map(np.array_equal, x.inducing, y.inducing)),
@@ -293,34 +310,42 @@ def _mean_delta(a: TrainingState, b: TrainingState) -> tuple[Term, ...]:
 
 
 def _mean_noise(a: TrainingState, b: TrainingState) -> Noise:
-    """Of every group by its labels, of each kind's default by the labels of the kind."""
+    """Of every group by its labels, of each kind's default by the labels of the kind.
+
+    Where there are none, by the structures.
+    """
     one, other = a.noise, b.noise
     if one == other:
         return one
     tables: dict[bool, dict] = {False: {}, True: {}}
     stated = [
-        Group(kind, name)
+        Group(kind, name, own)
         for noise in (one, other)
-        for name, sigmas in noise.overrides.items()
+        for own, table in ((False, noise.overrides), (True, noise.own))
+        for name, sigmas in table.items()
         for kind in sigmas
     ]
+    seen = [a.n_structures, b.n_structures]
     for group in dict.fromkeys([*a.statistic.factors, *b.statistic.factors, *stated]):
         counts = [
             s.statistic.factors[group].n_rows if group in s.statistic.factors else 0 for s in (a, b)
         ]
-        mean = _geometric_mean((one.sigma(*group), other.sigma(*group)), counts)
+        sigmas = (one.sigma(*group), other.sigma(*group))
+        mean = _geometric_mean(sigmas, counts if any(counts) else seen)
         tables[group.own].setdefault(group.config_type, {})[group.kind] = mean
     defaults = {
-        kind: _geometric_mean(
-            (getattr(one, kind), getattr(other, kind)), [_labels(s, kind) for s in (a, b)]
-        )
-        for kind in KINDS
+        kind: _geometric_mean((getattr(one, kind), getattr(other, kind)), counts or seen)
+        for kind, counts in ((kind, _both(a, b, kind)) for kind in KINDS)
     }
     return Noise(**defaults, overrides=tables[False], own=tables[True])
 
 
-def _labels(state: TrainingState, kind: str) -> int:
-    return sum(f.n_rows for g, f in state.statistic.factors.items() if g.kind == kind)
+def _both(a: TrainingState, b: TrainingState, kind: str) -> list[int]:
+    """Labels of a kind in two states; empty if there are none."""
+    counts = [
+        sum(f.n_rows for g, f in s.statistic.factors.items() if g.kind == kind) for s in (a, b)
+    ]
+    return counts if any(counts) else []
 
 
 def _geometric_mean(values, weights) -> float:

@@ -44,13 +44,13 @@ ITERATIONS = 50
 class Optimum:
     """Terms with the new delta, the new noise, and log p(y) there less that at the start.
 
-    learnt: the label kinds whose noise is new.
+    learnt: the groups whose noise is new.
     """
 
     terms: tuple[Term, ...]
     noise: Noise
     gain: float
-    learnt: frozenset[str]
+    learnt: frozenset[Group]
 
 
 def maximise_likelihood(terms, cholesky, statistic: SufficientStatistic, noise: Noise) -> Optimum:
@@ -90,8 +90,7 @@ def maximise_likelihood(terms, cholesky, statistic: SufficientStatistic, noise: 
         if not keys[0].own
     }
     # By config_type: sigmas where they differ within a kind, and factors, which have no default.
-    learnt = frozenset(keys[0].kind for keys in families)
-    overrides = _untouched(statistic, noise, learnt)
+    overrides = _untouched(statistic, noise, set(sigmas))
     own = {name: dict(factors) for name, factors in noise.own.items()}
     differ = len(groups) > len(families)
     for keys, x in zip(groups, log_sigma):
@@ -107,7 +106,7 @@ def maximise_likelihood(terms, cholesky, statistic: SufficientStatistic, noise: 
             own=own,
         ),
         gain=0.5 * (begin - best.value),
-        learnt=learnt,
+        learnt=frozenset(informative),
     )
 
 

@@ -71,20 +71,28 @@ class Noise:
             return self.own.get(config_type, {}).get(kind, 1.0)
         return self.overrides.get(config_type, {}).get(kind, getattr(self, kind))
 
-    def energy_scaled(self, factor: float) -> "Noise":
-        """Noise whose energy sigmas are multiplied by a factor."""
+    def energy_scaled(self, factor: float, groups) -> "Noise":
+        """Noise whose energy sigmas are multiplied by a factor, those of `groups` only.
 
-        def scaled(table):
+        groups : (kind, config_type, own) of noise groups. The sigma of the kind is scaled with any
+        group of it that states no own noise.
+        """
+        by = {(name, own) for kind, name, own in groups if kind == "energy"}
+
+        def scaled(table, of_own):
             return {
-                name: {k: v * factor if k == "energy" else v for k, v in sigmas.items()}
+                name: {
+                    k: v * factor if k == "energy" and (name, of_own) in by else v
+                    for k, v in sigmas.items()
+                }
                 for name, sigmas in table.items()
             }
 
         return replace(
             self,
-            energy=self.energy * factor,
-            overrides=scaled(self.overrides),
-            own=scaled(self.own),
+            energy=self.energy * factor if any(not own for _, own in by) else self.energy,
+            overrides=scaled(self.overrides, False),
+            own=scaled(self.own, True),
         )
 
     def to_dict(self) -> dict:

@@ -58,7 +58,7 @@ class Factor:
     @property
     def is_triangle(self) -> bool:
         """Whether `matrix` is a triangle; few rows are kept as they came."""
-        self._compress()
+        self.compress()
         return self._triangle is not None
 
     def add(self, rows: np.ndarray, y: np.ndarray, weight=1.0) -> None:
@@ -80,7 +80,7 @@ class Factor:
 
     def matrix(self) -> np.ndarray:
         """Rows [R z] that stand for all rows: at most M + 1 of them."""
-        self._compress()
+        self.compress()
         if self._triangle is None:
             return np.vstack(self._pending) if self._pending else np.empty((0, self.n_columns + 1))
         return np.triu(self._triangle)
@@ -89,9 +89,10 @@ class Factor:
         self._pending.append(block)
         self._n_pending += len(block)
         if self._n_pending > 2 * (self.n_columns + 1):
-            self._compress()
+            self.compress()
 
-    def _compress(self) -> None:
+    def compress(self) -> None:
+        """Triangularise what was gathered; what follows only reads, until rows are added."""
         size = self.n_columns + 1
         if self._triangle is None and self._n_pending <= size:
             if len(self._pending) > 1:

@@ -117,6 +117,7 @@ STATE = Record(
         "kinds": List(Text(choices=KINDS), 1),
         "seed": COUNT,
         "asked": List(Map(NAME, Plain()), 1),
+        "earlier": List(AnyOf((FROM_ONE, HASH)), 2, 2),
     },
 )
 MODEL = Record(

@@ -90,9 +90,17 @@ class LabelledStructure:
 
     def digest(self, salt: bytes = b"") -> bytes:
         """SHA-256 of all that a fit sees of the structure: geometry, labels, group, own noise."""
-        sigmas = (self.energy_sigma, self.forces_sigma, self.stress_sigma)
-        stated = repr((self.config_type, sigmas)).encode()
-        return hashlib.sha256(salt + self.fingerprint() + stated).digest()
+        given = [self.energy, self.forces, self.stress]
+        own = [self.energy_sigma, self.forces_sigma, self.stress_sigma]
+        parts = [
+            salt,
+            bytes(value is not None for value in (*given, *own)),
+            np.array([value for value in own if value is not None], dtype=float).tobytes(),
+            self.config_type.encode(),
+            b"\0",
+            self.fingerprint(),
+        ]
+        return hashlib.sha256(b"".join(parts)).digest()
 
 
 def multiset_digest(structures, begin: bytes = bytes(32)) -> bytes:

@@ -1,6 +1,7 @@
 """States of a fit: merged in any order, never changed, kept by an error, pickled."""
 
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import reduce
 
@@ -14,10 +15,11 @@ import gapy
 from gapy.descriptors import smooth_soap
 from gapy.errors import GapyError, SpeciesError
 from gapy.fit.checkpoint import load_state, save_state
+from gapy.fit.growing import rebuild
 from gapy.fit.sample import drawn
-from gapy.fit.solving import learn, solve
+from gapy.fit.solving import learn, posterior_of, solve
 from gapy.fit.training import absorb, begin, merge
-from gapy.structures import from_atoms, multiset_digest
+from gapy.structures import chained_digest, from_atoms, multiset_digest
 
 N = 16
 
@@ -209,3 +211,103 @@ def test_the_sample_knows_no_order(structures, order):
     shuffled = [structures[k] for k in order]
     assert [s.digest() for s in drawn(shuffled, 1)] == [s.digest() for s in drawn(structures, 1)]
     assert [s.digest() for s in drawn(structures, 2)] != [s.digest() for s in drawn(structures, 1)]
+
+
+def test_a_state_can_be_read_by_many_at_once(start, structures):
+    """Reading triangularises nothing: what was gathered was settled with the state."""
+    for _ in range(5):
+        state = absorb(start, structures)
+        expected = posterior_of(absorb(start, structures), state.noise).alpha
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(posterior_of, [state] * 8, [state.noise] * 8))
+        for one in found:
+            np.testing.assert_array_equal(one.alpha, expected)
+
+
+def test_a_state_knows_whether_its_potential_is_that_of_its_labels(fitted, structures):
+    state = fitted.training_
+    assert state.is_solved and not absorb(state, structures[:2]).is_solved
+    again = rebuild(state, structures[::-1])
+    assert not again.is_solved and solve(again).is_solved
+    assert not learn(state).is_solved
+
+
+def test_states_that_are_not_solved_are_not_saved(start, structures, tmp_path):
+    gp = regressor().fit(structures)
+    gp.training_ = merge(absorb(start, structures[:5]), absorb(start, structures[5:]))
+    with pytest.raises(GapyError, match=r"training_: expected a state that is solved.*solve first"):
+        save_state(gp, tmp_path / "s.gapy")
+    gp.training_ = solve(gp.training_)
+    save_state(gp, tmp_path / "s.gapy")
+    back = load_state(tmp_path / "s.gapy").training_
+    assert back.n_structures == N and back.is_solved
+
+
+def test_a_state_of_version_2_is_rebuilt_from_its_structures_in_their_order(
+    fitted, structures, tmp_path
+):
+    """Its digest is that of an order; what comes later has one without."""
+    more = from_atoms(labelled_frames(3, seed=12))
+    earlier = (N, chained_digest(structures))
+    gp = regressor().fit(structures)
+    gp.training_ = replace(fitted.training_, digest=bytes(32), earlier=earlier)
+    gp.partial_fit(more)
+    save_state(gp, tmp_path / "s.gapy")
+    state = load_state(tmp_path / "s.gapy").training_
+    assert state.earlier == earlier
+    again = rebuild(state, [*structures, *more[::-1]])
+    assert again.earlier is None and again.digest == multiset_digest([*more, *structures])
+    with pytest.raises(GapyError, match=r"old: expected the 19 structures .* in their order"):
+        rebuild(state, [*structures[::-1], *more])
+
+
+def test_noise_of_groups_without_labels_merges_in_any_order(start, structures):
+    parts = [
+        absorb(
+            replace(start, noise=gapy.Noise(overrides={"later": {"forces": sigma}})),
+            structures[k::3],
+        )
+        for k, sigma in enumerate((0.01, 0.1, 1.0))
+    ]
+    found = [
+        reduce(merge, [parts[k] for k in order]).noise.sigma("forces", "later")
+        for order in ((0, 1, 2), (2, 1, 0), (0, 2, 1))
+    ]
+    np.testing.assert_allclose(found, found[0], rtol=1e-12)
+    own = [replace(p, noise=replace(p.noise, own={"later": {"forces": 7.0}})) for p in parts[:2]]
+    assert merge(*own).noise.sigma("forces", "later", True) == pytest.approx(7.0)
+
+
+def test_terms_that_serve_other_species_do_not_merge(start, structures):
+    a = absorb(start, structures[:4])
+    (term,) = a.terms
+    with pytest.raises(GapyError, match="got different the species served of term 1"):
+        merge(a, replace(a, terms=(replace(term, serves=(13,)),)))
+
+
+def test_begin_orders_and_checks_kinds_and_takes_any_seed(start, structures):
+    forces_first = begin(start.terms, start.e0, start.noise, kinds=("forces", "energy"), seed=-1)
+    assert forces_first.kinds == ("energy", "forces")
+    assert absorb(forces_first, structures[:2]).n_structures == 2
+    with pytest.raises(GapyError, match=r"kinds: expected some of energy, .*'force'"):
+        begin(start.terms, start.e0, start.noise, kinds=("force",))
+
+
+def test_digests_see_numbers_and_not_their_types(structures):
+    s = structures[3]
+    assert replace(s, forces_sigma=np.float64(s.forces_sigma)).digest() == s.digest()
+    assert replace(s, forces_sigma=None).digest() != s.digest()
+    assert replace(s, config_type="other").digest() != s.digest()
+
+
+def test_a_given_override_stays_where_only_own_noise_is_learnt():
+    """Labels of one group vanish, all others state their noise: nothing else is known of it."""
+    frames = labelled_frames(9, seed=2)
+    for k, atoms in enumerate(frames):
+        atoms.info["forces_sigma"] = 0.1
+        if k == 0:
+            del atoms.info["forces_sigma"]
+            atoms.info["config_type"] = "crystal"
+            atoms.arrays["REF_forces"] = np.zeros((len(atoms), 3))
+    gp = regressor(optimize=True, noise_overrides={"crystal": {"forces": 0.011}}).fit(frames)
+    assert gp.potential_.noise.sigma("forces", "crystal") == 0.011

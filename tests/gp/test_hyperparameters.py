@@ -207,6 +207,9 @@ def test_a_block_without_labels_takes_the_mean_delta():
     assert log_delta[3] > np.log(3.0)
 
 
+LEARNT = frozenset({Group("energy", "a"), Group("energy", "b"), Group("forces", "a")})
+
+
 @pytest.mark.parametrize("best", SCALES)
 def test_balance_finds_the_scale_of_the_least_energy_error(best):
     asked = []
@@ -217,7 +220,7 @@ def test_balance_finds_the_scale_of_the_least_energy_error(best):
         return OutOfSampleErrors(energy=1.0 + abs(np.log(scale / best)), forces=1.0)
 
     start = Noise(0.008, 0.1, 0.01, {"a": {"energy": 0.016, "forces": 0.3}, "b": {"stress": 0.1}})
-    found = balance_energies(start, errors)
+    found = balance_energies(start, errors, LEARNT)
     assert found.energy == pytest.approx(0.008 * best)
     assert found.sigma("energy", "a") == pytest.approx(0.016 * best)
     assert (found.forces, found.stress) == (0.1, 0.01)
@@ -235,10 +238,25 @@ def test_balance_sacrifices_no_more_force_error_than_allowed():
         return OutOfSampleErrors(energy=0.5**halvings, forces=1.0 + step * halvings)
 
     assert 1.0 + step < FORCE_SACRIFICE < 1.0 + 2 * step
-    assert balance_energies(Noise(energy=0.008), errors).energy == pytest.approx(0.004)
+    assert balance_energies(Noise(energy=0.008), errors, LEARNT).energy == pytest.approx(0.004)
+
+
+def test_balance_leaves_alone_what_was_not_learnt():
+    """Overrides of groups without labels, and factors of own noise, stay as they came."""
+
+    def errors(noise):
+        return OutOfSampleErrors(energy=noise.energy, forces=1.0)
+
+    start = Noise(0.008, overrides={"later": {"energy": 0.5}}, own={"a": {"energy": 2.0}})
+    found = balance_energies(start, errors, LEARNT)
+    assert found.energy < 0.008
+    assert found.overrides == start.overrides and found.own == start.own
+    only_forces = {Group("forces", "a"), Group("energy", "a", True)}
+    scaled = balance_energies(start, lambda n: errors(Noise(n.own["a"]["energy"])), only_forces)
+    assert scaled.energy == 0.008 and scaled.own["a"]["energy"] < 2.0
 
 
 @pytest.mark.parametrize("known", [(None, 1.0), (1.0, None)])
 def test_balance_needs_both_kinds_of_labels(known):
     start = Noise(energy=0.008)
-    assert balance_energies(start, lambda noise: OutOfSampleErrors(*known)) == start
+    assert balance_energies(start, lambda noise: OutOfSampleErrors(*known), LEARNT) == start
