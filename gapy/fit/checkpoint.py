@@ -140,7 +140,7 @@ def _rebuilt(state: dict, arrays: dict, potential) -> SparseGPRegressor:
         n_updates=state["n_updates"],
         approximate=state["approximate"],
         potential=potential,
-        solved_statistic=statistic,
+        solved_from=(potential.terms, potential.noise, statistic),
     )
     return gp
 

@@ -87,7 +87,7 @@ def solve(
         return replace(
             state,
             potential=potential.with_references(references),
-            solved_statistic=state.statistic,
+            solved_from=(state.terms, state.noise, state.statistic),
         )
 
 

@@ -58,7 +58,7 @@ class TrainingState:
     n_structures, n_updates : how many structures and updates came in
     approximate : whether columns of old data are estimated rather than computed
     potential : the model of the last `solve`, None before it
-    solved_statistic : the statistic that it was solved for
+    solved_from : the terms, the noise and the statistic that it was solved for
     earlier : of a state read from a file of version 2, the number of structures that it had seen
         and their digest in their order; `digest` is that of those that came later
     """
@@ -78,7 +78,7 @@ class TrainingState:
     n_updates: int = 0
     approximate: bool = False
     potential: Potential | None = None
-    solved_statistic: SufficientStatistic | None = None
+    solved_from: tuple[tuple[Term, ...], Noise, SufficientStatistic] | None = None
     earlier: tuple[int, bytes] | None = None
 
     def __post_init__(self) -> None:
@@ -95,12 +95,9 @@ class TrainingState:
     @property
     def is_solved(self) -> bool:
         """Whether the potential is that of the present terms, labels and noise."""
-        model = self.potential
-        return (
-            model is not None
-            and model.terms is self.terms
-            and model.noise is self.noise
-            and self.solved_statistic is self.statistic
+        present = (self.terms, self.noise, self.statistic)
+        return self.solved_from is not None and all(
+            one is other for one, other in zip(present, self.solved_from)
         )
 
     @property

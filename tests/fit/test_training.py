@@ -1,5 +1,6 @@
 """States of a fit: merged in any order, never changed, kept by an error, pickled."""
 
+import copy
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -230,6 +231,7 @@ def test_a_state_knows_whether_its_potential_is_that_of_its_labels(fitted, struc
     again = rebuild(state, structures[::-1])
     assert not again.is_solved and solve(again).is_solved
     assert not learn(state).is_solved
+    assert pickle.loads(pickle.dumps(state)).is_solved and copy.deepcopy(state).is_solved
 
 
 def test_states_that_are_not_solved_are_not_saved(start, structures, tmp_path):
