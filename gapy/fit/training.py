@@ -131,9 +131,11 @@ def begin(
         raise GapyError(
             f"kinds: expected some of {', '.join(KINDS)}, got {list(kinds)}; correct them"
         )
+    with blas_threads(1):
+        cholesky = cholesky_factors(terms)
     return TrainingState(
         terms=terms,
-        cholesky=cholesky_factors(terms),
+        cholesky=cholesky,
         statistic=SufficientStatistic(blocks(terms)[-1].stop),
         e0=dict(e0),
         baselines=tuple(baselines),

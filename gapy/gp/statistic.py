@@ -20,6 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import lapack
 
+from gapy._support.threads import blas_threads
 from gapy.errors import GapyError
 
 PANEL = 32
@@ -110,11 +111,13 @@ class Factor:
 def absorb(triangle: np.ndarray, rows: np.ndarray, *, upper: bool = False) -> np.ndarray:
     """R of the QR of [triangle; rows]; both arguments are overwritten (Fortran order).
 
-    upper: `rows` is a square upper triangle too, which takes less than half the time.
+    upper: `rows` is a square upper triangle too, which takes less than half the time. By one
+    thread, whoever calls: more of them sum in another order.
     """
     panel = min(PANEL, triangle.shape[1])
     corner = len(rows) if upper else 0  # rows of LAPACK's trapezoid
-    out, _, _, info = lapack.dtpqrt(corner, panel, triangle, rows, overwrite_a=1, overwrite_b=1)
+    with blas_threads(1):
+        out, _, _, info = lapack.dtpqrt(corner, panel, triangle, rows, overwrite_a=1, overwrite_b=1)
     if info != 0:
         raise GapyError(f"statistic: QR failed with LAPACK info {info}")
     return out

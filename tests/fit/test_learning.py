@@ -82,6 +82,15 @@ def test_threads_do_not_change_what_is_learnt(frames, learnt, tmp_path):
     assert (tmp_path / "two.gapy").read_bytes() == (tmp_path / "one.gapy").read_bytes()
 
 
+def test_threads_of_the_caller_change_no_fit(frames, learnt):
+    """Whatever NumPy's BLAS is set to outside, the fit sums in one order."""
+    with blas_threads(2):
+        other = fit(frames)
+    np.testing.assert_array_equal(
+        other.potential_.posterior.alpha, learnt.potential_.posterior.alpha
+    )
+
+
 def test_more_structures_after_learning(frames, test_frames):
     """partial_fit learns again from all labels; the likelihood stays above the start's."""
     gp = fit(frames[:12])
