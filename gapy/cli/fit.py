@@ -12,7 +12,7 @@ from gapy.cli.automatic import completed
 from gapy.cli.idle import refuse_idle_keys, refuse_idle_noise
 from gapy.cli.options import EnergyKey, ForcesKey, StressKey, VirialKey, label_keys
 from gapy.cli.remarks import remark_on_noise
-from gapy.cli.settings import FitSettings, parse_n_inducing, read_settings
+from gapy.cli.settings import FitSettings, parse_components, parse_n_inducing, read_settings
 from gapy.errors import GapyError
 from gapy.fit.settings import help_of
 
@@ -45,6 +45,7 @@ def fit(
     zeta: Annotated[Whole, _option("zeta")] = None,
     n_inducing: Annotated[Text, _option("n_inducing")] = None,
     selection: Annotated[Text, _option("selection")] = None,
+    n_components: Annotated[Text, _option("n_components")] = None,
     delta: Annotated[Number, _option("delta")] = None,
     sigma_energy: Annotated[Number, _option("sigma_energy")] = None,
     sigma_forces: Annotated[Number, _option("sigma_forces")] = None,
@@ -65,6 +66,7 @@ def fit(
     given = {name: value for name, value in flags.items() if name not in ("config", "n_inducing")}
     given["train"] = tuple(train) if train else None
     given["n_inducing"] = parse_n_inducing(n_inducing)
+    given["n_components"] = parse_components(n_components)
     settings = (read_settings(config) if config else FitSettings()).updated(given)
     _fit(settings, config)
 
@@ -100,6 +102,7 @@ def _fit(settings: FitSettings, config: str | None) -> None:
         facts(
             [
                 ("structures", f"{regressor.n_structures_} ({report.total.n_atoms} atoms)"),
+                *_components(potential),
                 ("inducing points", points),
                 ("fit", f"{regressor.fit_seconds_:.1f} s"),
                 ("log marginal likelihood", f"{regressor.log_marginal_likelihood():.1f}"),
@@ -146,6 +149,16 @@ def _learnt(potential):
         "learnt noise",
         f"{noise.energy:.3g} eV/atom, {noise.forces:.3g} eV/A, {noise.stress:.3g} eV/A^3",
     )
+
+
+def _components(potential):
+    """A line on the components of descriptors that the kernels use, where not all of them."""
+    from gapy.descriptors import unprojected
+
+    for term in potential.terms:
+        whole, used = unprojected(term.descriptor).n_features, term.descriptor.n_features
+        if used < whole:
+            yield "components", f"{used} of {whole}"
 
 
 def _inducing_counts(potential):

@@ -64,6 +64,8 @@ def _lines(summary: dict):
             "kernel",
             f"zeta {term['zeta']}, delta {', '.join(f'{d:g}' for d in term['delta'])} eV",
         )
+        if "n_components" in term:
+            yield "components", f"{term['n_components']} of the descriptor, by central species"
         yield "inducing points", ", ".join(f"{s} {n}" for s, n in counts.items())
     yield "e0", ", ".join(f"{s} {e:.6f} eV" for s, e in summary["e0"].items())
     for baseline in summary.get("baselines", ()):

@@ -1,7 +1,10 @@
 """Descriptors: compiled SOAP, and any other local descriptor of dscribe."""
 
+import numpy as np
+
 from gapy.descriptors.auto import AutoSOAP, auto_soap
 from gapy.descriptors.base import known_species
+from gapy.descriptors.projected import ProjectedSOAP
 from gapy.descriptors.protocol import Descriptor, missing_members
 from gapy.descriptors.soap import CompiledSOAP, smooth_soap
 from gapy.descriptors.stated import soap_of
@@ -11,12 +14,15 @@ __all__ = [
     "AutoSOAP",
     "CompiledSOAP",
     "Descriptor",
+    "ProjectedSOAP",
     "as_descriptor",
     "auto_soap",
     "descriptor_from_settings",
     "known_species",
+    "same_descriptor",
     "smooth_soap",
     "soap_of",
+    "unprojected",
 ]
 
 KINDS = ("SOAP", "ACSF", "LMBTR")
@@ -71,8 +77,24 @@ def _checked(descriptor) -> Descriptor:
     return descriptor
 
 
-def descriptor_from_settings(kind: str, settings: dict, *, n_species=None, n_features=None):
-    """A gapy descriptor from its `kind` (class name in dscribe) and `settings()`, read from JSON.
+def unprojected(descriptor) -> Descriptor:
+    """The descriptor without its projection, as a user states it."""
+    return descriptor.inner if isinstance(descriptor, ProjectedSOAP) else descriptor
+
+
+def same_descriptor(one, other) -> bool:
+    """Whether two descriptors give the same values for all structures."""
+    a, b = one.arrays(), other.arrays()
+    same_arrays = a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
+    return one.kind == other.kind and one.settings() == other.settings() and same_arrays
+
+
+def descriptor_from_settings(
+    kind: str, settings: dict, bases=(), *, n_species=None, n_features=None
+):
+    """A gapy descriptor from its `kind` (class name in dscribe), `settings()` and projection.
+
+    bases: of a projected one, (D, r) of each species slot, as its `arrays` have them.
 
     Raises
     ------
@@ -92,7 +114,8 @@ def descriptor_from_settings(kind: str, settings: dict, *, n_species=None, n_fea
     for name, n, wanted in zip(("species", "features"), sizes, (n_species, n_features)):
         if wanted not in (None, n):
             raise GapyError(f"descriptor settings: expected {wanted} {name}, got {n}")
-    return as_descriptor(stated)
+    made = as_descriptor(stated)
+    return ProjectedSOAP(made, bases) if bases else made
 
 
 def _as_dscribe_takes_them(settings: dict) -> dict:

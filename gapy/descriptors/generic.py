@@ -121,6 +121,10 @@ class GenericDescriptor:
         names = inspect.signature(type(self.dscribe).__init__).parameters
         return {n: _plain(getattr(self.dscribe, n)) for n in names if n != "self"}
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """None beside the settings."""
+        return {}
+
     def create(self, system) -> np.ndarray:
         """Descriptors (n, D) of all atoms of a structure, in their order."""
         env, x_nd = self.environments(system), np.zeros((len(system), self.n_features))
@@ -140,6 +144,9 @@ class GenericDescriptor:
     def forward(self, env, begin: int, end: int):
         """Nothing to remember, and the descriptors."""
         return None, self.values(env, begin, end)
+
+    def unseen(self, state) -> None:
+        """Nothing: the kernel works with the whole descriptor."""
 
     def gradient_store(self, env) -> np.ndarray:
         """Room for dE/dx of every centre."""

@@ -37,6 +37,10 @@ class Descriptor(Protocol):
         """Plain JSON from which `descriptor_from_settings(kind, settings)` makes it again."""
         ...
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What `descriptor_from_settings` needs beside them; often nothing."""
+        ...
+
     def environments(self, atoms) -> Environments:
         """What it sees of an ASE structure, every atom of a species it knows a centre."""
         ...
@@ -55,6 +59,10 @@ class Descriptor(Protocol):
 
     def forward(self, env: Environments, begin: int, end: int) -> tuple[Any, np.ndarray]:
         """What `backward` needs, and x (b, D)."""
+        ...
+
+    def unseen(self, state) -> np.ndarray | None:
+        """Squared length (b,) of what x leaves out of what `forward` saw; None for nothing."""
         ...
 
     def gradient_store(self, env: Environments) -> np.ndarray:

@@ -124,6 +124,10 @@ class CompiledSOAP:
         """Keyword arguments of the dscribe SOAP, as plain JSON types."""
         return soap_settings(self.soap)
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """None beside the settings."""
+        return {}
+
     def _build_tables(self) -> None:
         soap = self.soap
         table, self._inv_h = _radial.build_table(lambda r: radial_functions(soap, r), self.cutoff)
@@ -217,6 +221,9 @@ class CompiledSOAP:
         """What `backward` needs, and the power spectrum, of centres begin..end-1."""
         c_iku = self.expand(env, begin, end)
         return c_iku, self.spectrum(c_iku)
+
+    def unseen(self, state) -> None:
+        """Nothing: the kernel works with the whole descriptor."""
 
     def gradient_store(self, env: Environments) -> np.ndarray:
         """Room for the gradients that `backward` leaves: dE/dr_p of every pair."""

@@ -57,21 +57,25 @@ class SpeciesExtrapolation:
         offset_r = self.mean_d @ columns_dr
         return columns_dr, offset_r, float(offset_r[-1])
 
-    def distance(self, xh_id: np.ndarray, norm_i: np.ndarray) -> np.ndarray:
+    def distance(self, xh_id: np.ndarray, norm_i: np.ndarray, unseen_i=None) -> np.ndarray:
         """m (b,) of descriptors x = norm xh, given normalised, xh_id (b, D), with their norms (b,).
 
-        One matrix product with r + 1 columns; the engine has xh and the norms at hand.
+        unseen_i: squared length of what a projected descriptor does not see; the mean, which the
+        projection holds, has none of it. One matrix product with r + 1 columns; the engine has xh
+        and the norms at hand.
         """
         columns_dr, offset_r, mean_square = self._columns
         y_ir = (xh_id @ columns_dr) * norm_i[:, None]
         dx_square = norm_i**2 - 2.0 * y_ir[:, -1] + mean_square
+        if unseen_i is not None:
+            dx_square += unseen_i
         y_ir -= offset_r
         along = np.einsum("ir,ir->i", y_ir[:, :-1], y_ir[:, :-1])
         return np.sqrt(np.maximum(self.rest * dx_square - along, 0.0))
 
-    def excess(self, xh_id: np.ndarray, norm_i: np.ndarray) -> np.ndarray:
+    def excess(self, xh_id: np.ndarray, norm_i: np.ndarray, unseen_i=None) -> np.ndarray:
         """max(0, m / m_max - 1), (b,)."""
-        return np.maximum(self.distance(xh_id, norm_i) / self.limit - 1.0, 0.0)
+        return np.maximum(self.distance(xh_id, norm_i, unseen_i) / self.limit - 1.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -184,11 +188,11 @@ def extended(
     """The reach with the largest m and the shortest distances of more structures."""
     # An environment at the mean alone would have no extent: one standard deviation is the least.
     limits = [1.0 if s is None else s.limit for s in reach.species]
-    for parts in frames.values(term, threads):
-        for slot, x_id in parts:
+    for parts in frames.seen(term, threads):
+        for slot, x_id, unseen_i in parts:
             inv_norm_i = np.empty(len(x_id))
             normalise(x_id, inv_norm_i)
-            distance = reach.species[slot].distance(x_id, norms(inv_norm_i))
+            distance = reach.species[slot].distance(x_id, norms(inv_norm_i), unseen_i)
             limits[slot] = max(limits[slot], float(distance.max()))
     least = np.where(reach.least_ss > 0.0, reach.least_ss, np.inf)
     for k, atoms in enumerate(frames.atoms):

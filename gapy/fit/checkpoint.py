@@ -16,6 +16,7 @@ import numpy as np
 from ase import Atoms
 from sklearn.utils.validation import check_is_fitted
 
+from gapy.descriptors import unprojected
 from gapy.errors import GapyError, ModelFileError
 from gapy.fit.parameter_checks import check_settings
 from gapy.fit.regressor import SparseGPRegressor
@@ -101,7 +102,9 @@ def load_state(path) -> SparseGPRegressor:
 
 def _rebuilt(state: dict, arrays: dict, potential) -> SparseGPRegressor:
     asked_for = [
-        TermSettings(term.descriptor, **asked) if asked else term.descriptor
+        TermSettings(unprojected(term.descriptor), **asked)
+        if asked
+        else unprojected(term.descriptor)
         for term, asked in zip(potential.terms, state.get("asked", [{}] * len(potential.terms)))
     ]
     chosen = asked_for if state["several_terms"] else asked_for[0]

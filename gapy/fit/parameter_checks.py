@@ -12,6 +12,7 @@ import numpy as np
 from gapy._support.ranges import require_range
 from gapy._support.sizes import require_fit
 from gapy.errors import GapyError
+from gapy.fit.setting_kinds import components
 from gapy.structures import StructureWarning
 
 OF_A_BASELINE = ("kind", "species", "cutoff", "evaluate", "settings")
@@ -49,6 +50,7 @@ def check_term(settings) -> None:
     for name, value in (("zeta", settings.zeta), *(("n_inducing", n) for n in counts)):
         _require_count(name, value)
         require_range(name, value)
+    components("n_components", "n_components", settings.n_components)
     delta = settings.delta
     is_real = isinstance(delta, Real)
     if not (is_real and 0.0 < delta < np.inf):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 from ase import Atoms
@@ -22,6 +23,7 @@ from gapy.fit.sample import SampleRows
 from gapy.fit.solving import learn, posterior_of, solve
 from gapy.fit.term_settings import TermSettings, term_settings
 from gapy.fit.training import TrainingState, absorb, begin
+from gapy.gp.components import projected
 from gapy.gp.frames import Frames
 from gapy.gp.inducing import choose_inducing
 from gapy.gp.noise import KINDS, Noise
@@ -62,6 +64,11 @@ class SparseGPRegressor(BaseEstimator):
         What labels lose before the fit, and predictions get back exactly.
     selection : "cholesky", "farthest", "cur", "kmeans" or "random"
         How inducing points are chosen.
+    n_components : "auto", "off", int or float below 1
+        Components of the descriptor in which the kernel works, other ones for each central species:
+        their number, the share of the second moments of the training environments that may be
+        lost, or "off" for the descriptor as it is; see `gapy.gp.components`. "auto" loses 1e-4 of
+        descriptors with 160 features or more.
     energy_key, forces_key, stress_key, virial_key : str
         Label keys in `atoms.info` and `atoms.arrays`; virials become stresses, None: REF_virial.
     fit_stress : bool
@@ -101,6 +108,7 @@ class SparseGPRegressor(BaseEstimator):
         e0="auto",
         baselines=(),
         selection="cholesky",
+        n_components="auto",
         energy_key="REF_energy",
         forces_key="REF_forces",
         stress_key="REF_stress",
@@ -123,6 +131,7 @@ class SparseGPRegressor(BaseEstimator):
         self.e0 = e0
         self.baselines = baselines
         self.selection = selection
+        self.n_components = n_components
         self.energy_key = energy_key
         self.forces_key = forces_key
         self.stress_key = stress_key
@@ -169,10 +178,13 @@ class SparseGPRegressor(BaseEstimator):
         frames = Frames([s.atoms for s in structures], terms)
         # BLAS with one thread keeps the order of its sums: the same fit for any `threads`.
         with blas_threads(1):
+            terms, frames = self._with_components(terms, frames)
             less = [without(s, self.baselines) for s in structures]
             e0 = isolated_atom_energies(less, self.e0)
             chosen = [self._term(frames, t, term, rng) for t, term in enumerate(terms)]
-            reach = [learn_metric(frames, t, d, threads) for t, d in enumerate(descriptors)]
+            reach = [
+                learn_metric(frames, t, term.descriptor, threads) for t, term in enumerate(terms)
+            ]
         kinds = KINDS if self.fit_stress else tuple(k for k in KINDS if k != "stress")
         start = begin(
             chosen, e0, noise, baselines=self.baselines, kinds=kinds, seed=int(self.seed),
@@ -253,6 +265,17 @@ class SparseGPRegressor(BaseEstimator):
             frames=frames,
         )  # fmt: skip
         return self.solved(state, rows, learnt=self.optimize)
+
+    def _with_components(self, terms, frames: Frames):
+        """The terms with projected descriptors, where asked for, and the structures for them."""
+        terms = [
+            replace(
+                term,
+                descriptor=projected(frames, t, term.descriptor, term.n_components, int(self.seed)),
+            )
+            for t, term in enumerate(terms)
+        ]
+        return terms, frames.seen_by(terms)
 
     def _term(self, frames: Frames, t: int, asked, rng) -> Term:
         inducing = choose_inducing(

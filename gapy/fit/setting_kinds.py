@@ -61,6 +61,18 @@ def counts(name: str, shown: str, value) -> None:
         require_range(name, n, shown)
 
 
+def components(name: str, shown: str, value) -> None:
+    """ "auto", "off", a number of at least 1, or a share between 0 and 1."""
+    if value in ("auto", "off"):
+        return
+    is_number = _is(Real, value) and math.isfinite(value)
+    if not (is_number and (0.0 < value < 1.0 or (value >= 1 and value % 1 == 0))):
+        raise GapyError(
+            f"{shown}: expected auto, off, a whole number of at least 1, or the share that may be "
+            f"lost, above 0 and below 1, got {value!r}"
+        )
+
+
 def text(name: str, shown: str, value) -> None:
     """A text."""
     if not isinstance(value, str):

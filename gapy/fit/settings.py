@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from gapy._support.ranges import RANGES
-from gapy.fit.setting_kinds import Whole, counts, flag, positive, stated, text
+from gapy.fit.setting_kinds import Whole, components, counts, flag, positive, stated, text
 
 BASIS = ("r_cut", "n_max", "l_max", "sigma", "compression")
 """Settings of the descriptor."""
@@ -21,10 +21,11 @@ LEARNT = ("delta", "sigma_energy", "sigma_forces", "sigma_stress")
 class ModelSettings:
     """What a model is made with, apart from its species and its data.
 
-    r_cut, n_max, l_max, sigma, compression: the SOAP. zeta, n_inducing, selection: kernel and
-    inducing points per species, one number or {symbol: number}. Where one of these, delta or a
-    sigma_* is None, nobody gave it: the defaults of smooth_soap and SparseGPRegressor hold, unless
-    gapy.cli.automatic chooses from the data. optimize: whether delta and noise are learnt, starting
+    r_cut, n_max, l_max, sigma, compression: the SOAP. zeta, n_components, n_inducing,
+    selection: kernel, components of the SOAP that it uses, and inducing points per species, one
+    number or {symbol: number}. Where one of these, delta or a sigma_* is None, nobody gave it:
+    the defaults of smooth_soap and SparseGPRegressor hold, unless gapy.cli.automatic chooses
+    from the data. optimize: whether delta and noise are learnt, starting
     from those given; None means unless one is given, be it with the value of the default. noise:
     {config_type: {"energy" | "forces" | "stress": sigma}}. Units: see RANGES.
 
@@ -51,6 +52,12 @@ class ModelSettings:
         None, counts, "Inducing points per species, 500 or Al=500,As=300", unsaid="from the data"
     )
     selection: str = stated("cholesky", text, "cholesky, farthest, cur, kmeans or random")
+    n_components: int | float | str = stated(
+        "auto",
+        components,
+        "Components of the descriptor that the kernel uses: auto, a number, off, or the share of "
+        "their moments that may be lost",
+    )
     delta: float | None = stated(
         None, positive, "Prior standard deviation of a local energy", unsaid="1.0"
     )
@@ -130,6 +137,7 @@ class ModelSettings:
             "optimize": self.learns_noise(),
             "e0": self.e0,
             "selection": self.selection,
+            "n_components": self.n_components,
             "fit_stress": self.stress,
             "force_tolerance": self.force_tolerance,
         }

@@ -22,6 +22,7 @@ class TermSettings:
     n_inducing : inducing points per species, a number or {symbol: number}
     delta : prior standard deviation of a local energy of this term, eV
     selection : how inducing points are chosen
+    n_components : components of the descriptor that the kernel uses
     species : symbols or atomic numbers of the central atoms it describes; None: all that the
         descriptor knows. Neighbours of other species are seen as long as the descriptor knows them.
     """
@@ -31,6 +32,7 @@ class TermSettings:
     n_inducing: int | Mapping | None = None
     delta: float | None = None
     selection: str | None = None
+    n_components: int | float | str | None = None
     species: Sequence[str | int] | None = None
 
     def completed(self, regressor) -> TermSettings:
@@ -44,7 +46,7 @@ class TermSettings:
         descriptor = as_descriptor(self.descriptor)
         found = {
             name: getattr(self if getattr(self, name) is not None else regressor, name)
-            for name in ("zeta", "n_inducing", "delta", "selection")
+            for name in ("zeta", "n_inducing", "delta", "selection", "n_components")
         }
         out = replace(self, descriptor=descriptor, species=self._served(descriptor), **found)
         check_term(out)

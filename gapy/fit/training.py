@@ -26,6 +26,7 @@ import numpy as np
 from gapy._support.progress import track
 from gapy._support.threads import blas_threads, ordered_map
 from gapy.baselines import Baseline
+from gapy.descriptors import same_descriptor
 from gapy.error_bars.extrapolation import Extrapolation, learn_extrapolation, merged_extrapolation
 from gapy.errors import GapyError, SpeciesError
 from gapy.fit.labels import add_labels, labels_of, rows_of
@@ -282,7 +283,7 @@ def _require_same(a: TrainingState, b: TrainingState) -> None:
 
 
 def _compared(x: Term, y: Term):
-    yield "the descriptor", x.descriptor.settings() == y.descriptor.settings()
+    yield "the descriptor", same_descriptor(x.descriptor, y.descriptor)
     yield "zeta", x.zeta == y.zeta
     same_number = [len(p) for p in x.inducing] == [len(p) for p in y.inducing]
     yield "the species served", x.served == y.served

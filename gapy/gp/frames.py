@@ -54,16 +54,38 @@ class Frames:
     def values(self, term: int, threads: int = 1) -> Iterator[list[tuple[int, np.ndarray]]]:
         """(slot, descriptors (b, D), not normalised) of one term, a list for each structure."""
         descriptor = self._terms[term].descriptor
+        return self._each(term, threads, lambda slot, *block: (slot, descriptor.values(*block)))
 
-        def of(k: int):
+    def seen(self, term: int, threads: int = 1) -> Iterator[list[tuple]]:
+        """As `values`, with the squared length (b,) of what descriptors leave out, or None."""
+        descriptor = self._terms[term].descriptor
+
+        def of(slot: int, *block):
+            state, x_id = descriptor.forward(*block)
+            return slot, x_id, descriptor.unseen(state)
+
+        return self._each(term, threads, of)
+
+    def _each(self, term: int, threads: int, of) -> Iterator[list]:
+        """of(slot, environments, begin, end) of all blocks of centres, by structure."""
+        n_slots = len(self._terms[term].descriptor.species)
+
+        def structure(k: int):
             env = self.environments(k)[term]
-            return [
-                (slot, descriptor.values(env, begin, end))
-                for slot in range(len(descriptor.species))
-                for begin, end in env.blocks(slot)
-            ]
+            return [of(s, env, begin, end) for s in range(n_slots) for begin, end in env.blocks(s)]
 
-        return ordered_map(of, range(len(self)), threads)
+        return ordered_map(structure, range(len(self)), threads)
+
+    def seen_by(self, terms: Sequence) -> Frames:
+        """The same structures for terms whose descriptors see the same environments as before."""
+        other = Frames(self.atoms, terms)
+        before = [id(t.descriptor) for t in self._terms]
+        for k, found in self._kept.items():
+            environments = {
+                id(t.descriptor): found.environments[old] for t, old in zip(terms, before)
+            }
+            other._keep(k, Neighbourhood(found.pairs, environments))
+        return other
 
     def _keep(self, k: int, found: Neighbourhood) -> None:
         size = _bytes(found) if self._keeps else KEPT_BYTES + 1

@@ -98,10 +98,13 @@ class VarianceSums:
         else:
             self._explained[atoms] = block.posterior.explained(t_is, zeta, delta)
 
-    def add_excess(self, block: VarianceBlock, atoms, x_id, inv_norm_i) -> None:
-        """How far some atoms, with normalised descriptors and what they were times, lie outside."""
+    def add_excess(self, block: VarianceBlock, atoms, x_id, inv_norm_i, unseen_i=None) -> None:
+        """How far some atoms, with normalised descriptors and what they were times, lie outside.
+
+        unseen_i: squared length of what the descriptors leave out, None for nothing.
+        """
         if block.reach is not None:
-            excess = block.reach.excess(x_id, norms(inv_norm_i))
+            excess = block.reach.excess(x_id, norms(inv_norm_i), unseen_i)
             self.excess[atoms] = np.maximum(self.excess[atoms], excess)
 
     def variances(self) -> np.ndarray:

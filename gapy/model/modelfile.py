@@ -5,7 +5,7 @@ header.sha256   SHA-256 of header.json; since it covers those of the arrays, it 
 arrays/*.npy
 
 Time stamps are fixed and nothing is compressed, so equal contents give equal bytes. Version 3 adds
-reference sigmas to version 2; both are read.
+reference sigmas to version 2, and version 4 the projections of descriptors; all are read.
 
 A file is read in at most twice its size and a constant: sizes are compared with it, and shapes and
 types with the schema (`gapy.model.modelschema`), before an array is read.
@@ -29,7 +29,7 @@ from gapy.errors import GapyError, ModelFileError
 from gapy.model.modelschema import Array, arrays_of, check_model
 
 FORMAT = "gapy potential"
-VERSION, OLDEST = 3, 2
+VERSION, OLDEST = 4, 2
 UNITS = {"energy": "eV", "length": "A", "stress": "eV/A^3", "delta": "eV"}
 HEADER, HEADER_HASH = "header.json", "header.sha256"
 ZIP_START = b"PK\x03\x04"

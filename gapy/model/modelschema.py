@@ -57,7 +57,7 @@ TERM = Record(
         "zeta": Number(1, 1000, whole=True),
         "delta": List(POSITIVE, 1),
     },
-    optional={"serves": List(SYMBOL, 1)},
+    optional={"serves": List(SYMBOL, 1), "n_components": FROM_ONE},
 )
 CALIBRATION = Record(
     {
@@ -176,6 +176,11 @@ def arrays_of(model: dict, version: int, sizes: dict[str, int]) -> Iterator[Arra
     """All arrays of a checked model; `sizes` holds the sizes of those before, by their name."""
     columns = []
     for t, term in enumerate(model["terms"]):
+        if "n_components" in term:
+            sizes[f"features of term {t}"] = term["n_components"]
+            shape = (f"features of term {t} before the projection", f"features of term {t}")
+            for s in range(len(term["delta"])):
+                yield Array(f"term{t}.projection{s}", shape)
         for s in range(len(term["delta"])):
             size = f"points of term {t}, species {s}"
             yield Array(f"term{t}.inducing{s}", (size, f"features of term {t}"))

@@ -134,10 +134,12 @@ def sigmas(potential, atoms) -> Sigmas:
         place_n[env.atom_i] = np.arange(len(env))
         for k, i in enumerate(place_n[chosen]):
             if i >= 0 and env.species_i[i] == b.slot:
-                x_id, inv_norm_i = descriptor.values(env, i, i + 1), np.empty(1)
+                (state, x_id), inv_norm_i = descriptor.forward(env, i, i + 1), np.empty(1)
                 normalise(x_id, inv_norm_i)
                 if reach and reach.species[b.slot]:
-                    far = reach.species[b.slot].excess(x_id, norms(inv_norm_i))
+                    far = reach.species[b.slot].excess(
+                        x_id, norms(inv_norm_i), descriptor.unseen(state)
+                    )
                     excess[k] = max(excess[k], far[0])
                 kernel = np.empty((1, len(b.x_sd)))
                 powers(x_id @ b.x_sd.T, b.zeta, kernel)

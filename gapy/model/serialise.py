@@ -30,6 +30,7 @@ def pack(potential) -> tuple[dict, dict[str, np.ndarray]]:
         if basis_dr is not None:
             arrays[f"block{b}.basis"] = basis_dr
     for t, term in enumerate(potential.terms):
+        arrays |= {f"term{t}.{name}": a for name, a in term.descriptor.arrays().items()}
         for s, x_sd in enumerate(term.inducing):
             arrays[f"term{t}.inducing{s}"] = np.ascontiguousarray(x_sd)
     for t, reach in enumerate(potential.reach):
@@ -108,19 +109,24 @@ def _unpack_bases(model: dict, arrays) -> tuple[np.ndarray | None, ...]:
 
 
 def _pack_term(term: Term) -> dict:
-    return {
+    out = {
         "descriptor": {"kind": term.descriptor.kind, "settings": term.descriptor.settings()},
         "zeta": int(term.zeta),
         "delta": [float(d) for d in term.delta],
         "serves": [ase.data.chemical_symbols[z] for z in term.served],
     }
+    if term.descriptor.arrays():
+        out["n_components"] = term.descriptor.n_features
+    return out
 
 
 def _unpack_term(t: int, term: dict, arrays) -> Term:
     n = len(term["delta"])
     inducing = tuple(arrays[f"term{t}.inducing{s}"] for s in range(n))
+    bases = [arrays[f"term{t}.projection{s}"] for s in range(n)] if "n_components" in term else []
+    n_features = (bases[0] if bases else inducing[0].T).shape[0]
     descriptor = descriptor_from_settings(
-        **term["descriptor"], n_species=n, n_features=inducing[0].shape[1]
+        **term["descriptor"], bases=bases, n_species=n, n_features=n_features
     )
     serves = [ase.data.atomic_numbers[symbol] for symbol in term.get("serves", ())]
     return Term(

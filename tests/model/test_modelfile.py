@@ -237,11 +237,11 @@ def test_header_hash_missing(tmp_path, model_file):
 
 
 @pytest.mark.parametrize(
-    ("version", "remedy"), [(4, "update gapy"), (1, "fit again"), ("2", "update"), (None, "update")]
+    ("version", "remedy"), [(5, "update gapy"), (1, "fit again"), ("2", "update"), (None, "update")]
 )
 def test_other_version(tmp_path, model_file, version, remedy):
     message = refused(tmp_path, with_header(model_file.read_bytes(), version=version))
-    assert f"version expected 2 to 3, got {version!r}" in message and remedy in message
+    assert f"version expected 2 to 4, got {version!r}" in message and remedy in message
 
 
 def test_other_format(tmp_path, model_file):

@@ -1,0 +1,144 @@
+"""A descriptor seen through a linear map: y = P x, with one P for each central species.
+
+The columns of P^T, `basis_dr`, are orthonormal, so that |x|^2 - |y|^2 is the squared length of what
+the map does not see. Values and derivatives are exact: dy/dr = P dx/dr, and backwards
+dE/dx = P^T dE/dy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from gapy.descriptors.base import DerivativeBlock, Environments, species_slots
+from gapy.descriptors.soap import CompiledSOAP
+from gapy.errors import GapyError
+from gapy.geometry.pairs import Pairs
+
+CHUNK_BYTES = 8_000_000
+"""Of derivatives that are not projected yet: near the cache, and large enough for the product."""
+
+
+class ProjectedSOAP:
+    """Compiled SOAP projected onto r directions, other ones for each central species.
+
+    Arguments
+    ---------
+    inner : CompiledSOAP
+    bases : (D, r) of each species slot, orthonormal columns
+
+    Raises GapyError for bases that do not fit the descriptor or one another.
+    """
+
+    takes_neighbours = True
+
+    def __init__(self, inner: CompiledSOAP, bases: Sequence[np.ndarray]):
+        shapes = {basis_dr.shape for basis_dr in bases}
+        n_slots = len(inner.species)
+        fits = len(shapes) == 1 and len(bases) == n_slots
+        if not fits or next(iter(shapes))[0] != inner.n_features:
+            raise GapyError(
+                f"bases: expected {n_slots} of shape ({inner.n_features}, r), one for each species "
+                f"of the descriptor, got shapes {[b.shape for b in bases]}"
+            )
+        self.inner = inner
+        self.bases = tuple(np.ascontiguousarray(b, dtype=float) for b in bases)
+        self._transposed = tuple(np.ascontiguousarray(b.T) for b in self.bases)
+        self.kind, self.species = inner.kind, inner.species
+        self.cutoff, self.periodic = inner.cutoff, inner.periodic
+        self.is_smooth = inner.is_smooth
+        self.n_features = self.bases[0].shape[1]
+
+    def settings(self) -> dict:
+        """Those of the descriptor without the projection."""
+        return self.inner.settings()
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The bases by species slot."""
+        return {f"projection{s}": basis_dr for s, basis_dr in enumerate(self.bases)}
+
+    def select(self, numbers: np.ndarray, pairs: Pairs) -> Environments:
+        """As the descriptor without the projection."""
+        return self.inner.select(numbers, pairs)
+
+    def environments(self, atoms) -> Environments:
+        """As the descriptor without the projection."""
+        return self.inner.environments(atoms)
+
+    def create(self, system) -> np.ndarray:
+        """y (n, r) of all atoms."""
+        slots = species_slots(self.species, system.numbers)
+        x_nd = self.inner.create(system)
+        return np.stack([x_d @ self.bases[s] for x_d, s in zip(x_nd, slots)])
+
+    def values(self, env: Environments, begin: int, end: int) -> np.ndarray:
+        """y (b, r) of centres begin..end-1."""
+        return self.inner.values(env, begin, end) @ self._basis(env, begin)
+
+    def forward(self, env: Environments, begin: int, end: int):
+        """What `backward` and `unseen` need, and y, of centres begin..end-1."""
+        c_iku, x_id = self.inner.forward(env, begin, end)
+        y_ir = x_id @ self._basis(env, begin)
+        return (c_iku, x_id, y_ir.copy()), y_ir
+
+    def unseen(self, state) -> np.ndarray:
+        """|x|^2 - |y|^2 (b,) of what `forward` saw."""
+        _, x_id, y_ir = state
+        left = np.einsum("id,id->i", x_id, x_id) - np.einsum("ir,ir->i", y_ir, y_ir)
+        return np.maximum(left, 0.0)
+
+    def gradient_store(self, env: Environments) -> np.ndarray:
+        """Room for what `backward` leaves of all centres."""
+        return self.inner.gradient_store(env)
+
+    def backward(self, env: Environments, begin, end, state, g_ir, store) -> None:
+        """Leave in `store` what dE/dy = g_ir (b, r) of centres begin..end-1 means for pairs."""
+        g_id = g_ir @ self._transposed[env.species_i[begin]]
+        self.inner.backward(env, begin, end, state[0], g_id, store)
+
+    def collect(self, env: Environments, begin, end, store, forces, virial) -> None:
+        """Add forces (n, 3) and dE/d(strain) (3, 3) of centres begin..end-1 from `store`."""
+        self.inner.collect(env, begin, end, store, forces, virial)
+
+    def gradient_store_members(self, env: Environments) -> np.ndarray:
+        """Room for `backward_members`."""
+        return self.inner.gradient_store_members(env)
+
+    def backward_members(self, env: Environments, begin, end, state, g_irv, store) -> None:
+        """As `backward` for eight energies at once, members on the last axis."""
+        g_idv = np.matmul(self._basis(env, begin), g_irv)
+        self.inner.backward_members(env, begin, end, state[0], g_idv, store)
+
+    def collect_members(self, env: Environments, store, forces_ncv, virial_ccv) -> None:
+        """As `collect` for eight energies at once."""
+        self.inner.collect_members(env, store, forces_ncv, virial_ccv)
+
+    def derivative_block(self, env: Environments, begin: int, end: int) -> DerivativeBlock:
+        """y and dy/dr of centres begin..end-1; those of x only for a few centres at a time."""
+        basis_dr = self._basis(env, begin)
+        lo, hi = env.first_i[begin], env.first_i[end]
+        y_ir = np.empty((end - begin, self.n_features))
+        dy_pcr = np.empty((hi - lo, 3, self.n_features))
+        budget = max(CHUNK_BYTES // (24 * self.inner.n_features), 1)
+        start = begin
+        while start < end:
+            stop = start + 1
+            while stop < end and env.first_i[stop + 1] - env.first_i[start] <= budget:
+                stop += 1
+            block = self.inner.derivative_block(env, start, stop)
+            np.matmul(block.x_id, basis_dr, out=y_ir[start - begin : stop - begin])
+            part = dy_pcr[env.first_i[start] - lo : env.first_i[stop] - lo]
+            np.matmul(block.dx_pcd, basis_dr, out=part)
+            start = stop
+        return DerivativeBlock(
+            atom_i=env.atom_i[begin:end],
+            x_id=y_ir,
+            first_i=env.first_i[begin : end + 1] - lo,
+            j_p=env.j_p[lo:hi],
+            dx_pcd=dy_pcr,
+            r_pc=env.r_pc[lo:hi],
+        )
+
+    def _basis(self, env: Environments, begin: int) -> np.ndarray:
+        return self.bases[env.species_i[begin]]
