@@ -49,6 +49,13 @@ def radial_gradient(coef, inv_h, r, out, grad):
         store8(grad, j, scale8(2.0 * inv_h, d))
 
 
+@njit(cache=True, nogil=True)
+def radial_gradients(coef, inv_h, r_p, values_pj, slopes_pj):
+    """`radial_gradient` at many distances."""
+    for p in range(r_p.shape[0]):
+        radial_gradient(coef, inv_h, r_p[p], values_pj[p], slopes_pj[p])
+
+
 def build_table(function, r_max: float, tolerance: float = 1e-12, max_intervals: int = 1024):
     """Interpolate `function(r[k]) -> values[k, j]` on [0, r_max] at Chebyshev-Lobatto points.
 

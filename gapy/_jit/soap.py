@@ -16,6 +16,9 @@ Power spectrum: for each block of channel pairs (u in A, v in B) and each l
 
 Symmetric blocks (A = B) hold every unordered pair once.
 
+The radial functions of a neighbour may depend on both species, where densities are mixed:
+`coef[table_ss[a, b]]` is the table of a neighbour of species b around a centre of species a.
+
 `blocks` rows: a0, a_len, b0, b_len, symmetric, offset of the block's index map.
 `layout`: l_max, padded n_max, number of species, sum slot (-1: none).
 """
@@ -53,8 +56,8 @@ def next_eight(p, stop, r_pc, cutoff, pair_v, unit_cv, r_v):
 
 @njit(cache=True, nogil=True, fastmath=FAST)
 def expand(
-    begin, end, first_i, species_i, r_pc, species_p, cutoff, layout, slots, weights, central,
-    coef, inv_h, factor, c_iku,
+    begin, end, first_i, species_i, r_pc, species_p, cutoff, layout, slots, weights, central_sn,
+    table_ss, coef, inv_h, factor, c_iku,
 ):  # fmt: skip
     """Density coefficients c_iku of centres begin..end-1 (c_iku[i - begin])."""
     l_max, n_pad, n_species, sum_slot = layout[0], layout[1], layout[2], layout[3]
@@ -68,7 +71,7 @@ def expand(
         c[:, :] = 0.0
         own = slots[species_i[i]] * n_pad
         for n in range(n_pad):
-            c[0, own + n] = central[n] * weights[species_i[i]]
+            c[0, own + n] = central_sn[species_i[i], n]
         p, stop = first_i[i], first_i[i + 1]
         while p < stop:
             count, p = next_eight(p, stop, r_pc, cutoff, pair_v, unit_cv, r_v)
@@ -76,8 +79,8 @@ def expand(
                 break
             harmonics(l_max, factor, unit_cv, q_av, cos_mv, sin_mv, y_kv)
             for v in range(count):
-                radial(coef, inv_h, r_v[v], rad)
                 s = species_p[pair_v[v]]
+                radial(coef[table_ss[species_i[i], s]], inv_h, r_v[v], rad)
                 for n0 in range(0, n_pad, LANES):
                     at = slots[s] * n_pad + n0
                     for l in range(l_max + 1):
@@ -171,8 +174,8 @@ def _apply(c, h, l, u0, nu, v0, nv, out):
 
 @njit(cache=True, nogil=True, fastmath=FAST)
 def expand_backward(
-    begin, end, first_i, r_pc, species_p, cutoff, layout, slots, weights,
-    coef, inv_h, factor, dc_iku, g_pc,
+    begin, end, first_i, species_i, r_pc, species_p, cutoff, layout, slots, weights,
+    table_ss, coef, inv_h, factor, dc_iku, g_pc,
 ):  # fmt: skip
     """dE/dr_p of every neighbour vector of centres begin..end-1 into g_pc (zero beyond cutoff).
 
@@ -197,8 +200,8 @@ def expand_backward(
             harmonics(l_max, factor, unit_cv, q_av, cos_mv, sin_mv, y_kv)
             harmonics_gradient(l_max, factor, unit_cv, q_av, cos_mv, sin_mv, dy_kcv)
             for v in range(count):
-                radial_gradient(coef, inv_h, r_v[v], rad, drad)
                 s = species_p[pair_v[v]]
+                radial_gradient(coef[table_ss[species_i[i], s]], inv_h, r_v[v], rad, drad)
                 along, gx, gy, gz = zero8(), zero8(), zero8(), zero8()
                 for n0 in range(0, n_pad, LANES):
                     at = slots[s] * n_pad + n0
@@ -226,8 +229,8 @@ def expand_backward(
 
 @njit(cache=True, nogil=True, fastmath=FAST)
 def spectrum_derivatives(
-    begin, end, first_i, r_pc, species_p, cutoff, layout, slots, weights, reach,
-    coef, inv_h, factor, c_iku, blocks, index, dx_pcd,
+    begin, end, first_i, species_i, r_pc, species_p, cutoff, layout, slots, weights, reach,
+    table_ss, coef, inv_h, factor, c_iku, blocks, index, dx_pcd,
 ):  # fmt: skip
     """d x_i / d r_p of every neighbour vector of centres begin..end-1.
 
@@ -254,8 +257,8 @@ def spectrum_derivatives(
             harmonics(l_max, factor, unit_cv, q_av, cos_mv, sin_mv, y_kv)
             harmonics_gradient(l_max, factor, unit_cv, q_av, cos_mv, sin_mv, dy_kcv)
             for v in range(count):
-                radial_gradient(coef, inv_h, r_v[v], rad, drad)
                 s = species_p[pair_v[v]]
+                radial_gradient(coef[table_ss[species_i[i], s]], inv_h, r_v[v], rad, drad)
                 w, inv = weights[s], 1.0 / r_v[v]
                 for a in range(3):
                     for l in range(l_max + 1):

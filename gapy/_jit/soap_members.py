@@ -64,8 +64,8 @@ def power_spectrum_backward_members(g_idv, c_iku, layout, blocks, index, dc_ikuv
 
 @njit(cache=True, nogil=True, fastmath=FAST)
 def expand_backward_members(
-    begin, end, first_i, r_pc, species_p, cutoff, layout, n_max, slots, weights,
-    coef, inv_h, factor, dc_ikuv, g_pcv,
+    begin, end, first_i, species_i, r_pc, species_p, cutoff, layout, n_max, slots, weights,
+    table_ss, coef, inv_h, factor, dc_ikuv, g_pcv,
 ):  # fmt: skip
     """dE/dr_p (P, 3, 8) of the pairs of centres begin..end-1 into g_pcv; see `expand_backward`."""
     l_max, n_pad = layout[0], layout[1]
@@ -87,8 +87,9 @@ def expand_backward_members(
             harmonics(l_max, factor, unit_cv, q_av, cos_mv, sin_mv, y_kv)
             harmonics_gradient(l_max, factor, unit_cv, q_av, cos_mv, sin_mv, dy_kcv)
             for j in range(count):
-                radial_gradient(coef, inv_h, r_v[j], rad[j], drad[j])
-                first_v[j] = slots[species_p[pair_v[j]]] * n_pad
+                s = species_p[pair_v[j]]
+                radial_gradient(coef[table_ss[species_i[i], s]], inv_h, r_v[j], rad[j], drad[j])
+                first_v[j] = slots[s] * n_pad
             sums_jav[:, :, :] = 0.0
             # Lanes beyond the last neighbour repeat old tables; their sums are not used.
             for j in range(0, count, 2):

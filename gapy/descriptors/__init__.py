@@ -4,6 +4,7 @@ import numpy as np
 
 from gapy.descriptors.auto import AutoSOAP, auto_soap
 from gapy.descriptors.base import known_species
+from gapy.descriptors.mixed import MixedSOAP
 from gapy.descriptors.projected import ProjectedSOAP
 from gapy.descriptors.protocol import Descriptor, missing_members
 from gapy.descriptors.soap import CompiledSOAP, smooth_soap
@@ -79,7 +80,9 @@ def _checked(descriptor) -> Descriptor:
 
 def unprojected(descriptor) -> Descriptor:
     """The descriptor without its projection, as a user states it."""
-    return descriptor.inner if isinstance(descriptor, ProjectedSOAP) else descriptor
+    if isinstance(descriptor, ProjectedSOAP):
+        descriptor = descriptor.inner
+    return descriptor.whole if isinstance(descriptor, MixedSOAP) else descriptor
 
 
 def same_descriptor(one, other) -> bool:
@@ -90,11 +93,11 @@ def same_descriptor(one, other) -> bool:
 
 
 def descriptor_from_settings(
-    kind: str, settings: dict, bases=(), *, n_species=None, n_features=None
+    kind: str, settings: dict, mixing=(), bases=(), *, n_species=None, n_features=None
 ):
-    """A gapy descriptor from its `kind` (class name in dscribe), `settings()` and projection.
+    """A gapy descriptor from its `kind` (class name in dscribe), `settings()` and arrays.
 
-    bases: of a projected one, (D, r) of each species slot, as its `arrays` have them.
+    mixing, bases: of a mixed and a projected one, for each species slot, as its `arrays` have them.
 
     Raises
     ------
@@ -115,6 +118,7 @@ def descriptor_from_settings(
         if wanted not in (None, n):
             raise GapyError(f"descriptor settings: expected {wanted} {name}, got {n}")
     made = as_descriptor(stated)
+    made = MixedSOAP(made, mixing) if mixing else made
     return ProjectedSOAP(made, bases) if bases else made
 
 

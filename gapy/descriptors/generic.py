@@ -145,7 +145,7 @@ class GenericDescriptor:
         """Nothing to remember, and the descriptors."""
         return None, self.values(env, begin, end)
 
-    def unseen(self, state) -> None:
+    def unseen(self, env, begin: int, end: int, state) -> None:
         """Nothing: the kernel works with the whole descriptor."""
 
     def gradient_store(self, env) -> np.ndarray:

@@ -1,8 +1,8 @@
 """A descriptor seen through a linear map: y = P x, with one P for each central species.
 
-The columns of P^T, `basis_dr`, are orthonormal, so that |x|^2 - |y|^2 is the squared length of what
-the map does not see. Values and derivatives are exact: dy/dr = P dx/dr, and backwards
-dE/dx = P^T dE/dy.
+P projects in the descriptor's metric |x|^2 = sum_d m_d x_d^2: the columns of P^T, `basis_dr`, are
+m^(1/2) times orthonormal ones, and |x|^2 - |y|^2 is the squared length of what P does not see.
+Values and derivatives are exact: dy/dr = P dx/dr, and backwards dE/dx = P^T dE/dy.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class ProjectedSOAP:
     Arguments
     ---------
     inner : CompiledSOAP
-    bases : (D, r) of each species slot, orthonormal columns
+    bases : (D, r) of each species slot, columns orthonormal over `metric_d`
 
     Raises GapyError for bases that do not fit the descriptor or one another.
     """
@@ -55,8 +55,9 @@ class ProjectedSOAP:
         return self.inner.settings()
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """The bases by species slot."""
-        return {f"projection{s}": basis_dr for s, basis_dr in enumerate(self.bases)}
+        """The bases by species slot, and what the descriptor without them has."""
+        bases = {f"projection{s}": basis_dr for s, basis_dr in enumerate(self.bases)}
+        return self.inner.arrays() | bases
 
     def select(self, numbers: np.ndarray, pairs: Pairs) -> Environments:
         """As the descriptor without the projection."""
@@ -80,13 +81,12 @@ class ProjectedSOAP:
         """What `backward` and `unseen` need, and y, of centres begin..end-1."""
         c_iku, x_id = self.inner.forward(env, begin, end)
         y_ir = x_id @ self._basis(env, begin)
-        return (c_iku, x_id, y_ir.copy()), y_ir
+        return (c_iku, x_id, np.einsum("ir,ir->i", y_ir, y_ir)), y_ir
 
-    def unseen(self, state) -> np.ndarray:
+    def unseen(self, env: Environments, begin: int, end: int, state) -> np.ndarray:
         """|x|^2 - |y|^2 (b,) of what `forward` saw."""
-        _, x_id, y_ir = state
-        left = np.einsum("id,id->i", x_id, x_id) - np.einsum("ir,ir->i", y_ir, y_ir)
-        return np.maximum(left, 0.0)
+        _, x_id, square_i = state
+        return np.maximum(self.inner.squared_length(env, begin, end, x_id) - square_i, 0.0)
 
     def gradient_store(self, env: Environments) -> np.ndarray:
         """Room for what `backward` leaves of all centres."""

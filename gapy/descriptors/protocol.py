@@ -61,7 +61,7 @@ class Descriptor(Protocol):
         """What `backward` needs, and x (b, D)."""
         ...
 
-    def unseen(self, state) -> np.ndarray | None:
+    def unseen(self, env: Environments, begin: int, end: int, state) -> np.ndarray | None:
         """Squared length (b,) of what x leaves out of what `forward` saw; None for nothing."""
         ...
 

@@ -18,6 +18,7 @@ from gapy._jit.pairs import forces_from_pairs
 from gapy._jit.vector import LANES
 from gapy._support.ranges import require_range
 from gapy.descriptors.base import AT_ONCE, DerivativeBlock, Environments, species_slots
+from gapy.descriptors.channels import channels_of
 from gapy.descriptors.radial_basis import central_weight, density_cutoff, radial_functions
 from gapy.descriptors.selection import Selection
 from gapy.errors import GapyError
@@ -108,8 +109,9 @@ class CompiledSOAP:
             )
         self.periodic = bool(soap.periodic)
         self._selection = Selection(self.species, self.cutoff)
+        self.channels = channels_of(soap)
+        self._factor = _harmonics.prefactors(soap._l_max)
         self._build_tables()
-        self._build_layout()
 
     @property
     def is_smooth(self) -> bool:
@@ -131,51 +133,18 @@ class CompiledSOAP:
     def _build_tables(self) -> None:
         soap = self.soap
         table, self._inv_h = _radial.build_table(lambda r: radial_functions(soap, r), self.cutoff)
+        n, n_pad = soap._n_max, self.channels.n_pad
         # Channels are padded to full vectors; the padding stays zero throughout.
-        n = soap._n_max
-        self._n_pad = -(-n // LANES) * LANES
-        padded = np.zeros((*table.shape[:2], soap._l_max + 1, self._n_pad))
-        padded[..., :n] = table.reshape(*table.shape[:2], soap._l_max + 1, n)
-        self._table = padded.reshape(*table.shape[:2], -1)
-        self._factor = _harmonics.prefactors(soap._l_max)
-        at_zero = radial_functions(soap, np.zeros(1), weighted=False)[0, :n]
-        self._central = np.zeros(self._n_pad)
-        self._central[:n] = at_zero * central_weight(soap) / np.sqrt(4.0 * np.pi)
-
-    def _build_layout(self) -> None:
-        soap = self.soap
-        n, l_max, n_species = self._n_pad, soap._l_max, len(self.species)
-        mode = soap.compression.get("mode", "off")
-        slots = np.arange(n_species) if mode != "mu2" else np.zeros(n_species, dtype=int)
-        n_slots = int(slots.max()) + 1
-        sum_slot = n_slots if mode == "mu1nu1" else -1
-        self._n_channels = n * (n_slots + (sum_slot >= 0))
-        if mode == "mu1nu1":
-            channel_blocks = [(0, n * n_slots, n * sum_slot, n, 0)]
-        elif mode == "crossover":
-            channel_blocks = [(n * s, n, n * s, n, 1) for s in range(n_slots)]
-        else:
-            channel_blocks = [(0, n * n_slots, 0, n * n_slots, 1)]
-        blocks, maps, offset = [], [], 0
-        for block, index in zip(channel_blocks, _index_maps(mode, n_slots, soap._n_max, n, l_max)):
-            blocks.append((*block, offset))
-            maps.append(index.ravel())
-            offset += index.size
-        reach = np.full((n_species, len(blocks), 2), -1, dtype=np.int64)
-        for s in range(n_species):
-            for b, (a0, na, b0, nb, symmetric, _) in enumerate(blocks):
-                u = slots[s] * n
-                if a0 <= u < a0 + na:
-                    reach[s, b, 0] = u - a0
-                if not symmetric and b0 <= sum_slot * n < b0 + nb:
-                    reach[s, b, 1] = 0
-        self._blocks = np.array(blocks, dtype=np.int64)
-        self._index = np.ascontiguousarray(np.concatenate(maps), dtype=np.int64)
-        self._reach = reach
-        self._slots = slots.astype(np.int64)
+        padded = np.zeros((1, *table.shape[:2], soap._l_max + 1, n_pad))
+        padded[0, ..., :n] = table.reshape(*table.shape[:2], soap._l_max + 1, n)
+        self._table = padded.reshape(*padded.shape[:3], -1)
+        n_species = len(self.species)
+        self._table_ss = np.zeros((n_species, n_species), dtype=np.int64)
         self._weights = np.ascontiguousarray(soap._species_weights, dtype=float)
-        self._layout = np.array([l_max, n, n_species, sum_slot], dtype=np.int64)
-        self._n_lm = (l_max + 1) ** 2
+        at_zero = radial_functions(soap, np.zeros(1), weighted=False)[0, :n]
+        self._central_sn = np.zeros((n_species, n_pad))
+        self._central_sn[:, :n] = at_zero * central_weight(soap) / np.sqrt(4.0 * np.pi)
+        self._central_sn *= self._weights[:, None]
 
     # -- environments -----------------------------------------------------------------------
 
@@ -199,18 +168,20 @@ class CompiledSOAP:
 
     def expand(self, env: Environments, begin: int, end: int) -> np.ndarray:
         """Density coefficients c_iku of centres begin..end-1."""
-        c_iku = np.empty((end - begin, self._n_lm, self._n_channels))
+        on = self.channels
+        c_iku = np.empty((end - begin, *on.shape))
         _soap.expand(
             begin, end, env.first_i, env.species_i, env.r_pc, env.species_p, self.cutoff,
-            self._layout, self._slots, self._weights, self._central, self._table, self._inv_h,
-            self._factor, c_iku,
+            on.layout, on.slots, self._weights, self._central_sn, self._table_ss,
+            self._table, self._inv_h, self._factor, c_iku,
         )  # fmt: skip
         return c_iku
 
     def spectrum(self, c_iku: np.ndarray) -> np.ndarray:
         """Power spectrum x_id of expanded centres."""
+        on = self.channels
         x_id = np.empty((len(c_iku), self.n_features))
-        _soap.power_spectrum(c_iku, self._layout[0], self._blocks, self._index, x_id)
+        _soap.power_spectrum(c_iku, on.layout[0], on.blocks, on.index, x_id)
         return x_id
 
     def values(self, env: Environments, begin: int, end: int) -> np.ndarray:
@@ -222,8 +193,25 @@ class CompiledSOAP:
         c_iku = self.expand(env, begin, end)
         return c_iku, self.spectrum(c_iku)
 
-    def unseen(self, state) -> None:
+    def unseen(self, env: Environments, begin: int, end: int, state) -> None:
         """Nothing: the kernel works with the whole descriptor."""
+
+    @property
+    def metric_d(self) -> np.ndarray:
+        """How much the square of each component counts in the squared length: once."""
+        return np.ones(self.n_features)
+
+    def squared_length(self, env: Environments, begin: int, end: int, x_id) -> np.ndarray:
+        """|x|^2 (b,) of centres begin..end-1."""
+        return np.einsum("id,id->i", x_id, x_id)
+
+    def radial(self, r_p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """R_ln at distances r_p (A) as the densities have them, and dR/dr; (p, l + 1, n_max)."""
+        shape = (len(r_p), self.soap._l_max + 1, self.channels.n_pad)
+        values, slopes = np.empty((2, len(r_p), shape[1] * shape[2]))
+        _radial.radial_gradients(self._table[0], self._inv_h, r_p, values, slopes)
+        n = self.soap._n_max
+        return values.reshape(shape)[..., :n], slopes.reshape(shape)[..., :n]
 
     def gradient_store(self, env: Environments) -> np.ndarray:
         """Room for the gradients that `backward` leaves: dE/dr_p of every pair."""
@@ -231,11 +219,13 @@ class CompiledSOAP:
 
     def backward(self, env: Environments, begin, end, c_iku, g_id, g_pc) -> None:
         """dE/dr_p of the pairs of centres begin..end-1 into g_pc, from g_id = dE/dx."""
+        on = self.channels
         dc_iku = np.empty_like(c_iku)
-        _soap.power_spectrum_backward(g_id, c_iku, self._layout, self._blocks, self._index, dc_iku)
+        _soap.power_spectrum_backward(g_id, c_iku, on.layout, on.blocks, on.index, dc_iku)
         _soap.expand_backward(
-            begin, end, env.first_i, env.r_pc, env.species_p, self.cutoff, self._layout,
-            self._slots, self._weights, self._table, self._inv_h, self._factor, dc_iku, g_pc,
+            begin, end, env.first_i, env.species_i, env.r_pc, env.species_p, self.cutoff,
+            on.layout, on.slots, self._weights, self._table_ss, self._table, self._inv_h,
+            self._factor, dc_iku, g_pc,
         )  # fmt: skip
 
     def collect(self, env: Environments, begin, end, g_pc, forces, virial) -> None:
@@ -250,14 +240,15 @@ class CompiledSOAP:
 
     def backward_members(self, env: Environments, begin, end, c_iku, g_idv, g_pcv) -> None:
         """As `backward` for eight energies at once, members on the last axis."""
+        on = self.channels
         dc_ikuv = np.empty((*c_iku.shape, LANES))
         _members.power_spectrum_backward_members(
-            g_idv, c_iku, self._layout, self._blocks, self._index, dc_ikuv
+            g_idv, c_iku, on.layout, on.blocks, on.index, dc_ikuv
         )
         _members.expand_backward_members(
-            begin, end, env.first_i, env.r_pc, env.species_p, self.cutoff, self._layout,
-            self.soap._n_max, self._slots, self._weights, self._table, self._inv_h, self._factor,
-            dc_ikuv, g_pcv,
+            begin, end, env.first_i, env.species_i, env.r_pc, env.species_p, self.cutoff,
+            on.layout, on.n_radial, on.slots, self._weights, self._table_ss, self._table,
+            self._inv_h, self._factor, dc_ikuv, g_pcv,
         )  # fmt: skip
 
     def collect_members(self, env: Environments, g_pcv, forces_ncv, virial_ccv) -> None:
@@ -268,13 +259,14 @@ class CompiledSOAP:
 
     def derivative_block(self, env: Environments, begin: int, end: int) -> DerivativeBlock:
         """x and d x / d r_p of centres begin..end-1."""
+        on = self.channels
         c_iku = self.expand(env, begin, end)
         lo, hi = env.first_i[begin], env.first_i[end]
         dx_pcd = np.empty((hi - lo, 3, self.n_features))
         _soap.spectrum_derivatives(
-            begin, end, env.first_i, env.r_pc, env.species_p, self.cutoff, self._layout,
-            self._slots, self._weights, self._reach, self._table, self._inv_h, self._factor,
-            c_iku, self._blocks, self._index, dx_pcd,
+            begin, end, env.first_i, env.species_i, env.r_pc, env.species_p, self.cutoff,
+            on.layout, on.slots, self._weights, on.reach, self._table_ss, self._table,
+            self._inv_h, self._factor, c_iku, on.blocks, on.index, dx_pcd,
         )  # fmt: skip
         return DerivativeBlock(
             atom_i=env.atom_i[begin:end],
@@ -326,30 +318,6 @@ class CompiledSOAP:
             np.add.at(out[a], block.j_p, block.dx_pcd)
             out[a, a] -= block.dx_pcd.sum(axis=0)
         return (out, x_id) if return_descriptor else out
-
-
-def _index_maps(mode: str, n_slots: int, n: int, n_pad: int, l_max: int) -> list[np.ndarray]:
-    """Where dscribe puts each (l, u, v): one [l, A, B] map for each channel block, -1 padding."""
-    size = n_slots * n_pad
-    if mode == "mu1nu1":
-        s, l, k, kd = np.indices((n_slots, l_max + 1, n, n))
-        out = np.full((l_max + 1, size, n_pad), -1, dtype=np.int64)
-        out[l, s * n_pad + k, kd] = ((s * (l_max + 1) + l) * n + k) * n + kd
-        return [out]
-    full = np.full((l_max + 1, size, size), -1, dtype=np.int64)
-    d = 0
-    for s in range(n_slots):
-        for t in range(s, n_slots if mode == "off" else s + 1):
-            for l in range(l_max + 1):
-                for k in range(n):
-                    for kd in range(k if s == t else 0, n):
-                        u, v = s * n_pad + k, t * n_pad + kd
-                        full[l, u, v] = full[l, v, u] = d
-                        d += 1
-    if mode == "crossover":
-        ranges = [slice(s * n_pad, (s + 1) * n_pad) for s in range(n_slots)]
-        return [full[:, r, r].copy() for r in ranges]
-    return [full]
 
 
 def _atom_indices(centers, n: int) -> np.ndarray:

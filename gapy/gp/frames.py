@@ -62,7 +62,7 @@ class Frames:
 
         def of(slot: int, *block):
             state, x_id = descriptor.forward(*block)
-            return slot, x_id, descriptor.unseen(state)
+            return slot, x_id, descriptor.unseen(*block, state)
 
         return self._each(term, threads, of)
 

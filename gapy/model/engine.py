@@ -102,7 +102,8 @@ def _evaluate_block(
     kernel, short_cut = block.kernel, block.short_cut
     t_is = None
     if variance is not None:
-        sums.add_excess(variance, atoms, x_id, inv_norm_i, block.descriptor.unseen(state))
+        unseen_i = block.descriptor.unseen(env, begin, end, state)
+        sums.add_excess(variance, atoms, x_id, inv_norm_i, unseen_i)
         # The full kernel needs the products with all points; the variances use the leading ones.
         t_is = x_id @ (kernel if short_cut is None else variance).x_sd.T
         sums.add(variance, atoms, t_is)

@@ -57,7 +57,7 @@ TERM = Record(
         "zeta": Number(1, 1000, whole=True),
         "delta": List(POSITIVE, 1),
     },
-    optional={"serves": List(SYMBOL, 1), "n_components": FROM_ONE},
+    optional={"serves": List(SYMBOL, 1), "n_components": FROM_ONE, "n_channels": FROM_ONE},
 )
 CALIBRATION = Record(
     {
@@ -181,6 +181,11 @@ def arrays_of(model: dict, version: int, sizes: dict[str, int]) -> Iterator[Arra
             shape = (f"features of term {t} before the projection", f"features of term {t}")
             for s in range(len(term["delta"])):
                 yield Array(f"term{t}.projection{s}", shape)
+        if "n_channels" in term:
+            sizes[f"channels of term {t}"] = term["n_channels"]
+            shape = tuple(f"{of} of term {t}" for of in ("degrees", "functions", "channels"))
+            for s in range(len(term["delta"])):
+                yield Array(f"term{t}.mixing{s}", shape)
         for s in range(len(term["delta"])):
             size = f"points of term {t}, species {s}"
             yield Array(f"term{t}.inducing{s}", (size, f"features of term {t}"))

@@ -137,9 +137,8 @@ def sigmas(potential, atoms) -> Sigmas:
                 (state, x_id), inv_norm_i = descriptor.forward(env, i, i + 1), np.empty(1)
                 normalise(x_id, inv_norm_i)
                 if reach and reach.species[b.slot]:
-                    far = reach.species[b.slot].excess(
-                        x_id, norms(inv_norm_i), descriptor.unseen(state)
-                    )
+                    unseen_i = descriptor.unseen(env, i, i + 1, state)
+                    far = reach.species[b.slot].excess(x_id, norms(inv_norm_i), unseen_i)
                     excess[k] = max(excess[k], far[0])
                 kernel = np.empty((1, len(b.x_sd)))
                 powers(x_id @ b.x_sd.T, b.zeta, kernel)

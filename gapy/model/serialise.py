@@ -115,19 +115,25 @@ def _pack_term(term: Term) -> dict:
         "delta": [float(d) for d in term.delta],
         "serves": [ase.data.chemical_symbols[z] for z in term.served],
     }
-    if term.descriptor.arrays():
+    arrays = term.descriptor.arrays()
+    if "projection0" in arrays:
         out["n_components"] = term.descriptor.n_features
+    if "mixing0" in arrays:
+        out["n_channels"] = arrays["mixing0"].shape[2]
     return out
 
 
 def _unpack_term(t: int, term: dict, arrays) -> Term:
     n = len(term["delta"])
     inducing = tuple(arrays[f"term{t}.inducing{s}"] for s in range(n))
-    bases = [arrays[f"term{t}.projection{s}"] for s in range(n)] if "n_components" in term else []
-    n_features = (bases[0] if bases else inducing[0].T).shape[0]
-    descriptor = descriptor_from_settings(
-        **term["descriptor"], bases=bases, n_species=n, n_features=n_features
+    bases, mixing = (
+        [arrays[f"term{t}.{name}{s}"] for s in range(n)] if key in term else []
+        for name, key in (("projection", "n_components"), ("mixing", "n_channels"))
     )
+    descriptor = descriptor_from_settings(
+        **term["descriptor"], mixing=mixing, bases=bases, n_species=n,
+        n_features=None if bases else inducing[0].shape[1],
+    )  # fmt: skip
     serves = [ase.data.atomic_numbers[symbol] for symbol in term.get("serves", ())]
     return Term(
         descriptor, term["zeta"], inducing, tuple(term["delta"]), tuple(serves) if serves else None

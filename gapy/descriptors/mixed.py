@@ -1,0 +1,95 @@
+"""Power spectrum of densities whose species and radial functions are mixed into few channels.
+
+With the density coefficients c_ku of the whole descriptor, u a neighbour species and a radial
+function, and orthonormal columns U^l (U, q) for each central species and each l,
+
+    c'_kq = sum_u U^l_uq c_ku,      x'_(l q q') = sum_m c'_kq c'_kq',   q' >= q,
+
+which is a linear map of the whole power spectrum. Its length does not grow with the number of
+species, and neither does the cost of the density: a neighbour brings the radial functions
+R'_lq(r) = sum_n U^l_(s n)q R_ln(r) of its species and the centre's, which are a table of their own.
+
+Sources: Willatt, Musil and Ceriotti, Phys. Chem. Chem. Phys. 20, 29661 (2018) for mixed species;
+Goscinski, Musil, Pozdnyakov, Nigam and Ceriotti, J. Chem. Phys. 155, 104106 (2021) for radial
+functions from the data; Darby et al., Phys. Rev. Lett. 131, 028001 (2023) for both at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from gapy.descriptors.base import Environments
+from gapy.descriptors.channels import channels
+from gapy.descriptors.soap import CompiledSOAP
+from gapy.errors import GapyError
+
+
+class MixedSOAP(CompiledSOAP):
+    """Compiled SOAP of mixed densities.
+
+    Arguments
+    ---------
+    whole : CompiledSOAP
+        without compression
+    mixing : U of each central species, (l_max + 1, species * n_max, q), orthonormal columns
+
+    Raises GapyError for another compression, or arrays that do not fit.
+    """
+
+    def __init__(self, whole: CompiledSOAP, mixing: Sequence[np.ndarray]):
+        soap, n_species = whole.soap, len(whole.species)
+        mode = soap.compression.get("mode", "off")
+        shapes = {u_luq.shape for u_luq in mixing}
+        wanted = (soap._l_max + 1, n_species * soap._n_max)
+        if mode != "off" or len(mixing) != n_species or {s[:2] for s in shapes} != {wanted}:
+            raise GapyError(
+                f"mixing: expected arrays {(*wanted, 'q')} for each of {n_species} species of a "
+                f"SOAP without compression, got {[u.shape for u in mixing]}, compression {mode!r}"
+            )
+        self.whole = whole
+        self.mixing = tuple(np.ascontiguousarray(u, dtype=float) for u in mixing)
+        super().__init__(soap)
+
+    def _build_tables(self) -> None:
+        whole, n_species = self.whole, len(self.species)
+        l_max, n, q = self.soap._l_max, self.soap._n_max, self.mixing[0].shape[2]
+        self.channels = channels("off", np.zeros(n_species, dtype=np.int64), q, l_max)
+        self.n_features = (l_max + 1) * q * (q + 1) // 2
+        n_pad = self.channels.n_pad
+        old = whole._table.reshape(*whole._table.shape[1:3], l_max + 1, -1)[..., :n]
+        self._inv_h = whole._inv_h
+        self._weights = np.ones(n_species)
+        self._table_ss = np.arange(n_species**2).reshape(n_species, n_species)
+        table = np.zeros((n_species**2, *old.shape[:3], n_pad))
+        self._central_sn = np.zeros((n_species, n_pad))
+        for s, u_luq in enumerate(self.mixing):
+            for t in range(n_species):
+                part_lnq = u_luq[:, t * n : (t + 1) * n]
+                mixed = whole._weights[t] * np.einsum("idln,lnq->idlq", old, part_lnq)
+                table[self._table_ss[s, t], ..., :q] = mixed
+            own_nq = u_luq[0, s * n : (s + 1) * n]
+            self._central_sn[s, :q] = whole._central_sn[s, :n] @ own_nq
+        self._table = table.reshape(*table.shape[:3], -1)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The mixing by species slot."""
+        return {f"mixing{s}": u_luq for s, u_luq in enumerate(self.mixing)}
+
+    @property
+    def metric_d(self) -> np.ndarray:
+        """Products of two channels stand for two components of the same value."""
+        q = self.channels.n_radial
+        once = np.array([1.0 if v == u else 2.0 for u in range(q) for v in range(u, q)])
+        return np.tile(once, self.soap._l_max + 1)
+
+    def squared_length(self, env: Environments, begin: int, end: int, x_id) -> np.ndarray:
+        """|x|^2 (b,) of the whole power spectrum, in this metric: sum_l |c_l^T c_l|^2."""
+        c_iku = self.whole.expand(env, begin, end)
+        out = np.zeros(end - begin)
+        for l in range(self.soap._l_max + 1):
+            c_imu = c_iku[:, l * l : (l + 1) ** 2]
+            gram_imm = c_imu @ c_imu.transpose(0, 2, 1)
+            out += np.einsum("imn,imn->i", gram_imm, gram_imm)
+        return out
