@@ -40,7 +40,7 @@ TOLERANCE = 1e-4
 LEAST_FEATURES = 160
 """Descriptors of fewer components stay as they are: there is little to save."""
 MIXING_TOLERANCE = 3e-3
-"""Share of the density moments that mixing may leave out with components="auto"."""
+"""Share of the density moments that mixing may leave out."""
 DENSITY_WEIGHT = 0.1
 """w: densities count less than their gradients, which the forces follow (measured on ethanol: the
 force error with 8 of 24 channels is 3 % lower than with 1)."""
@@ -98,12 +98,10 @@ def _mixed(frames: Frames, term: int, descriptor: CompiledSOAP, components, seed
         return descriptor
     found = density_moments(frames, term, descriptor, np.random.default_rng(seed))
     spectra = [np.linalg.eigh(c_luu) if c_luu.any() else None for c_luu in found]
-    is_share = components != "auto" and components < 1
-    tolerance = float(components) if is_share else MIXING_TOLERANCE
     l_max, needed = descriptor.soap._l_max, 1
     for values_lu, _ in filter(None, spectra):
         left = 1.0 - np.cumsum(values_lu[:, ::-1].sum(axis=0)) / values_lu.sum()
-        needed = max(needed, int((left > tolerance).sum()) + 1)
+        needed = max(needed, int((left > MIXING_TOLERANCE).sum()) + 1)
     q = _full(needed)
     if components != "auto" and components >= 1:
         while (l_max + 1) * q * (q + 1) // 2 < components:

@@ -176,16 +176,7 @@ def arrays_of(model: dict, version: int, sizes: dict[str, int]) -> Iterator[Arra
     """All arrays of a checked model; `sizes` holds the sizes of those before, by their name."""
     columns = []
     for t, term in enumerate(model["terms"]):
-        if "n_components" in term:
-            sizes[f"features of term {t}"] = term["n_components"]
-            shape = (f"features of term {t} before the projection", f"features of term {t}")
-            for s in range(len(term["delta"])):
-                yield Array(f"term{t}.projection{s}", shape)
-        if "n_channels" in term:
-            sizes[f"channels of term {t}"] = term["n_channels"]
-            shape = tuple(f"{of} of term {t}" for of in ("degrees", "functions", "channels"))
-            for s in range(len(term["delta"])):
-                yield Array(f"term{t}.mixing{s}", shape)
+        yield from _maps(t, term, sizes)
         for s in range(len(term["delta"])):
             size = f"points of term {t}, species {s}"
             yield Array(f"term{t}.inducing{s}", (size, f"features of term {t}"))
@@ -207,6 +198,21 @@ def arrays_of(model: dict, version: int, sizes: dict[str, int]) -> Iterator[Arra
     yield from _references(model, version)
     if "state" in model:
         yield from _state(model["state"], m, version)
+
+
+def _maps(t: int, term: dict, sizes: dict[str, int]) -> Iterator[Array]:
+    """Of a projected descriptor, of mixed densities: one for each species."""
+    features = f"features of term {t}"
+    slots = range(len(term["delta"]))
+    if "n_components" in term:
+        sizes[features] = term["n_components"]
+        for s in slots:
+            yield Array(f"term{t}.projection{s}", (f"{features} before the projection", features))
+    if "n_channels" in term:
+        sizes[f"channels of term {t}"] = term["n_channels"]
+        shape = tuple(f"{of} of term {t}" for of in ("degrees", "functions", "channels"))
+        for s in slots:
+            yield Array(f"term{t}.mixing{s}", shape)
 
 
 def _triangle(name: str, n: int, kind: str) -> Array:
