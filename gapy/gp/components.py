@@ -39,7 +39,7 @@ TOLERANCE = 1e-4
 """Share of the moments that `components="auto"` leaves out."""
 LEAST_FEATURES = 160
 """Descriptors of fewer components stay as they are: there is little to save."""
-MIXING_TOLERANCE = 3e-3
+MIXING_TOLERANCE = 1e-2
 """Share of the density moments that mixing may leave out."""
 DENSITY_WEIGHT = 0.1
 """w: densities count less than their gradients, which the forces follow (measured on ethanol: the
@@ -102,10 +102,10 @@ def _mixed(frames: Frames, term: int, descriptor: CompiledSOAP, components, seed
     for values_lu, _ in filter(None, spectra):
         left = 1.0 - np.cumsum(values_lu[:, ::-1].sum(axis=0)) / values_lu.sum()
         needed = max(needed, int((left > MIXING_TOLERANCE).sum()) + 1)
-    q = _full(needed)
+    q = max(needed, LANES)  # fewer cost as much
     if components != "auto" and components >= 1:
         while (l_max + 1) * q * (q + 1) // 2 < components:
-            q += LANES
+            q += 1
     if q >= n_channels:
         return descriptor
     eye_luq = np.tile(np.eye(n_channels, q), (l_max + 1, 1, 1))

@@ -26,7 +26,7 @@ MODEL = {f.name: f for f in fields(ModelSettings)}
 KEYS = {"energy_key", "forces_key", "stress_key", "virial_key"}
 EVERYTHING = ModelSettings(
     r_cut=4.0, n_max=2, l_max=1, sigma=0.5, compression="mu1nu1", zeta=2, n_inducing=8,
-    selection="cur", delta=0.7, sigma_energy=0.002, sigma_forces=0.06, sigma_stress=0.003,
+    n_components=0.01, selection="cur", delta=0.7, sigma_energy=0.002, sigma_forces=0.06, sigma_stress=0.003,
     optimize=True, stress=False, force_tolerance=0.01, noise={"hot": {"forces": 0.2}},
     e0={"Al": 1.0}, seed=3,
 )  # fmt: skip
@@ -66,7 +66,12 @@ def test_keys_of_a_loop_are_settings_of_a_model_and_of_its_updates():
     of_updates = names_of(UpdateSettings) & names_of(GPModel)
     assert names_of(GPModel) - MODEL.keys() == of_updates | {"species", "threads", "refit"}
     # What a loop does not offer.
-    assert MODEL.keys() - names_of(GPModel) == {"selection", "noise", "force_tolerance"}
+    assert MODEL.keys() - names_of(GPModel) == {
+        "selection",
+        "n_components",
+        "noise",
+        "force_tolerance",
+    }
 
 
 def test_every_setting_reaches_the_descriptor_or_the_regressor():
@@ -154,7 +159,8 @@ def test_records_of_searches_and_loops_from_before_are_still_the_same():
     # As written into results.json and state.json; other words would refuse those directories.
     assert repr(sorted(FitSettings().regressor_options().items())) == (
         "[('e0', 'auto'), ('fit_stress', True), ('force_tolerance', None), "
-        "('noise_overrides', {}), ('optimize', True), ('selection', 'cholesky')]"
+        "('n_components', 'auto'), ('noise_overrides', {}), ('optimize', True), "
+        "('selection', 'cholesky')]"
     )
     assert GPModel(("Al", "Cu"), r_cut=4, n_max=2, l_max=1, threads=2).describe() == {
         "species": ["Al", "Cu"], "r_cut": 4.0, "n_max": 2, "l_max": 1, "sigma": 0.5,

@@ -67,11 +67,13 @@ def _beyond(potential, atoms):
     excess = np.zeros(len(atoms))
     for term, reach in zip(potential.terms, potential.reach):
         x = term.descriptor.create(atoms)
+        unseen = _unseen(term.descriptor, atoms)
         for slot, z in enumerate(term.descriptor.species):
             one, of = reach.species[slot], atoms.numbers == z
             if of.any():
                 dx = x[of] - one.mean_d
-                m2 = one.rest * (dx**2).sum(axis=1) - ((dx @ one.w_dr) ** 2).sum(axis=1)
+                m2 = one.rest * ((dx**2).sum(axis=1) + unseen[of])
+                m2 -= ((dx @ one.w_dr) ** 2).sum(axis=1)
                 far = np.sqrt(np.maximum(m2, 0.0)) / one.limit - 1.0
                 excess[of] = np.maximum(excess[of], np.maximum(far, 0.0))
     out = np.log1p(excess) ** 2
@@ -81,6 +83,16 @@ def _beyond(potential, atoms):
     ratio = np.ones(len(atoms))
     np.maximum.at(ratio, i, potential.reach[0].least_ss[slots[i], slots[j]] / r)
     return out + (ratio**4 - 1.0) ** 2
+
+
+def _unseen(descriptor, atoms):
+    env, out = descriptor.environments(atoms), np.zeros(len(atoms))
+    for slot in range(len(descriptor.species)):
+        for begin, end in env.blocks(slot):
+            state, _ = descriptor.forward(env, begin, end)
+            left = descriptor.unseen(env, begin, end, state)
+            out[env.atom_i[begin:end]] = 0.0 if left is None else left
+    return out
 
 
 def test_cheap_sigma_is_the_calibrated_one(potential):
