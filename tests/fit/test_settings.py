@@ -27,8 +27,8 @@ KEYS = {"energy_key", "forces_key", "stress_key", "virial_key"}
 EVERYTHING = ModelSettings(
     r_cut=4.0, n_max=2, l_max=1, sigma=0.5, compression="mu1nu1", zeta=2, n_inducing=8,
     n_components=0.01, selection="cur", delta=0.7, sigma_energy=0.002, sigma_forces=0.06,
-    sigma_stress=0.003, optimize=True, stress=False, force_tolerance=0.01, noise={"hot": {"forces": 0.2}},
-    e0={"Al": 1.0}, seed=3,
+    sigma_stress=0.003, optimize=True, stress=False, force_tolerance=0.01,
+    noise={"hot": {"forces": 0.2}}, e0={"Al": 1.0}, seed=3,
 )  # fmt: skip
 
 
