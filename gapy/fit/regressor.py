@@ -21,7 +21,7 @@ from gapy.fit.parameter_checks import check_overrides, check_settings, check_siz
 from gapy.fit.predictions import gather, r_squared
 from gapy.fit.sample import SampleRows
 from gapy.fit.solving import learn, posterior_of, solve
-from gapy.fit.term_settings import TermSettings, term_settings
+from gapy.fit.term_settings import TermSettings, most_points, term_settings
 from gapy.fit.training import TrainingState, absorb, begin
 from gapy.gp.components import projected
 from gapy.gp.frames import Frames
@@ -67,7 +67,7 @@ class SparseGPRegressor(BaseEstimator):
     n_components : "auto", "off", int or float below 1
         Components of the descriptor in which the kernel works, other ones for each central species:
         their number, the share of the second moments of the training environments that may be
-        lost, or "off" for the descriptor as it is; see `gapy.gp.components`. "auto" loses 1e-4 of
+        lost, or "off" for the descriptor as it is; see `gapy.gp.components`. "auto" loses 3e-5 of
         descriptors with 160 features or more.
     energy_key, forces_key, stress_key, virial_key : str
         Label keys in `atoms.info` and `atoms.arrays`; virials become stresses, None: REF_virial.
@@ -271,7 +271,9 @@ class SparseGPRegressor(BaseEstimator):
         terms = [
             replace(
                 term,
-                descriptor=projected(frames, t, term.descriptor, term.n_components, int(self.seed)),
+                descriptor=projected(
+                    frames, t, term.descriptor, term.n_components, most_points(term), int(self.seed)
+                ),
             )
             for t, term in enumerate(terms)
         ]

@@ -76,6 +76,12 @@ class TermSettings:
         return tuple(sorted(numbers))
 
 
+def most_points(settings: TermSettings) -> int:
+    """Inducing points of the species that has most."""
+    wanted = settings.n_inducing
+    return int(max(wanted.values()) if isinstance(wanted, Mapping) else wanted)
+
+
 def term_settings(given) -> list[TermSettings]:
     """Terms from a descriptor, a TermSettings, or a list of them.
 

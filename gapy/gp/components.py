@@ -35,7 +35,7 @@ PER_STRUCTURE = 16
 """Of one species of one structure, so that many structures are seen."""
 N_DISPLACEMENTS = 4
 """Random displacements of the neighbours of each."""
-TOLERANCE = 1e-4
+TOLERANCE = 3e-5
 """Share of the moments that `components="auto"` leaves out."""
 LEAST_FEATURES = 160
 """Descriptors of fewer components stay as they are: there is little to save."""
@@ -46,23 +46,28 @@ DENSITY_WEIGHT = 0.1
 force error with 8 of 24 channels is 3 % lower than with 1)."""
 
 
-def projected(frames: Frames, term: int, descriptor, components, seed: int):
+def projected(frames: Frames, term: int, descriptor, components, n_points: int, seed: int):
     """The descriptor of a term with the components that training environments ask for.
 
     components: number of them, the share of the moments that may be lost (below 1), "auto", or
-    "off" for the descriptor as it is, which is also returned where nothing would be saved.
+    "off" for the descriptor as it is, which is also returned where nothing would be saved. With
+    "auto" that goes by the products with n_points inducing points of a species; compressed
+    descriptors stay (measured: their components are too many).
     """
     if components == "off" or not isinstance(descriptor, CompiledSOAP):
         return descriptor
-    if components == "auto" and descriptor.n_features < LEAST_FEATURES:
+    if components == "auto" and (descriptor.n_features < LEAST_FEATURES or _compressed(descriptor)):
         return descriptor
     mixed = _mixed(frames, term, descriptor, components, seed)
     found = moments(frames, term, mixed, np.random.default_rng(seed))
     spectra = [scipy.linalg.eigh(m_dd) if m_dd.any() else None for m_dd in found]
     rank = _rank([s[0][::-1] for s in spectra if s is not None], components)
-    if rank >= descriptor.n_features:
+    whole = descriptor.n_features
+    if rank >= whole:
         return descriptor
     rank = min(rank, mixed.n_features)
+    if components == "auto" and rank * (mixed.n_features + n_points) > whole * n_points:
+        return descriptor
     bases = [
         # A species without data takes any directions: nothing is known of it.
         np.eye(mixed.n_features, rank) if s is None else s[1][:, ::-1][:, :rank]
@@ -83,6 +88,10 @@ def _rank(spectra, components) -> int:
     return _full(needed)
 
 
+def _compressed(descriptor: CompiledSOAP) -> bool:
+    return descriptor.soap.compression.get("mode", "off") != "off"
+
+
 def _full(n: int) -> int:
     """n or a little more, a whole number of vectors."""
     return -(-n // LANES) * LANES
@@ -94,7 +103,7 @@ def _full(n: int) -> int:
 def _mixed(frames: Frames, term: int, descriptor: CompiledSOAP, components, seed: int):
     """The descriptor with mixed densities, or as it is where that saves no channels."""
     n_channels = len(descriptor.species) * descriptor.soap._n_max
-    if descriptor.soap.compression.get("mode", "off") != "off" or n_channels <= LANES:
+    if _compressed(descriptor) or n_channels <= LANES:
         return descriptor
     found = density_moments(frames, term, descriptor, np.random.default_rng(seed))
     spectra = [np.linalg.eigh(c_luu) if c_luu.any() else None for c_luu in found]

@@ -19,7 +19,7 @@ def soap(n_max=5, l_max=2):
     return smooth_soap(["Al", "Cu"], r_cut=4.0, n_max=n_max, l_max=l_max)
 
 
-def regressor(n_components="auto", **options):
+def regressor(n_components=1e-4, **options):
     return gapy.SparseGPRegressor(
         soap(), **{"n_inducing": 30, "zeta": 2, "n_components": n_components, **options}
     )
@@ -54,7 +54,7 @@ def test_columns_are_orthonormal_and_keep_the_share_asked_for(frames):
     term = gapy.TermSettings(descriptor)
     seen = Frames(frames, [term])
     for share in (1e-2, 1e-4):
-        d = components.projected(seen, 0, descriptor, share, seed=0)
+        d = components.projected(seen, 0, descriptor, share, 30, seed=0)
         assert isinstance(d, ProjectedSOAP) and isinstance(d.inner, MixedSOAP)
         for basis_dr in d.bases:
             scaled = basis_dr / np.sqrt(d.inner.metric_d)[:, None]
@@ -77,8 +77,11 @@ def test_number_share_and_off(frames):
     assert fewer < of(regressor(1e-4).fit(frames).potential_).n_features < 165
     assert of(regressor("off").fit(frames).potential_).n_features == 165
     assert isinstance(of(regressor("off").fit(frames).potential_), CompiledSOAP)
-    small = gapy.SparseGPRegressor(soap(n_max=2), n_inducing=20).fit(frames)
-    assert isinstance(of(small.potential_), CompiledSOAP), "there is nothing to save"
+    for bare in (soap(n_max=2), smooth_soap(["Al", "Cu"], 4.0, 5, 2, compression={"mode": "mu2"})):
+        small = gapy.SparseGPRegressor(bare, n_inducing=20).fit(frames)
+        assert isinstance(of(small.potential_), CompiledSOAP), "there is nothing to save"
+    few, many = (regressor("auto", n_inducing=n).fit(frames).potential_ for n in (10, 96))
+    assert of(few).n_features == 165 > of(many).n_features
     for bad in (0, -1, 1.5, "some", True):
         with pytest.raises(GapyError, match="n_components: expected auto, off, a whole number"):
             regressor(bad).fit(frames)
@@ -201,7 +204,10 @@ def test_a_species_without_neighbours_is_no_obstacle(frames):
     free.info.pop("REF_stress", None)
     free.symbols = "Au"
     gp = gapy.SparseGPRegressor(
-        smooth_soap(["Al", "Cu", "Au"], r_cut=4.0, n_max=5, l_max=2), n_inducing=20, zeta=2
+        smooth_soap(["Al", "Cu", "Au"], r_cut=4.0, n_max=5, l_max=2),
+        n_inducing=20,
+        zeta=2,
+        n_components=1e-4,
     ).fit([*frames, free])
     assert np.isfinite(gp.potential_.evaluate(frames[0]).forces).all()
     assert unprojected(of(gp.potential_)).n_features == 360
