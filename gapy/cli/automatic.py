@@ -13,6 +13,7 @@ FIXED = {
     "l_max": 8,
     "sigma": 0.5,
     "compression": "off",
+    "zeta": 4,
     "n_inducing": 1000,
 }
 """What holds where the cutoff is given: a choice of the cutoff is a choice of the descriptor."""
@@ -31,7 +32,7 @@ def completed(settings: FitSettings, structures) -> tuple[FitSettings, str]:
         # Errors name file and frame; what is only odd is said by the fit.
         warnings.simplefilter("ignore")
         check_structures(structures)
-    given = ("n_max", "l_max", "sigma", "compression")
+    given = ("n_max", "l_max", "sigma", "compression", "zeta")
     chosen = auto_soap(structures, **{name: getattr(settings, name) for name in given})
     words = ", ".join(
         f"{name} {_text(getattr(chosen, name))}{SHOWN.get(name, '')} ({chosen.reasons[name]})"

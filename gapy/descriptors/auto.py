@@ -42,7 +42,7 @@ class AutoSOAP:
     """Settings chosen from structures, and why.
 
     soap: a dscribe SOAP as of smooth_soap; r_cut and sigma (A), n_max, l_max, compression: its
-    settings; n_inducing: inducing points per species, {symbol: number}; reasons: {setting: why} of
+    settings; zeta: exponent of the kernel; n_inducing: inducing points per species, {symbol: number}; reasons: {setting: why} of
     those that were not given.
     """
 
@@ -52,12 +52,13 @@ class AutoSOAP:
     l_max: int
     sigma: float
     compression: str
+    zeta: int
     n_inducing: dict[str, int]
     reasons: dict[str, str]
 
 
 def auto_soap(
-    structures, *, r_cut=None, n_max=None, l_max=None, sigma=None, compression=None
+    structures, *, r_cut=None, n_max=None, l_max=None, sigma=None, compression=None, zeta=None
 ) -> AutoSOAP:
     """Choose a SOAP and numbers of inducing points for structures; what is given stays.
 
@@ -66,9 +67,11 @@ def auto_soap(
     structures : ase.Atoms or LabelledStructures
     r_cut : A; by default the median distance of the 30th neighbour (hydrogen does not count),
         between 4 and 6.5 A
-    n_max, l_max : by default 8 and 8 for one species, 8 and 6 for several
+    n_max, l_max : by default 8 and 6
     sigma : A; by default 0.5, with hydrogen 0.4
     compression : dscribe's mode; by default "off", from four species on "mu1nu1"
+    zeta : by default 2, whose kernel sum is one quadratic form: with learnt noise as accurate as 4
+        wherever it was tried (docs/benchmarks.md), and far cheaper
 
     Raises
     ------
@@ -89,7 +92,7 @@ def auto_soap(
     if n_max is None:
         n_max, reasons["n_max"] = 8, "as usual"
     if l_max is None:
-        l_max, reasons["l_max"] = (8 if n_species == 1 else 6), kinds
+        l_max, reasons["l_max"] = 6, "as usual"
     if sigma is None:
         hydrogen = "H" in symbols
         sigma = SIGMA_HYDROGEN if hydrogen else SIGMA
@@ -97,13 +100,15 @@ def auto_soap(
     if compression is None:
         compression = "mu1nu1" if n_species >= MANY_SPECIES else "off"
         reasons["compression"] = kinds
+    if zeta is None:
+        zeta, reasons["zeta"] = 2, "a quadratic form"
     n_inducing = _inducing(dict(zip(symbols, counts.tolist())))
     reasons["n_inducing"] = ", ".join(f"{n} {s} atoms" for s, n in zip(symbols, counts))
     soap = soap_of(
         symbols, r_cut=r_cut, n_max=n_max, l_max=l_max, sigma=sigma, compression=compression
     )
     return AutoSOAP(
-        soap, float(r_cut), n_max, l_max, float(sigma), compression, n_inducing, reasons
+        soap, float(r_cut), n_max, l_max, float(sigma), compression, int(zeta), n_inducing, reasons
     )
 
 

@@ -39,7 +39,7 @@ class ModelSettings:
     r_cut: float | None = stated(None, positive, "Cutoff", unsaid="from the data")
     n_max: int | None = stated(None, Whole(1), "Radial functions", unsaid="8")
     l_max: int | None = stated(
-        None, Whole(0), "Largest angular momentum", unsaid="8; several species 6"
+        None, Whole(0), "Largest angular momentum", unsaid="6; with a cutoff that is given, 8"
     )
     sigma: float | None = stated(
         None, positive, "Width of the atomic densities", unsaid="0.5; with H 0.4"
@@ -47,7 +47,9 @@ class ModelSettings:
     compression: str | None = stated(
         None, text, "off, mu2, mu1nu1 or crossover", unsaid="off; 4 species: mu1nu1"
     )
-    zeta: int = stated(4, Whole(1), "Exponent of the kernel")
+    zeta: int | None = stated(
+        None, Whole(1), "Exponent of the kernel", unsaid="2; with a cutoff that is given, 4"
+    )
     n_inducing: int | Mapping | None = stated(
         None, counts, "Inducing points per species, 500 or Al=500,As=300", unsaid="from the data"
     )

@@ -102,7 +102,7 @@ def neighbours(candidate: Candidate) -> list[Candidate]:
     """Single steps in cutoff, width and exponent around a candidate, for the second round."""
     steps = [{"r_cut": round(candidate.r_cut + d, 2)} for d in (-0.3, 0.3)]
     steps += [{"sigma": round(f * candidate.sigma, 2)} for f in (0.8, 1.2)]
-    steps += [{"zeta": zeta} for zeta in (2, 4, 6)]
+    steps += [{"zeta": zeta} for zeta in (1, 2, 3, 4)]
     near = (replace(candidate, **step) for step in steps)
     return [c for c in near if c != candidate and c.r_cut > 1.0]
 

@@ -254,7 +254,7 @@ def _guess(automatic, given: Mapping) -> Candidate:
         "sigma": automatic.sigma,
         "n_max": automatic.n_max,
         "l_max": automatic.l_max,
-        "zeta": 4,
+        "zeta": automatic.zeta,
         "n_inducing": max(automatic.n_inducing.values()),
         "compression": automatic.compression,
     }

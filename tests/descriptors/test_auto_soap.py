@@ -94,9 +94,9 @@ def test_free_atoms_of_other_species_change_nothing():
 
 def test_what_is_given_stays_and_needs_no_reason():
     frames = rattled(bulk("Si", cubic=True))
-    chosen = auto_soap(frames, r_cut=4.2, n_max=3, l_max=0, sigma=0.7, compression="mu2")
+    chosen = auto_soap(frames, r_cut=4.2, n_max=3, l_max=0, sigma=0.7, compression="mu2", zeta=3)
     found = (chosen.r_cut, chosen.n_max, chosen.l_max, chosen.sigma, chosen.compression)
-    assert found == (4.2, 3, 0, 0.7, "mu2")
+    assert found == (4.2, 3, 0, 0.7, "mu2") and chosen.zeta == 3
     assert set(chosen.reasons) == {"n_inducing"}
     assert chosen.soap._r_cut == 4.2 and chosen.soap.get_number_of_features() == 6
 

@@ -89,7 +89,7 @@ def test_every_setting_reaches_the_descriptor_or_the_regressor():
 
 def test_defaults_are_stated_alike():
     regressor = parameters(gapy.SparseGPRegressor)
-    for name in ("zeta", "selection", "e0", "seed"):
+    for name in ("selection", "n_components", "e0", "seed"):
         assert MODEL[name].default == regressor[name].default
     assert MODEL["stress"].default == regressor["fit_stress"].default
     for name in LEARNT:
