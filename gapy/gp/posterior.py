@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.linalg import solve_triangular
 
+from gapy._support.threads import blas_threads
 from gapy.gp.statistic import SufficientStatistic, absorb
 from gapy.gp.terms import Block, blocks
 
@@ -91,7 +92,15 @@ def whiten(table, cholesky, rows: np.ndarray) -> np.ndarray:
 
 
 def solve(terms, cholesky, statistic: SufficientStatistic, sigma_of) -> Posterior:
-    """Fit for given noise; `sigma_of(*group)` is the sigma of a noise group (label units)."""
+    """Fit for given noise; `sigma_of(*group)` is the sigma of a noise group (label units).
+
+    By one BLAS thread, whoever calls: more of them sum in another order.
+    """
+    with blas_threads(1):
+        return _solve(terms, cholesky, statistic, sigma_of)
+
+
+def _solve(terms, cholesky, statistic: SufficientStatistic, sigma_of) -> Posterior:
     table = blocks(terms)
     m = statistic.n_columns
     triangle = np.zeros((m + 1, m + 1), order="F")

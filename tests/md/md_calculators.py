@@ -40,6 +40,11 @@ class Springs(Calculator):
         self.stiffness = stiffness
         self.std = std
 
+    def check_state(self, atoms, tol=0.0):
+        """ASE's own comparison takes longer than the springs."""
+        same = self.atoms is not None and np.array_equal(self.atoms.positions, atoms.positions)
+        return [] if same else ["positions"]
+
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
         super().calculate(atoms, properties, system_changes)
         u = self.atoms.positions - self.sites
@@ -69,7 +74,7 @@ class Breaking(Springs):
 
 
 def copper(repeat=2):
-    return bulk("Cu", cubic=True) * (repeat, repeat, repeat)
+    return bulk("Cu", cubic=True) * repeat
 
 
 def ring(n=8):

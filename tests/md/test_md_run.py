@@ -14,14 +14,15 @@ from gapy.md import kinetics, run_md
 
 
 def test_nve_conserves_energy_and_momentum(tmp_path):
+    atoms = copper((2, 1, 1))
     result = run_md(
-        copper(), EMT(), tmp_path, ensemble="nve", steps=300, timestep=2.0, temperature=400.0
+        atoms, EMT(), tmp_path, ensemble="nve", steps=300, timestep=2.0, temperature=400.0
     )
     log = log_columns(result.log_path)
     energy, potential = log["total_energy_eV"], log["potential_energy_eV"]
     assert np.ptp(energy) < 5e-3 * np.ptp(potential)
     slope = np.polyfit(log["time_fs"], energy, 1)[0]
-    assert abs(slope) * 1000.0 / 32 < 1e-4  # eV/atom/ps
+    assert abs(slope) * 1000.0 / len(atoms) < 1e-4  # eV/atom/ps
     assert np.allclose(result.atoms.get_momenta().sum(axis=0), 0.0, atol=1e-10)
 
 
@@ -42,7 +43,6 @@ def test_nve_error_falls_with_the_square_of_the_timestep(tmp_path):
     assert spread[0] / spread[1] == pytest.approx(4.0, rel=0.15)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("ensemble", ["nvt", "nvt-bussi"])
 def test_thermostats_reach_the_temperature(tmp_path, ensemble):
     """Few atoms, so that a wrong number of degrees of freedom (3N for 3N - 3) would show."""
@@ -52,7 +52,7 @@ def test_thermostats_reach_the_temperature(tmp_path, ensemble):
         springs(atoms),
         tmp_path,
         ensemble=ensemble,
-        steps=5000,
+        steps=3000,
         timestep=4.0,
         thermostat_time=20.0,
         log_interval=10,
@@ -76,21 +76,20 @@ def test_temperature_ramp(tmp_path, ensemble):
         ensemble=ensemble,
         temperature=100.0,
         temperature_end=900.0,
-        steps=1500,
+        steps=800,
         timestep=4.0,
         thermostat_time=20.0,
         checkpoint_interval=1000,
     )
     log = log_columns(result.log_path)
-    assert log["target_temperature_K"] == pytest.approx(np.linspace(100.0, 900.0, 1501))
+    assert log["target_temperature_K"] == pytest.approx(np.linspace(100.0, 900.0, 801))
     lag = log["temperature_K"] - log["target_temperature_K"]
     assert abs(lag[200:].mean()) < 40.0
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("strain", "pressure"), [(0.97, None), (1.0, 20.0)])
 def test_npt_relaxes_to_the_pressure(tmp_path, strain, pressure):
-    atoms = copper()
+    atoms = copper((2, 1, 1))
     atoms.set_cell(atoms.cell * strain, scale_atoms=True)
     result = run_md(
         atoms,
@@ -99,15 +98,15 @@ def test_npt_relaxes_to_the_pressure(tmp_path, strain, pressure):
         ensemble="npt",
         temperature=100.0,
         pressure=pressure,
-        steps=300,
+        steps=150,
         timestep=4.0,
-        barostat_time=150.0,
+        barostat_time=75.0,
         thermostat_time=50.0,
     )
     log = log_columns(result.log_path)
     target = pressure or 0.0
     assert abs(log["pressure_GPa"][0] - target) > 8.0
-    assert log["pressure_GPa"][150:].mean() == pytest.approx(target, abs=1.5)
+    assert log["pressure_GPa"][75:].mean() == pytest.approx(target, abs=1.5)
     grown = log["volume_A3"][-1] > log["volume_A3"][0]
     assert grown == (strain < 1.0)
     assert result.atoms.cell.angles() == pytest.approx([90.0] * 3)
