@@ -14,7 +14,7 @@ import numpy as np
 
 from gapy._jit.covariance import normalise, tangent
 from gapy._support.threads import blas_threads, workers
-from gapy.model.local_energy import EnergyBlock
+from gapy.model.local_energy import FEW, EnergyBlock
 from gapy.model.local_variance import VarianceSums
 
 BLOCK = 128
@@ -114,9 +114,14 @@ def _evaluate_block(
 ) -> None:
     state, x_id = block.descriptor.forward(env, begin, end)
     atoms = env.atom_i[begin:end]
+    kernel, short_cut = block.kernel, block.short_cut
+    if end - begin <= FEW and variance is None and short_cut is None:
+        eps_i, g_id = kernel.of_few(x_id)
+        energies[atoms] += eps_i
+        block.descriptor.backward(env, begin, end, state, g_id, gradients)
+        return
     inv_norm_i = np.empty(end - begin)
     normalise(x_id, inv_norm_i)
-    kernel, short_cut = block.kernel, block.short_cut
     t_is = None
     if variance is not None:
         sums.add_excess(variance, atoms, x_id, inv_norm_i)
