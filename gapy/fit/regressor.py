@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from gapy._support.threads import blas_threads
+from gapy._support.voigt import has_volume, stress_of
 from gapy.baselines import isolated_atom_energies
 from gapy.descriptors.soap import warn_if_rough
 from gapy.error_bars.extrapolation import learn_metric
@@ -336,13 +337,11 @@ class SparseGPRegressor(BaseEstimator):
             if not isinstance(frame, Atoms):
                 raise GapyError(f"X: expected ase.Atoms, got {type(frame).__name__}")
         if not return_std:
-            calculator = self.potential_.calculator(threads=int(self.threads))
-            out = []
-            for atoms in frames:
-                calculator.calculate(atoms, ["energy", "forces"])
-                r = calculator.results
-                out.append((r["energy"], r["energies"], r["forces"], r.get("stress")))
-            return gather(out)
+            out = self.potential_.evaluate_many(frames, threads=int(self.threads))
+            return gather(
+                (r.energy, r.energies, r.forces, stress_of(r.virial, a) if has_volume(a) else None)
+                for r, a in zip(out, frames)
+            )
         with blas_threads(int(self.threads)):
             pairs = [self.potential_.predict(atoms) for atoms in frames]
         as_tuple = [

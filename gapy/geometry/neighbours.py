@@ -14,11 +14,15 @@ import numpy as np
 import vesin
 
 from gapy._jit.pairs import largest_displacement, order_pairs, pair_vectors
-from gapy._support.sizes import require_neighbours
+from gapy._jit.small_pairs import small_pairs
+from gapy._support.sizes import MOST_NEIGHBOURS, require_neighbours
 from gapy.errors import StructureError
 
 CELLS_MOST = 1e5
 """Cells of vesin's grid at most."""
+SMALL = (30_000, MOST_NEIGHBOURS)
+"""Comparisons of atoms with atoms and their images, up to which they are faster than a search with
+its checks, whose beginning alone costs as much (measured); and neighbours that need no check."""
 FARTHEST = 1e12
 """Extent (A) from which positions have no digits left for distances between neighbours."""
 
@@ -92,7 +96,9 @@ def _refuse_thin(positions, box, pbc, cutoff: float) -> None:
 
 def _box(cell: np.ndarray, pbc: np.ndarray) -> np.ndarray:
     """Three independent vectors: those of the periodic directions, completed by unit vectors."""
-    return ase.geometry.complete_cell(np.where(pbc[:, None], cell, 0.0))
+    box = ase.geometry.complete_cell(np.where(pbc[:, None], cell, 0.0))
+    box[pbc] = cell[pbc]  # where one vector is given, ASE rounds it
+    return box
 
 
 def check_reach(atoms, cutoff: float) -> None:
@@ -113,10 +119,18 @@ def neighbour_list(
     Raises StructureError for non-finite input or a periodic direction without extent.
     """
     positions = np.ascontiguousarray(positions, dtype=float)
-    cell = np.asarray(cell, dtype=float)
-    pbc = np.broadcast_to(np.asarray(pbc, dtype=bool), (3,)).copy()
-    check_geometry(positions, cell, pbc)
+    cell = np.ascontiguousarray(cell, dtype=float)
+    pbc = np.asarray(pbc, dtype=bool)
+    if pbc.ndim == 0:
+        pbc = np.full(3, pbc)
     n = len(positions)
+    if n * n <= SMALL[0]:
+        small, *found = small_pairs(
+            np.array([0, n]), positions, cell[None], pbc[None], float(cutoff), *SMALL
+        )
+        if small[0]:
+            return Neighbours(*found)
+    check_geometry(positions, cell, pbc)
     box = _box(cell, pbc)
     _refuse_thin(positions, box, pbc, cutoff)
     require_neighbours(positions, box, pbc, cutoff)

@@ -6,11 +6,11 @@ No ASE object passes here: any program that has pairs can call it (docs/arrays.m
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 
-from gapy.baselines import System, total
+from gapy.baselines import Contribution, System, total
 from gapy.error_bars.calibration import Indicators
 from gapy.errors import GapyError, StructureError
 from gapy.geometry.pairs import Pairs
@@ -38,21 +38,51 @@ class Evaluation:
     indicators: np.ndarray | None = None
 
 
+class Parts(NamedTuple):
+    """What an Evaluation is made of, before its energy is summed.
+
+    Of several structures: virial (m, 3, 3), all else of their atoms one after the other.
+    """
+
+    energies: np.ndarray
+    forces: np.ndarray
+    virial: np.ndarray
+    energies_std: np.ndarray | None
+    forces_std: np.ndarray | None
+    indicators: np.ndarray | None = None
+
+
 def evaluate(
-    potential,
-    numbers,
-    found: Neighbourhood,
-    free_atoms,
-    system: System | None = None,
-    *,
-    local_std=False,
-    force_std=False,
-    indicators=False,
-    threads=1,
+    potential, numbers, found: Neighbourhood, free_atoms, system: System | None = None, **options
 ) -> Evaluation:
     """See `Potential.evaluate_arrays`; free_atoms (n,): energies of the free atoms, eV.
 
     system: what the potential's baselines see; unless given, numbers and pairs alone.
+    """
+    base = None
+    if potential.baselines:
+        base = total(potential.baselines, system or System(numbers, found.pairs))
+    out = parts(potential, numbers, found, free_atoms, base, **options)
+    energy = float(np.add.reduce(out.energies))
+    return Evaluation(energy if base is None else energy + base.shared, *out)
+
+
+def parts(
+    potential,
+    numbers,
+    found: Neighbourhood,
+    free_atoms,
+    base: Contribution | None = None,
+    *,
+    first_m=None,
+    local_std=False,
+    force_std=False,
+    indicators=False,
+    threads=1,
+) -> Parts:
+    """Of one structure, or of those that `first_m` divides the atoms into (see `engine.evaluate`).
+
+    base: what the potential's baselines add, with a virial for each structure.
     """
     pairs, envs = found
     n = len(numbers)
@@ -68,12 +98,11 @@ def evaluate(
     blocks = None
     if gathers or local_std:
         blocks = potential.indicator_blocks if gathers else potential.variance_blocks
-    out = engine.evaluate(potential.energy_blocks, envs, n, blocks, threads=threads)
+    sizes = {"first_m": first_m, "threads": threads}
+    out = engine.evaluate(potential.energy_blocks, envs, n, blocks, **sizes)
     energies, forces, virial = out.energies + free_atoms, out.forces, out.virial
-    shared = 0.0
-    if potential.baselines:
-        base = total(potential.baselines, system or System(numbers, pairs))
-        energies, shared = energies + base.energies, base.shared
+    if base is not None:
+        energies = energies + base.energies
         forces, virial = forces + base.forces, virial + base.virial
     own, sigma, variances = None, None, out.variances
     if gathers:
@@ -84,10 +113,9 @@ def evaluate(
             sigma = force_sigma(potential, own, numbers, pairs, forces)
         if local_std:
             variances = engine.evaluate(
-                potential.energy_blocks, envs, n, potential.variance_blocks, threads=threads
+                potential.energy_blocks, envs, n, potential.variance_blocks, **sizes
             ).variances
-    return Evaluation(
-        float(np.add.reduce(energies)) + shared,
+    return Parts(
         energies,
         forces,
         virial,

@@ -7,14 +7,14 @@ engine sees arrays only: no ASE object passes this line except through a descrip
 
 from __future__ import annotations
 
-from itertools import repeat
+from itertools import pairwise, repeat
 from typing import NamedTuple
 
 import numpy as np
 
 from gapy._jit.covariance import normalise, tangent
 from gapy._support.threads import blas_threads, workers
-from gapy.model.local_energy import EnergyBlock
+from gapy.model.local_energy import FEW, EnergyBlock
 from gapy.model.local_variance import VarianceSums
 
 BLOCK = 128
@@ -25,6 +25,7 @@ slower, 256 no faster), few enough that all arrays of a block stay near the cach
 class Sums(NamedTuple):
     """Energies (n,) eV, forces (n, 3) eV/A, virial (3, 3) = dE/d(strain) eV.
 
+    With several structures the virial is (m, 3, 3), one for each.
     variances (n,) eV^2: posterior, of the local energies; distances (n,) eV^2: prior variance
     that the inducing points do not explain, and first (n,) eV^2 that only the first few do not;
     excess (n,): how far each environment lies beyond the reach of the training set. None unless
@@ -40,7 +41,9 @@ class Sums(NamedTuple):
     excess: np.ndarray | None = None
 
 
-def evaluate(energy_blocks, envs, n_atoms: int, variance_blocks=None, *, threads=1) -> Sums:
+def evaluate(
+    energy_blocks, envs, n_atoms: int, variance_blocks=None, *, first_m=None, threads=1
+) -> Sums:
     """Sum of all blocks.
 
     Arguments
@@ -48,11 +51,13 @@ def evaluate(energy_blocks, envs, n_atoms: int, variance_blocks=None, *, threads
     energy_blocks : sequence of EnergyBlock
     envs : dict from descriptor id to Environments
     variance_blocks : VarianceBlock beside each of them, or None for no variances
+    first_m : (m + 1,) where the atoms are those of m structures, one after the other: atoms
+        first_m[m]:first_m[m + 1] are those of structure m
     threads : blocks of atoms run in parallel; results do not depend on it
     """
     energies = np.zeros(n_atoms)
     forces = np.zeros((n_atoms, 3))
-    virial = np.zeros((3, 3))
+    virial = np.zeros((3, 3) if first_m is None else (len(first_m) - 1, 3, 3))
     sums = None if variance_blocks is None else VarianceSums(variance_blocks, n_atoms)
     with blas_threads(1):
         for group in side_by_side(energy_blocks, variance_blocks or repeat(None)):
@@ -70,12 +75,24 @@ def evaluate(energy_blocks, envs, n_atoms: int, variance_blocks=None, *, threads
             done = workers(threads).map(run, jobs) if parallel else map(run, jobs)
             # Forces are summed here, in the order of the blocks, while the next are computed.
             for _, begin, end in done:
-                descriptor.collect(env, begin, end, gradients, forces, virial)
+                for part in _by_structure(first_m, env.atom_i, begin, end, virial):
+                    descriptor.collect(env, *part[:2], gradients, forces, part[2])
     if sums is None:
         return Sums(energies, forces, virial)
     return Sums(
         energies, forces, virial, sums.variances(), sums.distances(), sums.first(), sums.excess
     )
+
+
+def _by_structure(first_m, atom_i, begin, end, virial):
+    """(begin, end, virial) of each structure that centres begin..end-1, of one species, are of."""
+    if first_m is None:
+        return [(begin, end, virial)]
+    owner_i = np.searchsorted(first_m, atom_i[begin:end], side="right") - 1
+    cuts = (np.flatnonzero(owner_i[1:] != owner_i[:-1]) + 1).tolist()
+    of = owner_i[[0, *cuts]].tolist()
+    limits = [begin, *(begin + cut for cut in cuts), end]
+    return [(*span, virial[m]) for span, m in zip(pairwise(limits), of)]
 
 
 def side_by_side(energy_blocks, others):
@@ -97,9 +114,14 @@ def _evaluate_block(
 ) -> None:
     state, x_id = block.descriptor.forward(env, begin, end)
     atoms = env.atom_i[begin:end]
+    kernel, short_cut = block.kernel, block.short_cut
+    if end - begin <= FEW and variance is None and short_cut is None:
+        eps_i, g_id = kernel.of_few(x_id)
+        energies[atoms] += eps_i
+        block.descriptor.backward(env, begin, end, state, g_id, gradients)
+        return
     inv_norm_i = np.empty(end - begin)
     normalise(x_id, inv_norm_i)
-    kernel, short_cut = block.kernel, block.short_cut
     t_is = None
     if variance is not None:
         unseen_i = block.descriptor.unseen(env, begin, end, state)

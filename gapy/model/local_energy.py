@@ -12,6 +12,11 @@ from typing import Any
 import numpy as np
 
 from gapy._jit.covariance import energy_and_weights
+from gapy._jit.few_centres import few_centres
+
+FEW = 8
+"""Centres for which one pass over the inducing points takes half the time of matrix products; both
+take the same for 12 (measured)."""
 
 
 class _Scratch(local):
@@ -51,6 +56,12 @@ class Kernel:
         eps_i = np.empty(len(x_id))
         energy_and_weights(t_is, self.alpha_s, self.zeta, eps_i)
         return eps_i, t_is @ self.x_sd
+
+    def of_few(self, x_id) -> tuple[np.ndarray, np.ndarray]:
+        """eps_i and d eps_i / dx of FEW descriptors at most, which become normalised."""
+        eps_i, g_id = np.empty(len(x_id)), np.empty_like(x_id)
+        few_centres(x_id, self.x_sd, self.alpha_s, self.zeta, eps_i, g_id)
+        return eps_i, g_id
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ from gapy.gp.neighbourhood import (
 from gapy.gp.noise import Noise
 from gapy.gp.posterior import Coarse, Posterior
 from gapy.gp.terms import Term
-from gapy.model import arrays, exact, modelfile, references, serialise
+from gapy.model import arrays, exact, many, modelfile, references, serialise
 from gapy.model.arrays import Evaluation
 from gapy.model.blocks import energy_blocks, variance_blocks
 from gapy.model.calculator import GAPCalculator
@@ -157,7 +157,8 @@ class Potential:
         return contacts(self.terms, self.reach)
 
     @cached_property
-    def _sees_images(self) -> bool:
+    def sees_images(self) -> bool:
+        """Whether all descriptors see periodic images."""
         return all(t.descriptor.periodic for t in self.terms)
 
     def check_species(self, numbers) -> None:
@@ -166,7 +167,7 @@ class Potential:
 
     def check_periodicity(self, atoms) -> None:
         """Raise StructureError if a descriptor would overlook periodic images."""
-        if not self._sees_images and atoms.pbc.any():
+        if not self.sees_images and atoms.pbc.any():
             raise StructureError(
                 f"pbc: the potential was fitted with periodic=False, the structure has "
                 f"pbc={atoms.pbc.tolist()}; set atoms.pbc = False or fit with periodic=True"
@@ -181,7 +182,8 @@ class Potential:
         return Remembered(self._look_up)
 
     def _look_up(self, numbers) -> np.ndarray:
-        unknown = sorted(set(map(int, numbers)) - set(self.species))
+        species, index = np.unique(numbers, return_inverse=True)
+        unknown = sorted(set(species.tolist()) - set(self.species))
         if unknown:
             symbols = ase.data.chemical_symbols
             raise SpeciesError(
@@ -189,7 +191,6 @@ class Potential:
                 f"{[symbols[z] for z in self.species]}, the structure also holds "
                 f"{[symbols[z] for z in unknown]}; fit with structures that contain them"
             )
-        species, index = np.unique(numbers, return_inverse=True)
         return np.array([self.e0[int(z)] for z in species])[index]
 
     def environments(self, atoms) -> dict[int, object]:
@@ -226,6 +227,23 @@ class Potential:
             self, numbers, found, free_atoms, system,
             local_std=local_std, force_std=force_std, threads=threads,
         )  # fmt: skip
+
+    def evaluate_many(
+        self, structures, uncertainty=False, *, local_std=False, force_std=False, threads=1
+    ) -> list[Evaluation]:
+        """What `evaluate` gives for each of many structures, to rounding, in their order.
+
+        Some thousand atoms at a time go through the engine as if they were one structure: small
+        structures, on which `evaluate` spends most of its time around the work, take a fraction of
+        it, and memory does not grow with their number, but for the results. `uncertainty` is
+        another name of force_std. Descriptors that work on whole structures (`takes_neighbours`)
+        are evaluated one structure after the other. `threads` do not change the result.
+
+        Raises GapyErrors as `evaluate` does, with the place of the structure: "structures[7]: ...".
+        """
+        force_std = force_std or uncertainty
+        options = {"local_std": local_std, "force_std": force_std, "threads": threads}
+        return list(many.evaluate_many(self, structures, **options))
 
     def evaluate_arrays(
         self, numbers, pairs, *, local_std=False, force_std=False, indicators=False, threads=1

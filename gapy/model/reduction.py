@@ -28,7 +28,7 @@ def reduced(potential, force_tolerance: float, structures=None):
     if not checked:
         raise GapyError("structures: expected at least one to check forces on, got none")
     exact = unreduced(potential)
-    expected = [exact.evaluate(a) for a in checked]
+    expected = exact.evaluate_many(checked)
     found = _directions(exact)
     best, low, high = exact, -1, len(THRESHOLDS)
     while high - low > 1:
@@ -74,7 +74,7 @@ def _leading(potential, found, threshold: float) -> tuple:
 
 def _noted(potential, checked, expected):
     """A copy whose metadata state ranks and errors."""
-    found = [potential.evaluate(a) for a in checked]
+    found = potential.evaluate_many(checked)
     note = {
         "ranks": [
             b.x_sd.shape[1] if basis is None else basis.shape[1]

@@ -158,13 +158,10 @@ def _without_own_labels(state: TrainingState, s: LabelledStructure):
 
 
 def _held_out(potential, structures):
-    calculator = potential.calculator()
     out = []
-    for s in structures:
-        calculator.calculate(s.atoms, ["energy", "forces"])
-        r = calculator.results
+    for s, found in zip(structures, potential.evaluate_many(structures)):
         energy = None
         if s.energy is not None:
-            energy = np.array([r["energy"] - s.energy]) / len(s.atoms)
-        out.append((energy, None if s.forces is None else (r["forces"] - s.forces).ravel()))
+            energy = np.array([found.energy - s.energy]) / len(s.atoms)
+        out.append((energy, None if s.forces is None else (found.forces - s.forces).ravel()))
     return out

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from gapy._support.voigt import has_volume, stress_of
 from gapy.errors import GapyError
 from gapy.geometry.symmetry import vanishes
 from gapy.gp.noise import outliers
@@ -176,10 +177,10 @@ def evaluate(
         )
     structures = from_atoms(structures)
     check_structures(structures, species=potential.species)
-    calculator = potential.calculator(uncertainty=True, threads=threads)
     began = time.perf_counter()
-    compared = [_compare(potential, calculator, s) for s in structures]
+    predicted = potential.evaluate_many(structures, force_std=True, threads=threads)
     seconds = time.perf_counter() - began
+    compared = [_compare(potential, s, out) for s, out in zip(structures, predicted)]
     samples = _samples(compared)
     if error_threshold is None:
         error_threshold = default_threshold(samples.forces_predicted - samples.forces)
@@ -208,18 +209,16 @@ def evaluate(
     )
 
 
-def _compare(potential, calculator, s: LabelledStructure) -> _Compared:
-    calculator.calculate(s.atoms, ["energy", "forces"])
-    r = calculator.results
-    if not (math.isfinite(r["energy"]) and np.isfinite(r["forces"]).all()):
+def _compare(potential, s: LabelledStructure, out) -> _Compared:
+    if not (math.isfinite(out.energy) and np.isfinite(out.forces).all()):
         raise GapyError(f"{s.where}: the potential gives no finite energy and forces; remove it")
     return _Compared(
         structure=s,
         e0=sum(potential.e0[int(z)] for z in s.atoms.numbers),
-        energy=r["energy"],
-        forces=r["forces"],
-        stress=r.get("stress"),
-        force_std=r["forces_std"][:, 0],
+        energy=out.energy,
+        forces=out.forces,
+        stress=stress_of(out.virial, s.atoms) if has_volume(s.atoms) else None,
+        force_std=out.forces_std,
     )
 
 

@@ -1,0 +1,109 @@
+"""Many structures evaluated as one: their atoms and pairs side by side in the same arrays.
+
+Atoms of two structures share no pair, so energies, forces and sigmas are those of each by itself;
+virials are summed by structure. What a call costs beside its atoms is paid once for all of them,
+and the matrix products of a block are full however small the structures are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+
+import numpy as np
+from ase import Atoms
+
+from gapy.baselines import Contribution, system_of, total
+from gapy.errors import GapyError, StructureError
+from gapy.geometry.many import pairs_of_many, pairs_of_part
+from gapy.gp.neighbourhood import select
+from gapy.model import arrays
+from gapy.model.arrays import Evaluation
+
+ATOMS = 2048
+"""Evaluated together at least: as fast as more (measured), and memory stays bounded."""
+
+
+def evaluate_many(potential, structures: Iterable, **options) -> Iterator[Evaluation]:
+    """See `Potential.evaluate_many`; results one by one, computed as they are taken."""
+    if isinstance(structures, Atoms):
+        raise StructureError(
+            "structures: expected a list of ase.Atoms, got one; give [atoms] or call evaluate"
+        )
+    batch: list[Atoms] = []
+    begin = n_atoms = 0
+    for k, s in enumerate(structures):
+        atoms = getattr(s, "atoms", s)
+        if not isinstance(atoms, Atoms):
+            raise StructureError(
+                f"structures[{k}]: expected ase.Atoms, got {type(atoms).__name__}; give a list of "
+                "structures"
+            )
+        batch.append(atoms)
+        n_atoms += len(atoms)
+        if n_atoms >= ATOMS:
+            yield from _named(potential, batch, begin, options)
+            batch, begin, n_atoms = [], k + 1, 0
+    yield from _named(potential, batch, begin, options)
+
+
+def _named(potential, batch: list[Atoms], begin: int, options) -> list[Evaluation]:
+    """Results of structures from number `begin` on; an error names the one that it is about."""
+    if len(batch) > 1 and all(t.descriptor.takes_neighbours for t in potential.terms):
+        try:
+            return _together(potential, batch, **options)
+        except GapyError:
+            pass  # found again below, where it is known whose it is
+    out = []
+    for k, atoms in enumerate(batch, begin):
+        try:
+            out.append(potential.evaluate(atoms, **options))
+        except GapyError as error:
+            raise type(error)(f"structures[{k}]: {error}") from error
+    return out
+
+
+def _together(potential, batch: list[Atoms], **options) -> list[Evaluation]:
+    numbers = np.concatenate([atoms.numbers for atoms in batch])
+    free_atoms = potential.free_atoms(numbers)
+    for atoms in batch:
+        potential.check_periodicity(atoms)
+    pairs, first_m = pairs_of_many(batch, potential.pairs_cutoff, periodic=potential.sees_images)
+    limits = list(pairwise(first_m.tolist()))
+    base, shared = None, [0.0] * len(batch)
+    if potential.baselines:
+        base, shared = _baselines(potential, batch, pairs, limits)
+    found = select(potential.terms, numbers, pairs)
+    whole = arrays.parts(potential, numbers, found, free_atoms, base, first_m=first_m, **options)
+    return list(_divided(whole, limits, shared))
+
+
+def _baselines(potential, batch, pairs, limits) -> tuple[Contribution, list[float]]:
+    """What baselines add to atoms and virials, and to each energy.
+
+    Each structure by itself: baselines may be more than sums over pairs.
+    """
+    each = [
+        total(potential.baselines, system_of(atoms, pairs_of_part(pairs, *span)))
+        for atoms, span in zip(batch, limits)
+    ]
+    together = Contribution(
+        np.concatenate([one.energies for one in each]),
+        np.concatenate([one.forces for one in each]),
+        np.stack([one.virial for one in each]),
+    )
+    return together, [one.shared for one in each]
+
+
+def _divided(whole: arrays.Parts, limits, shared: list[float]) -> Iterator[Evaluation]:
+    """The evaluation of each structure; its arrays are parts of those of all."""
+    for k, (begin, end) in enumerate(limits):
+        energies = whole.energies[begin:end]
+        yield Evaluation(
+            float(np.add.reduce(energies)) + shared[k],
+            energies,
+            whole.forces[begin:end],
+            whole.virial[k],
+            None if whole.energies_std is None else whole.energies_std[begin:end],
+            None if whole.forces_std is None else whole.forces_std[begin:end],
+        )
