@@ -23,6 +23,7 @@ from gapy.fit.term_settings import TermSettings, term_settings
 from gapy.fit.training import TrainingState
 from gapy.gp.noise import KINDS
 from gapy.gp.statistic import Factor, Group, SufficientStatistic
+from gapy.gp.whitening import whitened
 from gapy.model import modelfile, serialise
 from gapy.model.potential import from_archive
 from gapy.structures import LabelledStructure
@@ -49,6 +50,7 @@ def save_state(regressor: SparseGPRegressor, path) -> None:
     model, arrays = serialise.pack(training.potential)
     factors = training.statistic.factors
     state = {
+        "whitened": True,
         "settings": _settings(regressor),
         "several_terms": isinstance(regressor.descriptor, list | tuple),
         "asked": [term.to_dict() for term in term_settings(regressor.descriptor)],
@@ -119,8 +121,14 @@ def _rebuilt(state: dict, arrays: dict, potential) -> SparseGPRegressor:
     statistic = SufficientStatistic(len(potential.posterior.alpha))
     for g, group in enumerate(state["groups"]):
         key = Group(group["kind"], group["config_type"], group.get("own", False))
+        matrix = arrays[f"factor{g}"]
+        if not state.get("whitened", False):  # as rows were gathered formerly
+            left = whitened(
+                potential.posterior.blocks, potential.posterior.cholesky, matrix[:, :-1]
+            )
+            matrix = np.column_stack([left, matrix[:, -1]])
         statistic.factors[key] = Factor.of(
-            arrays[f"factor{g}"], group["n_rows"], group["log_weight"], group["triangle"]
+            matrix, group["n_rows"], group["log_weight"], group["triangle"]
         )
     gp.fit_seconds_ = state["fit_seconds"]
     gp.training_ = TrainingState(

@@ -116,6 +116,7 @@ STATE = Record(
         "n_kept": FROM_ONE,
         "kinds": List(Text(choices=KINDS), 1),
         "seed": COUNT,
+        "whitened": Flag(),
         "asked": List(Map(NAME, Plain()), 1),
         "earlier": List(AnyOf((FROM_ONE, HASH)), 2, 2),
     },
