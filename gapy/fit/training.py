@@ -26,7 +26,12 @@ import numpy as np
 from gapy._support.progress import track
 from gapy._support.threads import blas_threads, ordered_map
 from gapy.baselines import Baseline
-from gapy.error_bars.extrapolation import Extrapolation, learn_extrapolation, merged_extrapolation
+from gapy.error_bars.extrapolation import (
+    Extrapolation,
+    learn_extrapolation,
+    merged_extrapolation,
+    same_metric,
+)
 from gapy.errors import GapyError, SpeciesError
 from gapy.fit.labels import add_labels, labels_of, rows_of
 from gapy.fit.sample import Sampled, SampleRows, drawn, within_memory
@@ -230,8 +235,8 @@ def merge(a: TrainingState, b: TrainingState) -> TrainingState:
     Where the noise or the deltas of the two differ, the result has their geometric mean, weighted
     by the number of labels or structures behind them. It is not solved yet.
 
-    Raises GapyError, naming it, where inducing points, kernels, e0, baselines, fitted kinds, seeds
-    of the sample or metrics of the environments differ.
+    Raises GapyError, naming each, where inducing points, kernels, baselines, e0, fitted kinds,
+    seeds of the sample or metrics of the environments differ.
     """
     _require_same(a, b)
     statistic = a.statistic.copy()
@@ -275,17 +280,20 @@ def _require_same(a: TrainingState, b: TrainingState) -> None:
                 for t, (x, y) in enumerate(zip(a.terms, b.terms))
                 for what, same in _compared(x, y)
             ),
-            ("e0", all(a.e0[z] == b.e0[z] for z in a.e0.keys() & b.e0.keys())),
+            # First: what is subtracted before e0 is found changes e0 as well.
             ("baselines", a.baselines == b.baselines),
+            ("e0", all(a.e0[z] == b.e0[z] for z in a.e0.keys() & b.e0.keys())),
             ("the fitted label kinds", a.kinds == b.kinds),
             ("the seed of the sample", a.seed == b.seed),
+            ("metrics of the environments", all(map(same_metric, a.reach, b.reach))),
         )
         if not same
     ]
     if differing:
         raise GapyError(
-            f"merge: expected two states that began from one, got different {differing[0]}; begin "
-            "once and absorb each part of the data into that state"
+            "merge: expected two states that began from one, got different "
+            f"{', '.join(differing)}; begin once, by SparseGPRegressor.begin or with a reach, and "
+            "absorb each part of the data into that state"
         )
 
 

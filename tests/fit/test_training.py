@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 
 import gapy
 from gapy.descriptors import smooth_soap
+from gapy.error_bars.extrapolation import learn_metric
 from gapy.errors import GapyError, SpeciesError
 from gapy.fit.checkpoint import load_state, save_state
 from gapy.fit.growing import rebuild
 from gapy.fit.sample import drawn
 from gapy.fit.solving import learn, posterior_of, solve
 from gapy.fit.training import absorb, begin, merge
+from gapy.gp.frames import Frames
 from gapy.structures import chained_digest, from_atoms, multiset_digest
 
 N = 16
@@ -141,6 +143,31 @@ def test_states_that_did_not_begin_as_one_are_refused_by_name(start, structures,
     a = absorb(start, structures[:4])
     with pytest.raises(GapyError, match=f"got different {what}"):
         merge(a, altered(a, what))
+
+
+def test_all_that_differs_is_named_what_is_subtracted_first_before_e0(start, structures):
+    a = absorb(start, structures[:4])
+    (term,) = a.terms
+    b = replace(
+        a,
+        terms=(replace(term, zeta=3, serves=(13,)),),
+        baselines=(gapy.baselines.ZBL(species=["Al", "Cu"]),),
+        e0={z: e + 1.0 for z, e in a.e0.items()},
+        kinds=("energy",),
+        seed=5,
+        reach=learn_reach_of(structures[4:], term),
+    )
+    with pytest.raises(GapyError) as caught:
+        merge(a, b)
+    assert (
+        "got different zeta of term 1, the species served of term 1, baselines, e0, the fitted "
+        "label kinds, the seed of the sample, metrics of the environments; begin once"
+    ) in str(caught.value)
+
+
+def learn_reach_of(structures, term):
+    frames = Frames([s.atoms for s in structures], [term])
+    return (learn_metric(frames, 0, term.descriptor, 1),)
 
 
 def test_metrics_learnt_apart_are_refused(start, structures):
