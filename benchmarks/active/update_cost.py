@@ -32,7 +32,7 @@ from gapy.fit.update import UpdateSettings, rebuild, update
 from gapy.gp import posterior, pruning
 from gapy.gp.rows import structure_rows
 from gapy.gp.statistic import Group, SufficientStatistic
-from gapy.gp.terms import cholesky_factors
+from gapy.gp.terms import blocks
 from gapy.structures import from_atoms
 
 SIZES = (50, 100, 200, 400)
@@ -150,12 +150,13 @@ def prune(train, test) -> list[dict]:
         )
         x_sd = np.delete(gp.training_.terms[0].inducing[0], columns, axis=0)
         terms = (replace(gp.training_.terms[0], inducing=(x_sd,)),)
-        factors = cholesky_factors(terms)
-        smaller = copy.copy(gp)
-        fitted = posterior.solve(
-            terms, factors, pruning.without(gp.statistic_, columns), gp.initial_noise().sigma
+        statistic, factors = pruning.without(
+            gp.statistic_, blocks(gp.training_.terms), gp.training_.cholesky, columns
         )
-        smaller.potential_ = replace(gp.potential_, terms=terms, posterior=fitted)
+        smaller = copy.copy(gp)
+        fitted = posterior.solve(terms, factors, statistic, gp.initial_noise().sigma)
+        potential = replace(gp.potential_, terms=terms, posterior=fitted)
+        smaller.training_ = replace(gp.training_, potential=potential)
         after = np.concatenate(
             [smaller.potential_.evaluate(s.atoms, local_std=True).energies_std for s in test]
         )

@@ -42,8 +42,8 @@ class AutoSOAP:
     """Settings chosen from structures, and why.
 
     soap: a dscribe SOAP as of smooth_soap; r_cut and sigma (A), n_max, l_max, compression: its
-    settings; zeta: exponent of the kernel; n_inducing: inducing points per species, {symbol: number}; reasons: {setting: why} of
-    those that were not given.
+    settings; zeta: exponent of the kernel; n_inducing: inducing points per species, {symbol:
+    number}; reasons: {setting: why} of those that were not given.
     """
 
     soap: object

@@ -69,12 +69,13 @@ def leave_one_out(
     `gapy.gp.column_estimation`), `data_share` of it and of `coarse`; then no more is left out than
     all labels together gave.
     """
-    lower, b = _remainder(posterior, rows, sigma, data_shares[0])
+    l_rows = posterior.whiten(rows) / sigma
+    lower, b = _remainder(posterior, l_rows, data_shares[0])
     left_out = _residual(posterior, rows, y, sigma, lower)
     precision, local = posterior, local_rows
     if coarse is not None:
         precision, local = coarse, local_rows[:, coarse.columns]
-        lower, b = _remainder(coarse, rows[:, coarse.columns], sigma, data_shares[1])
+        lower, b = _remainder(coarse, l_rows[coarse.columns], data_shares[1])
     l_mn = precision.whiten(local)
     v = solve_triangular(precision.r_factor, l_mn, trans="T")
     extra = solve_triangular(lower, b.T @ v, lower=True)
@@ -90,7 +91,7 @@ def leave_one_out(
 
 def left_out_residual(posterior: Posterior, rows, y, sigma, data_share=None) -> np.ndarray:
     """Only the residuals of `leave_one_out`, (n_labels,)."""
-    lower, _ = _remainder(posterior, rows, sigma, data_share)
+    lower, _ = _remainder(posterior, posterior.whiten(rows) / sigma, data_share)
     return _residual(posterior, rows, y, sigma, lower)
 
 
@@ -99,9 +100,9 @@ def _residual(posterior: Posterior, rows, y, sigma, lower) -> np.ndarray:
     return scipy.linalg.cho_solve((lower, True), residual) * sigma
 
 
-def _remainder(precision: Precision, rows, sigma, share) -> tuple[np.ndarray, np.ndarray]:
-    """Cholesky factor of 1 - H, and B."""
-    b = solve_triangular(precision.r_factor, precision.whiten(rows) / sigma, trans="T")
+def _remainder(precision: Precision, l_mn, share) -> tuple[np.ndarray, np.ndarray]:
+    """Cholesky factor of 1 - H, and B, from l_mn = A^T."""
+    b = solve_triangular(precision.r_factor, l_mn, trans="T")
     if share is not None:
         b = _bounded(b, share)
     remainder = -(b.T @ b)

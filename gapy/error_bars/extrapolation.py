@@ -31,7 +31,6 @@ from gapy._jit.covariance import normalise
 from gapy._jit.pairs import closest_ratio, least_distances
 from gapy._support.remember import Remembered
 from gapy.descriptors.base import known_slots
-from gapy.errors import GapyError
 from gapy.gp.frames import Frames
 
 SMALLEST = 1e-2
@@ -212,26 +211,25 @@ def learn_extrapolation(
     return extended(frames, term, descriptor, metric, threads)
 
 
-def merged_extrapolation(a: Extrapolation | None, b: Extrapolation | None) -> Extrapolation | None:
-    """The reach of all environments of two parts, measured by one metric.
+def same_metric(a: Extrapolation | None, b: Extrapolation | None) -> bool:
+    """Whether mean and directions agree in all species that both know."""
+    if a is None or b is None:
+        return True
+    return all(
+        x.rest == y.rest and np.array_equal(x.mean_d, y.mean_d) and np.array_equal(x.w_dr, y.w_dr)
+        for x, y in zip(a.species, b.species)
+        if x is not None and y is not None
+    )
 
-    Raises GapyError where mean or directions of a species differ.
-    """
+
+def merged_extrapolation(a: Extrapolation | None, b: Extrapolation | None) -> Extrapolation | None:
+    """The reach of all environments of two parts, measured by one metric (`same_metric`)."""
     if a is None or b is None:
         return a or b
-    species = []
-    for x, y in zip(a.species, b.species):
-        if x is None or y is None:
-            species.append(x or y)
-            continue
-        same = np.array_equal(x.mean_d, y.mean_d) and np.array_equal(x.w_dr, y.w_dr)
-        if not (same and x.rest == y.rest):
-            raise GapyError(
-                "merge: expected two states that began from one, got different metrics of their "
-                "environments; begin once, with the reach of some structures, and absorb each "
-                "part of the data into that state"
-            )
-        species.append(replace(x, limit=max(x.limit, y.limit)))
+    species = [
+        x or y if x is None or y is None else replace(x, limit=max(x.limit, y.limit))
+        for x, y in zip(a.species, b.species)
+    ]
     seen = [np.where(r.least_ss > 0.0, r.least_ss, np.inf) for r in (a, b)]
     least = np.minimum(*seen)
     return Extrapolation(tuple(species), np.where(np.isfinite(least), least, 0.0))

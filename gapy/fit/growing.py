@@ -20,7 +20,8 @@ from gapy.fit.training import TrainingState, add_structures
 from gapy.gp import column_estimation, online_selection, pruning
 from gapy.gp.frames import Frames
 from gapy.gp.statistic import SufficientStatistic
-from gapy.gp.terms import blocks, cholesky_factors
+from gapy.gp.terms import blocks
+from gapy.gp.whitening import extended
 from gapy.structures import LabelledStructure, chained_digest, multiset_digest
 
 COLUMNS = ("sampled", "projected", "exact")
@@ -49,7 +50,7 @@ def grow(
     """
     terms = grown.extend(state.terms)
     with blas_threads(1):
-        larger = replace(state, terms=terms, cholesky=cholesky_factors(terms))
+        larger = replace(state, terms=terms, cholesky=extended(state.terms, state.cholesky, terms))
         if columns == "exact":
             if old is None:
                 raise GapyError(
@@ -58,9 +59,7 @@ def grow(
                 )
             return rebuild(larger, old, threads=threads)
         if columns == "projected":
-            statistic = online_selection.projected(
-                state.statistic, state.terms, state.cholesky, grown
-            )
+            statistic = online_selection.projected(state.statistic, state.terms, grown)
             return replace(larger, statistic=statistic, approximate=True)
         sample = _enough(state, sample_rows * blocks(terms)[-1].stop)
         statistic = _statistic(larger, sample, threads, rows)
@@ -120,13 +119,10 @@ def prune(
             own = columns[(columns >= b.start) & (columns < b.stop)] - b.start
             inducing[b.term][b.slot] = np.delete(b.x_sd, own, axis=0)
         terms = tuple(replace(t, inducing=tuple(x)) for t, x in zip(state.terms, inducing))
-        fewer = replace(
-            state,
-            terms=terms,
-            cholesky=cholesky_factors(terms),
-            statistic=pruning.without(state.statistic, columns),
+        statistic, cholesky = pruning.without(
+            state.statistic, fitted.blocks, state.cholesky, columns
         )
-        return fewer, made
+        return replace(state, terms=terms, cholesky=cholesky, statistic=statistic), made
 
 
 def _enough(state: TrainingState, n_rows: float) -> list[LabelledStructure]:

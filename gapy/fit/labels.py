@@ -23,6 +23,8 @@ from gapy.baselines import Baseline, baseline_of
 from gapy.gp.noise import KINDS, Noise
 from gapy.gp.rows import Rows, structure_rows
 from gapy.gp.statistic import Group, SufficientStatistic
+from gapy.gp.terms import Block
+from gapy.gp.whitening import whitened
 from gapy.structures import LabelledStructure
 
 SYMMETRY_ROW = 1e-8
@@ -105,14 +107,26 @@ def _labels(s: LabelledStructure, kind: str, rows, y, unit: float) -> Labels:
     return Labels(group, rows, y, unit if own is None else own * unit)
 
 
-def add_labels(statistic: SufficientStatistic, labels: Iterable[Labels]) -> None:
-    """Add labels to a statistic, each divided by its scale.
+def add_labels(
+    statistic: SufficientStatistic, labels: Iterable[Labels], table: Sequence[Block], cholesky
+) -> None:
+    """Add labels to a statistic, rows whitened and divided by their scale.
 
-    What vanishes by symmetry is known without data and would only pass for labels without noise.
+    table, cholesky: blocks of columns, and the factors of K_MM to which the statistic refers. What
+    vanishes by symmetry is known without data and would only pass for labels without noise.
     """
+    parts = []
     for one in labels:
         informative = np.einsum("rs,rs->r", one.rows, one.rows) >= SYMMETRY_ROW**2
-        statistic.add(one.group, one.rows[informative], one.y[informative], 1.0 / one.scale)
+        parts.append((one, one.rows[informative], one.y[informative]))
+    if not parts:
+        return
+    # Together: L is read as often for one row as for many.
+    rows = whitened(table, cholesky, np.concatenate([rows for _, rows, _ in parts]))
+    start = 0
+    for one, _, y in parts:
+        statistic.add(one.group, rows[start : start + len(y)], y, 1.0 / one.scale)
+        start += len(y)
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ def learn(state: TrainingState, *, rows: SampleRows | None = None) -> TrainingSt
     """
     rows = rows or SampleRows()
     with blas_threads(1):
-        best = maximise_likelihood(state.terms, state.cholesky, state.statistic, state.noise)
+        best = maximise_likelihood(state.terms, state.statistic, state.noise)
         learnt = replace(state, terms=best.terms, noise=best.noise)
 
         def errors(noise: Noise):

@@ -4,9 +4,10 @@ The projected columns of `gapy.gp.online_selection` leave out the innovations of
 as they are, they are all that old data say about the new weights; without them the fit may move old
 predictions at no cost. A uniform sample of the old structures tells how large they are.
 
-Let A_g = K_g L^-T D be the whitened rows of noise group g and Delta_g the innovations, both known
-on the sample, and s_g^2 the number of rows of the group over that in the sample. What old columns
-can express of the innovations is the ridge regression, over all groups,
+Let A_g = W_g D be the old columns of the whitened rows of noise group g, Delta_g the innovations,
+which are their new columns (`gapy.gp.whitening`), both known on the sample, and s_g^2 the number of
+rows of the group over that in the sample. What old columns can express of the innovations is the
+ridge regression, over all groups,
 
     X = argmin |X|^2 + sum_g s_g^2 |Delta_g - A_g X|^2 / sigma_g^2 ,
 
@@ -15,11 +16,10 @@ mended group by group, since a group (energies) may be small beside the others:
     Y_g = argmin |Y_g|^2 + s_g^2 |[Delta_g - A_g X,  e_g] - A_g Y_g|^2 / sigma_g^2
 
 with e_g the residuals of the present fit; X_g is Y_g without its last column. What is
-left, Delta'_g and e'_g, is orthogonal to the old columns but for the ridge. So with
-T = L^-T (L^-1 K_M,new)
+left, Delta'_g and e'_g, is orthogonal to the old columns but for the ridge. So
 
-    [R_g  z_g]  ->  [R_g   R_g (T + L^-T D (X + X_g))   z_g ]
-                    [ 0           s_g r_g              s_g q_g]
+    [R_g  z_g]  ->  [R_g   R_g D (X + X_g)   z_g ]
+                    [ 0        s_g r_g      s_g q_g]
 
 where [r_g q_g] are the first rows, one for each new column, of the triangle of [Delta'_g e'_g].
 |s_g q_g|^2 leaves the square of the last row, rho_g^2, where it was counted already.
@@ -34,9 +34,10 @@ import numpy as np
 import scipy.linalg
 from scipy.linalg import solve_triangular
 
-from gapy.gp.online_selection import NewPoints, column_map, projection
-from gapy.gp.posterior import Posterior, whiten
+from gapy.gp.online_selection import NewPoints, column_map
+from gapy.gp.posterior import Posterior
 from gapy.gp.statistic import Factor, SufficientStatistic, absorb
+from gapy.gp.whitening import prior_scale
 
 
 def estimated(
@@ -53,22 +54,21 @@ def estimated(
     ---------
     statistic, terms : of all old structures, and the model before it grows
     fitted : posterior of that model
-    sample : statistic of a uniform sample of the old structures, columns of `growth.extend(terms)`
+    sample : statistic of a uniform sample of the old structures, columns of `growth.extend(terms)`,
+        whitened by factors that border the old ones
     sigma_of : noise of a group, `sigma_of(*group)`
     """
     old, new = column_map(terms, growth)
+    scale = prior_scale(fitted.blocks)
     parts = {}
     for key, factor in sample.factors.items():
         if not factor.n_rows:
             continue  # all labels of the group in the sample vanish by symmetry
         rows = factor.matrix()
         weight = np.sqrt(statistic.factors[key].n_rows / factor.n_rows) / sigma_of(*key)
-        innovation = rows[:, new] - projection(terms, fitted.cholesky, growth, rows[:, old])
-        residual = rows[:, -1] - rows[:, old] @ fitted.alpha
-        parts[key] = (
-            weight * _whitened(fitted, rows[:, old]),
-            weight * np.column_stack([innovation, residual]),
-        )
+        l_rows = rows[:, old] * scale
+        residual = rows[:, -1] - l_rows @ fitted.w
+        parts[key] = (weight * l_rows, weight * np.column_stack([rows[:, new], residual]))
     x = _ridge([(l_rows, target[:, :-1]) for l_rows, target in parts.values()])
     out = SufficientStatistic(len(old) + len(new))
     for key, factor in statistic.factors.items():
@@ -76,10 +76,10 @@ def estimated(
         if not factor.is_triangle:
             # Few rows are kept as they came; here they must be a triangle, rho in its last row.
             rows = scipy.linalg.qr(rows, mode="r")[0][: len(old) + 1]
-        l_rows = _whitened(fitted, rows[:, :-1])
+        l_rows = rows[:, :-1] * scale
         matrix = np.empty((len(rows), len(old) + len(new) + 1))
         matrix[:, old] = rows[:, :-1]
-        matrix[:, new] = projection(terms, fitted.cholesky, growth, rows[:, :-1]) + l_rows @ x
+        matrix[:, new] = l_rows @ x
         matrix[:, -1] = rows[:, -1]
         if key in parts:
             own_x, left = _own_part(*parts[key], x)
@@ -87,11 +87,6 @@ def estimated(
             matrix = _with_innovations(matrix, new, left * sigma_of(*key))
         out.factors[key] = Factor.of(matrix, factor.n_rows, factor.log_weight)
     return out
-
-
-def _whitened(fitted: Posterior, rows) -> np.ndarray:
-    """A = K L^-T D (n, M)."""
-    return whiten(fitted.blocks, fitted.cholesky, rows).T
 
 
 def _ridge(parts) -> np.ndarray:

@@ -53,7 +53,7 @@ class Optimum:
     learnt: frozenset[Group]
 
 
-def maximise_likelihood(terms, cholesky, statistic: SufficientStatistic, noise: Noise) -> Optimum:
+def maximise_likelihood(terms, statistic: SufficientStatistic, noise: Noise) -> Optimum:
     """Maximise the log marginal likelihood over every sigma and delta, starting from `noise`.
 
     Costs the moments of each group, O(M^3), and some 20 to 80 times an O(M^3) factorisation,
@@ -66,7 +66,7 @@ def maximise_likelihood(terms, cholesky, statistic: SufficientStatistic, noise: 
         return Optimum(terms, noise, 0.0, frozenset())
     families = _families(informative)
     groups = [keys for family in families for keys in _split(statistic, family)]
-    moments = group_moments(table, cholesky, statistic, groups)
+    moments = group_moments(statistic, groups)
     start_delta = np.log([b.delta for b in table])
     start = np.log([_mean_sigma(statistic, noise, keys) for keys in families])
     family_of = [next(f for f, keys in enumerate(families) if g[0] in keys) for g in groups]

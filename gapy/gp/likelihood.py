@@ -1,7 +1,7 @@
 """Log marginal likelihood of noise and prior scale, with gradients, without the data.
 
-With W_g = R_g L^-T the whitened rows of noise group g at delta = 1, D the delta of each column,
-and the moments S_g = W_g^T W_g, c_g = W_g^T z_g, q_g = |y_g|^2 of each group,
+With W_g the factor R_g of the whitened rows of noise group g at delta = 1, D the delta of each
+column, and the moments S_g = W_g^T W_g, c_g = W_g^T z_g, q_g = |y_g|^2 of each group,
 
     P = 1 + D (sum_g S_g / sigma_g^2) D,        w = P^-1 D sum_g c_g / sigma_g^2,
     e_g = |y_g - K_g alpha|^2 = q_g - 2 c_g . Dw + Dw . S_g Dw,
@@ -24,7 +24,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.linalg
-from scipy.linalg import solve_triangular
 from scipy.linalg.blas import daxpy
 
 from gapy.gp.statistic import SufficientStatistic
@@ -41,7 +40,7 @@ class Moments:
     n: int
 
 
-def group_moments(table, cholesky, statistic: SufficientStatistic, groups) -> list[Moments]:
+def group_moments(statistic: SufficientStatistic, groups) -> list[Moments]:
     """Moments of each group; a group is a collection of keys of factors."""
     out = []
     for keys in groups:
@@ -50,10 +49,7 @@ def group_moments(table, cholesky, statistic: SufficientStatistic, groups) -> li
         for key in keys:
             factor = statistic.factors[key]
             matrix = factor.matrix()
-            w = np.empty_like(matrix[:, :m])
-            for b, lower in zip(table, cholesky):
-                w[:, b.columns] = solve_triangular(lower, matrix[:, b.columns].T, lower=True).T
-            z = matrix[:, m]
+            w, z = matrix[:, :m], matrix[:, m]
             s += w.T @ w
             c += w.T @ z
             q += float(z @ z)

@@ -13,13 +13,10 @@ old points span and an innovation,
 
     k_n,new = k_nM K_MM^-1 K_M,new + (innovation) .
 
-"Projected" columns leave the innovation out. Of each factor R_g, L the factor of K_MM,
-
-    R_g -> [R_g,  (R_g L^-T) (L^-1 K_M,new)]
-
-at a cost of O(M^2 m) for m points, however many rows R_g stands for. In whitened coordinates this
-appends columns of zeros: mean and variance stay what they were until new data arrive, and old data
-say nothing about the new weights. The innovation obeys (Cauchy-Schwarz in the RKHS)
+"Projected" columns leave the innovation out. In the whitened coordinates of the factors R_g this
+appends columns of zeros, however many rows R_g stands for: mean and variance stay what they were
+until new data arrive, and old data say nothing about the new weights. The innovation obeys
+(Cauchy-Schwarz in the RKHS)
 
     |innovation of a local energy at x|^2 <= d^2(x) d^2(new point) / delta^4   at delta = 1,
 
@@ -194,40 +191,18 @@ def column_map(terms, growth: NewPoints) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(old), np.concatenate(new)
 
 
-def projection(terms, cholesky, growth: NewPoints, rows: np.ndarray) -> np.ndarray:
-    """K_nM K_MM^-1 K_M,new (n, m) of rows K_nM (n, M), columns in the order of `column_map`.
-
-    A species without old points has no atoms in old data: its columns are zero, exactly.
-    """
-    old = {(b.term, b.slot): (b, c) for b, c in zip(blocks(terms), cholesky)}
-    parts = []
-    for t, term in enumerate(terms):
-        for s, x_md in enumerate(growth.points[t]):
-            if not len(x_md):
-                continue
-            if (t, s) not in old:
-                parts.append(np.zeros((len(rows), len(x_md))))
-                continue
-            b, lower = old[t, s]
-            l_mn = solve_triangular(lower, dot_product(b.x_sd, x_md, term.zeta), lower=True)
-            whitened = solve_triangular(lower, rows[:, b.columns].T, lower=True)
-            parts.append(whitened.T @ l_mn)
-    return np.concatenate(parts, axis=1)
-
-
-def projected(statistic: SufficientStatistic, terms, cholesky, growth: NewPoints):
+def projected(statistic: SufficientStatistic, terms, growth: NewPoints) -> SufficientStatistic:
     """The statistic with columns for the new points, innovations of its rows taken as zero.
 
-    terms, cholesky : those of the statistic. Returns a new SufficientStatistic whose columns are
-    those of `growth.extend(terms)`; the given one stays as it is.
+    terms : those of the statistic. Returns a new one whose columns are those of
+    `growth.extend(terms)`; the given one stays as it is.
     """
     old, new = column_map(terms, growth)
     out = SufficientStatistic(len(old) + len(new))
     for key, factor in statistic.factors.items():
         rows = factor.matrix()
-        matrix = np.empty((len(rows), len(old) + len(new) + 1))
+        matrix = np.zeros((len(rows), len(old) + len(new) + 1))
         matrix[:, old] = rows[:, :-1]
-        matrix[:, new] = projection(terms, cholesky, growth, rows[:, :-1])
         matrix[:, -1] = rows[:, -1]
         out.factors[key] = Factor.of(matrix, factor.n_rows, factor.log_weight)
     return out

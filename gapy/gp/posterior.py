@@ -1,6 +1,7 @@
 """Posterior of the sparse GP from the sufficient statistic.
 
-With L L^T = K_MM (at delta = 1), D the delta of each column and A_g = R_g L^-T D / sigma_g,
+With L L^T = K_MM (at delta = 1), D the delta of each column and A_g = R_g D / sigma_g, where R_g is
+the factor of the whitened rows (`gapy.gp.statistic`),
 
     [I 0; A_1 z_1/sigma_1; ...] = Q [R  v; 0  r],   R w = v,   alpha = L^-T D w,
 
@@ -24,6 +25,7 @@ from scipy.linalg import solve_triangular
 from gapy._support.threads import blas_threads
 from gapy.gp.statistic import SufficientStatistic, absorb
 from gapy.gp.terms import Block, blocks
+from gapy.gp.whitening import prior_scale, whitened
 
 
 @dataclass(frozen=True)
@@ -83,11 +85,8 @@ class Coarse(Precision):
 
 def whiten(table, cholesky, rows: np.ndarray) -> np.ndarray:
     """D L^-1 k of rows (n, M), as (M, n)."""
-    out = np.empty((rows.shape[1], rows.shape[0]))
-    for b, factor in zip(table, cholesky):
-        out[b.columns] = b.delta * solve_triangular(
-            factor, rows[:, b.columns].T, lower=True, check_finite=False
-        )
+    out = whitened(table, cholesky, rows).T
+    out *= prior_scale(table)[:, None]
     return out
 
 
@@ -102,7 +101,7 @@ def solve(terms, cholesky, statistic: SufficientStatistic, sigma_of) -> Posterio
 
 def _solve(terms, cholesky, statistic: SufficientStatistic, sigma_of) -> Posterior:
     table = blocks(terms)
-    m = statistic.n_columns
+    m, scale = statistic.n_columns, prior_scale(table)
     triangle = np.zeros((m + 1, m + 1), order="F")
     triangle[np.arange(m), np.arange(m)] = 1.0
     log_noise = 0.0
@@ -111,9 +110,8 @@ def _solve(terms, cholesky, statistic: SufficientStatistic, sigma_of) -> Posteri
         sigma = sigma_of(*group)
         matrix = factor.matrix()
         rows = np.empty_like(matrix, order="F")
-        rows[:, :m] = whiten(table, cholesky, matrix[:, :m]).T
+        rows[:, :m] = matrix[:, :m] * scale
         rows[:, m] = matrix[:, m]
-        # L^-T is upper triangular, so whitening leaves a triangle one.
         triangle = absorb(triangle, rows / sigma, upper=factor.is_triangle)
         log_noise += factor.n_rows * np.log(2.0 * np.pi * sigma**2) - 2.0 * factor.log_weight
     r_factor = np.ascontiguousarray(np.triu(triangle[:m, :m]))

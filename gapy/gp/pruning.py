@@ -25,6 +25,7 @@ from scipy.linalg import solve_triangular
 
 from gapy.gp.posterior import Posterior
 from gapy.gp.statistic import Factor, SufficientStatistic
+from gapy.gp.whitening import reduced
 
 
 def removable(
@@ -89,11 +90,17 @@ def _inverse_prior(posterior: Posterior) -> np.ndarray:
     return out
 
 
-def without(statistic: SufficientStatistic, columns) -> SufficientStatistic:
-    """A statistic without these columns, exact: R_g loses them and is made triangular again."""
-    keep = np.delete(np.arange(statistic.n_columns + 1), columns)
-    out = SufficientStatistic(len(keep) - 1)
+def without(
+    statistic: SufficientStatistic, table, cholesky, columns
+) -> tuple[SufficientStatistic, tuple[np.ndarray, ...]]:
+    """A statistic without these points, exact, and the factors of K_MM to which it refers.
+
+    table, cholesky : blocks and factors to which the given one refers
+    """
+    factors, turn = reduced(table, cholesky, columns)
+    out = SufficientStatistic(turn.shape[1])
     for key, factor in statistic.factors.items():
-        matrix = np.ascontiguousarray(factor.matrix()[:, keep])
+        rows = factor.matrix()
+        matrix = np.column_stack([rows[:, :-1] @ turn, rows[:, -1]])
         out.factors[key] = Factor.of(matrix, factor.n_rows, factor.log_weight)
-    return out
+    return out, factors

@@ -22,13 +22,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import scipy.linalg
 from scipy.linalg import solve_triangular
 
 from gapy.gp.kernel import dot_product
 from gapy.gp.pivoted_cholesky import pivots_of
 from gapy.gp.posterior import Posterior
-from gapy.gp.terms import JITTER, blocks, normalised
+from gapy.gp.terms import blocks, normalised
+from gapy.gp.whitening import bordered
 
 MAX_CANDIDATES = 3000
 """Environments per species among which points are added; of more, a uniform sample is taken."""
@@ -89,23 +89,6 @@ def augmented(terms, posterior: Posterior, added) -> tuple[tuple, Posterior]:
     r_factor[np.ix_(kept, kept)] = posterior.r_factor
     w, alpha = np.zeros((2, table[-1].stop))
     w[kept], alpha[kept] = posterior.w, posterior.alpha
-    cholesky = tuple(
-        _extended(lower, b, x_ed) for lower, b, x_ed in zip(posterior.cholesky, table, added)
-    )
+    cholesky = tuple(bordered(lower, b) for lower, b in zip(posterior.cholesky, table))
     fields = {"blocks": table, "cholesky": cholesky, "r_factor": r_factor, "w": w, "alpha": alpha}
     return terms, replace(posterior, **fields)
-
-
-def _extended(lower: np.ndarray, block, x_ed: np.ndarray) -> np.ndarray:
-    """Cholesky factor of the block's K_MM whose last points are x_ed; `lower`: of the others."""
-    m = len(lower)
-    k_em = dot_product(x_ed, block.x_sd[:m], block.zeta)
-    v_me = solve_triangular(lower, k_em.T, lower=True)
-    rest = dot_product(x_ed, x_ed, block.zeta) - v_me.T @ v_me
-    rest[np.diag_indices_from(rest)] += JITTER
-    out = np.zeros((m + len(x_ed), m + len(x_ed)), order="F")
-    out[:m, :m] = lower
-    out[m:, :m] = v_me.T
-    if len(x_ed):
-        out[m:, m:] = scipy.linalg.cholesky(rest, lower=True)
-    return out

@@ -1,12 +1,13 @@
 """The sufficient statistic: for each noise group the triangular factor of its rows and labels.
 
-For a group g of rows K_g (at delta = 1, not whitened) and labels y_g
+For a group g of whitened rows W_g = K_g L^-T (at delta = 1, `gapy.gp.whitening`) and labels y_g
 
-    [K_g  y_g] = Q_g [R_g  z_g; 0  sqrt(rho_g)]
+    [W_g  y_g] = Q_g [R_g  z_g; 0  sqrt(rho_g)]
 
 is all that the data contribute to the fit, the likelihood and their derivatives. It takes
-O(M^2) memory however many rows there are, and factors of parts merge by one more QR. Whitening
-is a product with L^-T on the right, which keeps R_g triangular, so it can wait until the fit.
+O(M^2) memory however many rows there are, and factors of parts merge by one more QR. Rows are
+whitened before they come in: of K_g itself, L^-T would enlarge the rounding of R_g by the condition
+of L (measured: merged shards 6e-9 eV/A apart, against 5e-11).
 
 K^T K is never formed: it would square the condition number.
 """
@@ -29,7 +30,7 @@ triangle is slower with 64)."""
 
 
 class Factor:
-    """Streaming QR of [K y] for one group.
+    """Streaming QR of [W y] for one group.
 
     `buffer_rows` rows are collected before they are merged; few rows are kept as they are.
     """

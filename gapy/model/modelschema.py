@@ -1,12 +1,12 @@
 """What the header and the arrays of a model file must be: keys, types, ranges and shapes.
 
-A reader compares the header with MODEL, and the shape, type and size that every array states with
-`arrays_of`, before it reads a number of it.
+A reader compares the header with MODEL (TRAINING for the state of a fit), and the shape, type and
+size that every array states with `arrays_of`, before it reads a number of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from math import inf
 
@@ -74,6 +74,7 @@ NOISE = Record(
     },
     optional={"own": Map(NAME, Map(Text(choices=KINDS), POSITIVE))},
 )
+REACH = List(Optional(List(Optional(List(POSITIVE, 2, 2)))))
 BASELINE = Record({"kind": Text(choices=BASELINES), "settings": Map(NAME, Plain())})
 REDUCTION = Record(
     {
@@ -97,6 +98,8 @@ GROUP = Record(
     },
     optional={"own": Flag()},
 )
+DRAWN = Record({"config_type": NAME, "source": NAME})
+EARLIER = List(AnyOf((FROM_ONE, HASH)), 2, 2)
 STATE = Record(
     {
         # The constructor of the regressor and its own checks know the rest.
@@ -109,15 +112,16 @@ STATE = Record(
         "digest": HASH,
         "approximate": Flag(),
         "groups": List(GROUP, 1),
-        "drawn": List(Record({"config_type": NAME, "source": NAME}), 1),
+        "drawn": List(DRAWN, 1),
     },
     # The first is of version 2; the others are of version 3.
     optional={
         "n_kept": FROM_ONE,
         "kinds": List(Text(choices=KINDS), 1),
         "seed": COUNT,
+        "whitened": Flag(),
         "asked": List(Map(NAME, Plain()), 1),
-        "earlier": List(AnyOf((FROM_ONE, HASH)), 2, 2),
+        "earlier": EARLIER,
     },
 )
 MODEL = Record(
@@ -135,9 +139,32 @@ MODEL = Record(
     },
     optional={
         "baselines": List(BASELINE),
-        "reach": List(Optional(List(Optional(List(POSITIVE, 2, 2))))),
+        "reach": REACH,
         "state": STATE,
     },
+)
+TRAINING = Record(
+    {
+        "terms": List(TERM, 1),
+        "e0": Map(SYMBOL, REAL),
+        "noise": NOISE,
+        "baselines": List(BASELINE),
+        "reach": REACH,
+        "state": Record(
+            {
+                "n_structures": COUNT,
+                "n_updates": COUNT,
+                "digest": HASH,
+                "approximate": Flag(),
+                "kinds": List(Text(choices=KINDS), 1),
+                "seed": Number(whole=True),
+                "whitened": Flag(),
+                "groups": List(GROUP),
+                "drawn": List(DRAWN),
+            },
+            optional={"earlier": EARLIER},
+        ),
+    }
 )
 
 FLOAT, INTEGER = "<f8", "<i8"
@@ -166,6 +193,16 @@ class Array:
 def check_model(model) -> None:
     """Raise SchemaError unless `model` is what `serialise.pack` and `save_state` make."""
     MODEL.check(model, "model")
+    _check_descriptors(model)
+
+
+def check_training(model) -> None:
+    """Raise SchemaError unless `model` is what `save_training` makes."""
+    TRAINING.check(model, "model")
+    _check_descriptors(model)
+
+
+def _check_descriptors(model) -> None:
     for t, term in enumerate(model["terms"]):
         descriptor = term["descriptor"]
         if descriptor["kind"] == "SOAP":
@@ -174,6 +211,30 @@ def check_model(model) -> None:
 
 def arrays_of(model: dict, version: int, sizes: dict[str, int]) -> Iterator[Array]:
     """All arrays of a checked model; `sizes` holds the sizes of those before, by their name."""
+    columns = yield from _points(model, sizes)
+    m = sum(n for _, n in columns)
+    yield _triangle("r_factor", m, "upper")
+    yield Array("w", (m,))
+    yield Array("alpha", (m,))
+    if model["bases"] not in (0, len(columns)):
+        raise SchemaError(f"model.bases: expected 0 or {len(columns)}, got {model['bases']}")
+    for b, (t, _) in enumerate(columns[: model["bases"]]):
+        yield Array(f"block{b}.basis", (f"features of term {t}", f"rank {b}"), may_lack=True)
+    yield from _reach(model, version)
+    yield from _references(model, version)
+    if "state" in model:
+        yield from _state(model["state"], m, version >= 3)
+
+
+def training_arrays_of(model: dict, version: int, sizes: dict[str, int]) -> Iterator[Array]:
+    """All arrays of a checked training state, as `arrays_of` gives those of a model."""
+    columns = yield from _points(model, sizes)
+    yield from _reach(model, version)
+    yield from _state(model["state"], sum(n for _, n in columns), True)
+
+
+def _points(model: dict, sizes: dict[str, int]) -> Generator[Array, None, list[tuple[int, int]]]:
+    """Inducing points and factors of K_MM; returns the term and the number of each block."""
     columns = []
     for t, term in enumerate(model["terms"]):
         yield from _maps(t, term, sizes)
@@ -186,18 +247,7 @@ def arrays_of(model: dict, version: int, sizes: dict[str, int]) -> Iterator[Arra
         raise SchemaError("inducing points: expected at least one, got none")
     for b, (_, n) in enumerate(columns):
         yield _triangle(f"block{b}.cholesky", n, "lower")
-    m = sum(n for _, n in columns)
-    yield _triangle("r_factor", m, "upper")
-    yield Array("w", (m,))
-    yield Array("alpha", (m,))
-    if model["bases"] not in (0, len(columns)):
-        raise SchemaError(f"model.bases: expected 0 or {len(columns)}, got {model['bases']}")
-    for b, (t, _) in enumerate(columns[: model["bases"]]):
-        yield Array(f"block{b}.basis", (f"features of term {t}", f"rank {b}"), may_lack=True)
-    yield from _reach(model, version)
-    yield from _references(model, version)
-    if "state" in model:
-        yield from _state(model["state"], m, version)
+    return columns
 
 
 def _maps(t: int, term: dict, sizes: dict[str, int]) -> Iterator[Array]:
@@ -256,14 +306,14 @@ def _references(model: dict, version: int) -> Iterator[Array]:
         yield Array("probe.calibration", ("probed indicators",), low=0.0)
 
 
-def _state(state: dict, m: int, version: int) -> Iterator[Array]:
+def _state(state: dict, m: int, by_hash: bool) -> Iterator[Array]:
     for g, group in enumerate(state["groups"]):
         rows = m + 1 if group["triangle"] else f"rows of group {g}"
         yield Array(f"state.factor{g}", (rows, m + 1))
     n, atoms = len(state["drawn"]), "atoms drawn"
     yield Array("state.drawn.n_atoms", (n,), INTEGER, 1)
     yield Array("state.drawn.index", (n,), INTEGER)
-    if version < 3:
+    if not by_hash:
         yield Array("state.drawn.number", (n,), low=0.0, high=1.0)
     yield Array("state.drawn.numbers", (atoms,), INTEGER, 1, len(SYMBOLS))
     yield Array("state.drawn.positions", (atoms, 3))

@@ -16,40 +16,71 @@ from gapy.gp.terms import Term, blocks
 from gapy.model import references
 
 
+def pack_setup(of, cholesky) -> tuple[dict, dict[str, np.ndarray]]:
+    """(JSON, arrays) of what a Potential and a TrainingState share: all but the labels' part.
+
+    cholesky: the factors of K_MM.
+    """
+    arrays = {f"block{b}.cholesky": lower[_lower(len(lower))] for b, lower in enumerate(cholesky)}
+    for t, term in enumerate(of.terms):
+        arrays |= {f"term{t}.{name}": a for name, a in term.descriptor.arrays().items()}
+        for s, x_sd in enumerate(term.inducing):
+            arrays[f"term{t}.inducing{s}"] = np.ascontiguousarray(x_sd)
+    for t, reach in enumerate(of.reach):
+        arrays.update(_pack_reach(t, reach))
+    model = {
+        "terms": [_pack_term(term) for term in of.terms],
+        "reach": [_reach_numbers(reach) for reach in of.reach],
+        "e0": {ase.data.chemical_symbols[z]: float(e) for z, e in of.e0.items()},
+        "baselines": [{"kind": b.kind, "settings": b.settings()} for b in of.baselines],
+        "noise": of.noise.to_dict(),
+    }
+    return model, arrays
+
+
+def unpack_setup(model: dict, arrays: dict[str, np.ndarray]) -> dict:
+    """What `pack_setup` was given, by the name of the attribute."""
+    terms = tuple(_unpack_term(t, term, arrays) for t, term in enumerate(model["terms"]))
+    return {
+        "terms": terms,
+        "e0": {ase.data.atomic_numbers[symbol]: e for symbol, e in model["e0"].items()},
+        "baselines": tuple(
+            baseline_from_settings(b["kind"], b["settings"]) for b in model.get("baselines", ())
+        ),
+        "noise": Noise.from_dict(model["noise"]),
+        "reach": tuple(
+            _unpack_reach(t, numbers, arrays) for t, numbers in enumerate(model.get("reach", ()))
+        ),
+    }
+
+
+def unpack_cholesky(terms, arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, ...]:
+    """The factors of K_MM; triangles as `squares` has them."""
+    return tuple(arrays[f"block{k}.cholesky"] for k in range(len(blocks(terms))))
+
+
 def pack(potential) -> tuple[dict, dict[str, np.ndarray]]:
     """(JSON, arrays) of a Potential."""
     posterior = potential.posterior
-    arrays = {
+    setup, arrays = pack_setup(potential, posterior.cholesky)
+    arrays |= {
         "r_factor": posterior.r_factor[_upper(len(posterior.r_factor))],
         "w": posterior.w,
         "alpha": posterior.alpha,
     }
-    for b, lower in enumerate(posterior.cholesky):
-        arrays[f"block{b}.cholesky"] = lower[_lower(len(lower))]
     for b, basis_dr in enumerate(potential.bases):
         if basis_dr is not None:
             arrays[f"block{b}.basis"] = basis_dr
-    for t, term in enumerate(potential.terms):
-        arrays |= {f"term{t}.{name}": a for name, a in term.descriptor.arrays().items()}
-        for s, x_sd in enumerate(term.inducing):
-            arrays[f"term{t}.inducing{s}"] = np.ascontiguousarray(x_sd)
-    for t, reach in enumerate(potential.reach):
-        arrays.update(_pack_reach(t, reach))
     for k, (atoms, _) in enumerate(potential.references):
         arrays[f"reference{k}.numbers"] = atoms.numbers.astype(np.int64)
         arrays[f"reference{k}.positions"] = atoms.positions
         arrays[f"reference{k}.cell"] = atoms.cell.array
         arrays[f"reference{k}.pbc"] = atoms.pbc.astype(np.int64)
     arrays.update(references.pack(potential))
-    symbols = ase.data.chemical_symbols
     model = {
-        "species": [symbols[z] for z in potential.species],
+        **setup,
+        "species": [ase.data.chemical_symbols[z] for z in potential.species],
         "cutoff": float(potential.cutoff) if np.isfinite(potential.cutoff) else None,
-        "terms": [_pack_term(term) for term in potential.terms],
-        "reach": [_reach_numbers(reach) for reach in potential.reach],
-        "e0": {symbols[z]: float(e) for z, e in potential.e0.items()},
-        "baselines": [{"kind": b.kind, "settings": b.settings()} for b in potential.baselines],
-        "noise": potential.noise.to_dict(),
         "calibration": potential.calibration.to_dict(),
         "bases": len(potential.bases),
         "log_marginal_likelihood": float(posterior.log_marginal_likelihood),
@@ -73,11 +104,10 @@ def squares(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 def unpack(model: dict, arrays: dict[str, np.ndarray]) -> dict:
     """Keyword arguments of the Potential that `pack` was given; triangles as `squares` has them."""
-    terms = tuple(_unpack_term(t, term, arrays) for t, term in enumerate(model["terms"]))
-    table = blocks(terms)
+    setup = unpack_setup(model, arrays)
     posterior = Posterior(
-        blocks=table,
-        cholesky=tuple(arrays[f"block{k}.cholesky"] for k in range(len(table))),
+        blocks=blocks(setup["terms"]),
+        cholesky=unpack_cholesky(setup["terms"], arrays),
         r_factor=arrays["r_factor"],
         w=arrays["w"],
         alpha=arrays["alpha"],
@@ -87,19 +117,11 @@ def unpack(model: dict, arrays: dict[str, np.ndarray]) -> dict:
         (_unpack_atoms(k, arrays), energy) for k, energy in enumerate(model["reference_energies"])
     )
     return {
-        "terms": terms,
+        **setup,
         "posterior": posterior,
-        "e0": {ase.data.atomic_numbers[symbol]: e for symbol, e in model["e0"].items()},
-        "baselines": tuple(
-            baseline_from_settings(b["kind"], b["settings"]) for b in model.get("baselines", ())
-        ),
-        "noise": Noise.from_dict(model["noise"]),
         "calibration": ForceCalibration.from_dict(model["calibration"]),
         "bases": _unpack_bases(model, arrays),
         "metadata": model["metadata"],
-        "reach": tuple(
-            _unpack_reach(t, numbers, arrays) for t, numbers in enumerate(model.get("reach", ()))
-        ),
         "references": structures,
     }
 

@@ -42,10 +42,11 @@ def leading(gp, columns, coarse):
     return terms
 
 
-def statistic_of(gp, structures, columns):
-    out = SufficientStatistic(len(columns))
+def statistic_of(gp, structures, terms, columns):
+    out, factors = SufficientStatistic(len(columns)), cholesky_factors(terms)
     for s in structures:
-        add_labels(out, (replace(one, rows=one.rows[:, columns]) for one in labels_in(gp, s)[1]))
+        labels = (replace(one, rows=one.rows[:, columns]) for one in labels_in(gp, s)[1])
+        add_labels(out, labels, blocks(terms), factors)
     return out
 
 
@@ -61,7 +62,7 @@ def test_coarse_posterior_equals_a_fit_with_the_leading_points(two_metals, unmix
     fitted = posterior.solve(
         terms,
         cholesky_factors(terms),
-        statistic_of(gp, from_atoms(unmixed), columns),
+        statistic_of(gp, from_atoms(unmixed), terms, columns),
         noise.sigma,
     )
     for atoms in (*labelled_frames(3, seed=9), dimer("AlCu", 2.0)):
@@ -108,13 +109,16 @@ def test_leaving_out_with_the_coarse_posterior_equals_a_refit(two_metals, unmixe
     refit = posterior.solve(
         gp.potential_.terms,
         gp.training_.cholesky,
-        statistic_of(gp, others, everything),
+        statistic_of(gp, others, gp.potential_.terms, everything),
         noise.sigma,
     )
     np.testing.assert_allclose(out.residual, y - k @ refit.alpha, rtol=1e-5, atol=1e-8)
     terms = leading(gp, coarse.columns, coarse)
     fewer = posterior.solve(
-        terms, cholesky_factors(terms), statistic_of(gp, others, coarse.columns), noise.sigma
+        terms,
+        cholesky_factors(terms),
+        statistic_of(gp, others, terms, coarse.columns),
+        noise.sigma,
     )
     explained, uncertain = fewer.explained_and_posterior(rows.local[:, coarse.columns])
     variance = np.maximum(local_prior(terms, s.atoms.numbers) - explained, 0.0) + uncertain

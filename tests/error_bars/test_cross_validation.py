@@ -8,7 +8,7 @@ from gapy.error_bars import cross_validation
 from gapy.fit.labels import add_labels, stacked
 from gapy.gp import posterior
 from gapy.gp.statistic import SufficientStatistic
-from gapy.gp.terms import JITTER
+from gapy.gp.terms import JITTER, blocks
 from gapy.structures import from_atoms
 
 
@@ -28,7 +28,7 @@ def test_leave_one_out_equals_refits():
         without = SufficientStatistic(gp.statistic_.n_columns)
         for j, other in enumerate(everything):
             if j != k:
-                add_labels(without, other[1])
+                add_labels(without, other[1], blocks(terms), gp.training_.cholesky)
         refit = posterior.solve(terms, gp.training_.cholesky, without, noise.sigma)
         np.testing.assert_allclose(out.residual, y - rows @ refit.alpha, rtol=1e-5, atol=1e-7)
         explained, uncertain = refit.explained_and_posterior(local)

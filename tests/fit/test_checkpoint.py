@@ -1,12 +1,25 @@
 """The state of a fit in a file goes on bit by bit."""
 
+import numpy as np
 import pytest
-from update_helpers import HELD_OUT, NEW, OLD, copied, frames, regressor, same, settings
+import scipy.linalg
+from update_helpers import (
+    HELD_OUT,
+    NEW,
+    OLD,
+    copied,
+    frames,
+    predictions,
+    regressor,
+    same,
+    settings,
+)
 
 import gapy
 from gapy.errors import ModelFileError
 from gapy.fit.checkpoint import load_state, save_state
 from gapy.fit.update import update
+from gapy.model import modelfile, serialise
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +63,23 @@ def test_a_state_keeps_missing_labels_and_settings(tmp_path):
         assert (s.energy is None, s.forces is None, s.stress is None, s.energy_sigma) == (
             t.energy is None, t.forces is None, t.stress is None, t.energy_sigma,
         )  # fmt: skip
+
+
+def test_rows_of_a_file_from_before_they_were_whitened_are_whitened(fitted, tmp_path):
+    save_state(fitted, tmp_path / "new.gapy")
+    archive = modelfile.read(tmp_path / "new.gapy")
+    back = scipy.linalg.block_diag(*fitted.training_.cholesky, 1.0).T
+    arrays = {k: v @ back if "state.factor" in k else v for k, v in archive.arrays.items()}
+    model, packed = serialise.pack(fitted.potential_)
+    arrays |= packed  # triangles as they are in the file
+    state = dict(archive.model["state"])
+    del state["whitened"]
+    modelfile.write(tmp_path / "old.gapy", {**model, "state": state}, arrays)
+    old, new = (load_state(tmp_path / name) for name in ("old.gapy", "new.gapy"))
+    for gp in (old, new):
+        gp.partial_fit(NEW)
+    for got, wanted in zip(predictions(old), predictions(new)):
+        np.testing.assert_allclose(got, wanted, rtol=1e-7, atol=1e-7)
 
 
 def test_a_file_without_a_state_is_refused(fitted, tmp_path):

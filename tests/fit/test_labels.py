@@ -9,6 +9,7 @@ from gapy.descriptors import smooth_soap
 from gapy.fit.labels import add_labels, labels_of, rows_of, stacked
 from gapy.gp import posterior
 from gapy.gp.statistic import Group, SufficientStatistic
+from gapy.gp.terms import blocks
 from gapy.inspection.influence import influence
 from gapy.structures import from_atoms
 from gapy.tuning.scores import _without_own_labels
@@ -93,11 +94,10 @@ def test_learning_multiplies_own_noise_by_one_factor_of_the_group(learnt):
 
 def refit_without(gp, structures, k):
     """Residuals of structure k, in label units, by a real fit of all others at the same noise."""
-    statistic = SufficientStatistic(gp.statistic_.n_columns)
+    statistic, state = SufficientStatistic(gp.statistic_.n_columns), gp.training_
     for j, s in enumerate(structures):
         if j != k:
-            add_labels(statistic, labels_in(gp, s)[1])
-    state = gp.training_
+            add_labels(statistic, labels_in(gp, s)[1], blocks(state.terms), state.cholesky)
     refit = posterior.solve(state.terms, state.cholesky, statistic, state.noise.sigma)
     stack = stacked(labels_in(gp, structures[k])[1], state.noise)
     return stack, stack.y - stack.rows @ refit.alpha

@@ -10,6 +10,7 @@ from gapy.descriptors import smooth_soap
 from gapy.fit.labels import Labels, add_labels
 from gapy.gp import posterior
 from gapy.gp.statistic import Group, SufficientStatistic
+from gapy.gp.terms import Block
 
 
 @pytest.fixture(autouse=True)
@@ -134,6 +135,7 @@ def test_vanishing_rows_change_no_fit(frames, monkeypatch):
 def test_only_vanishing_rows_are_left_out():
     statistic = SufficientStatistic(3)
     rows = np.array([[1e-9, 0.0, 0.0], [0.0, 2e-8, 0.0], [0.0, 0.0, 1.0]])
-    add_labels(statistic, [Labels(Group("forces", "a"), rows, np.array([5.0, 6.0, 7.0]), 1.0)])
+    labels = [Labels(Group("forces", "a"), rows, np.array([5.0, 6.0, 7.0]), 1.0)]
+    add_labels(statistic, labels, [Block(0, 0, 0, 3, np.eye(3), 1, 1.0)], [np.eye(3)])
     matrix = statistic.factors[Group("forces", "a")].matrix()
     np.testing.assert_array_equal(matrix, np.column_stack([rows, [5.0, 6.0, 7.0]])[1:])

@@ -10,6 +10,7 @@ from gapy.fit.labels import add_labels
 from gapy.gp import posterior
 from gapy.gp.rows import structure_rows
 from gapy.gp.statistic import SufficientStatistic
+from gapy.gp.terms import blocks
 from gapy.structures import from_atoms
 
 
@@ -23,7 +24,7 @@ def test_partial_fit_equals_a_fit_of_everything_with_the_same_inducing_points():
     assert gp.n_structures_ == 10
     statistic = SufficientStatistic(gp.statistic_.n_columns)
     for s in from_atoms([*three, *two, *one]):
-        add_labels(statistic, labels_in(gp, s)[1])
+        add_labels(statistic, labels_in(gp, s)[1], blocks(terms), gp.training_.cholesky)
     expected = posterior.solve(terms, gp.training_.cholesky, statistic, gp.initial_noise().sigma)
     got = gp.potential_.posterior
     assert np.abs(got.alpha - before).max() > 1e-3 * np.abs(before).max()

@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 
 import gapy
 from gapy.descriptors import smooth_soap
+from gapy.error_bars.extrapolation import learn_metric
 from gapy.errors import GapyError, SpeciesError
 from gapy.fit.checkpoint import load_state, save_state
 from gapy.fit.growing import rebuild
 from gapy.fit.sample import drawn
 from gapy.fit.solving import learn, posterior_of, solve
 from gapy.fit.training import absorb, begin, merge
+from gapy.gp.frames import Frames
 from gapy.structures import chained_digest, from_atoms, multiset_digest
 
 N = 16
@@ -68,10 +70,25 @@ def test_four_shards_merged_in_any_order_equal_one_fit(start, fitted, structures
     assert [s.digest() for s in merged.sample] == [s.digest() for s in one.sample]
     test = labelled_frames(3, seed=8)
     for got, expected in zip(forces_of(merged, test), forces_of(one, test)):
-        np.testing.assert_allclose(got, expected, rtol=1e-6, atol=1e-9)
+        np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-9)
     assert merged.potential.posterior.log_marginal_likelihood == pytest.approx(
         one.potential.posterior.log_marginal_likelihood, rel=1e-9
     )
+
+
+def test_merged_shards_of_silicon_equal_one_fit_to_a_billionth():
+    """Sixty similar points: the condition of L is 4e4, weights of 7e5 eV cancel in the forces."""
+    structures = from_atoms(gapy.data.frames("si", "train")[::2])
+    soap = smooth_soap(["Si"], r_cut=4.0, n_max=4, l_max=3)
+    start = gapy.SparseGPRegressor(soap, n_inducing=60).begin(structures)
+    shards = [absorb(start, structures[k::4]) for k in (3, 1, 0, 2)]
+    one, merged = (
+        solve(state, calibrated=False).potential
+        for state in (absorb(start, structures), reduce(merge, shards))
+    )
+    for atoms in gapy.data.frames("si", "test")[:10]:
+        got, expected = merged.evaluate(atoms).forces, one.evaluate(atoms).forces
+        np.testing.assert_allclose(got, expected, rtol=0.0, atol=1e-9)
 
 
 def test_learning_after_a_merge_is_learning_on_everything(start, structures):
@@ -126,6 +143,31 @@ def test_states_that_did_not_begin_as_one_are_refused_by_name(start, structures,
     a = absorb(start, structures[:4])
     with pytest.raises(GapyError, match=f"got different {what}"):
         merge(a, altered(a, what))
+
+
+def test_all_that_differs_is_named_what_is_subtracted_first_before_e0(start, structures):
+    a = absorb(start, structures[:4])
+    (term,) = a.terms
+    b = replace(
+        a,
+        terms=(replace(term, zeta=3, serves=(13,)),),
+        baselines=(gapy.baselines.ZBL(species=["Al", "Cu"]),),
+        e0={z: e + 1.0 for z, e in a.e0.items()},
+        kinds=("energy",),
+        seed=5,
+        reach=learn_reach_of(structures[4:], term),
+    )
+    with pytest.raises(GapyError) as caught:
+        merge(a, b)
+    assert (
+        "got different zeta of term 1, the species served of term 1, baselines, e0, the fitted "
+        "label kinds, the seed of the sample, metrics of the environments; begin once"
+    ) in str(caught.value)
+
+
+def learn_reach_of(structures, term):
+    frames = Frames([s.atoms for s in structures], [term])
+    return (learn_metric(frames, 0, term.descriptor, 1),)
 
 
 def test_metrics_learnt_apart_are_refused(start, structures):

@@ -16,18 +16,20 @@ from update_helpers import (
 )
 
 from gapy.fit.update import update
-from gapy.gp import posterior, pruning
+from gapy.gp import pruning
 from gapy.gp.terms import blocks, cholesky_factors
 
 
-def squares(gp, statistic, terms):
-    """Regularised sum of squares of the fit, solved densely: |w|^2 + sum |y - K alpha|^2 / s^2."""
-    factors = cholesky_factors(terms)
+def squares(gp, statistic):
+    """Regularised sum of squares of the fit, solved densely: |w|^2 + sum |y - W w|^2 / s^2.
+
+    The delta of the regressor is 1 eV.
+    """
     rows, y = [], []
     for group, factor in statistic.factors.items():
         sigma = gp.initial_noise().sigma(*group)
         matrix = factor.matrix()
-        rows.append(posterior.whiten(blocks(terms), factors, matrix[:, :-1]).T / sigma)
+        rows.append(matrix[:, :-1] / sigma)
         y.append(matrix[:, -1] / sigma)
     rows = np.concatenate([*rows, np.eye(rows[0].shape[1])])
     y = np.concatenate([*y, np.zeros(rows.shape[1])])
@@ -45,15 +47,21 @@ def test_the_change_by_pruning_is_that_of_a_fit_without_the_points():
     keep = [np.delete(x, columns[(columns >= b.start) & (columns < b.stop)] - b.start, axis=0)
             for b, x in zip(blocks([term]), term.inducing)]  # fmt: skip
     terms = (replace(term, inducing=tuple(keep)),)
-    smaller = pruning.without(gp.statistic_, columns)
-    rise = squares(gp, smaller, terms) - squares(gp, gp.statistic_, gp.training_.terms)
+    smaller, factors = pruning.without(
+        gp.statistic_, blocks(gp.training_.terms), gp.training_.cholesky, columns
+    )
+    for lower, expected in zip(factors, cholesky_factors(terms)):
+        np.testing.assert_allclose(lower @ lower.T, expected @ expected.T, atol=1e-14)
+    rise = squares(gp, smaller) - squares(gp, gp.statistic_)
     assert change == pytest.approx(np.sqrt(rise / n_labels), rel=1e-3)
     # Dropping columns is exact: the statistic is that of the rows against the points left.
-    exact = statistic_of(gp, OLD, terms)
+    exact = statistic_of(gp, OLD, terms, factors)
     for key, factor in exact.factors.items():
         a, b = factor.matrix(), smaller.factors[key].matrix()
         np.testing.assert_allclose(b.T @ b, a.T @ a, rtol=1e-8, atol=1e-8 * np.abs(a.T @ a).max())
-    moved = predictions(with_statistic(gp, smaller, terms), OLD)[0] - predictions(gp, OLD)[0]
+    moved = (
+        predictions(with_statistic(gp, smaller, terms, factors), OLD)[0] - predictions(gp, OLD)[0]
+    )
     assert np.sqrt((moved**2).mean()) < 2 * change * gp.sigma_forces
 
 

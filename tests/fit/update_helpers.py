@@ -12,7 +12,7 @@ from gapy.fit.labels import add_labels
 from gapy.fit.sample import SampleRows
 from gapy.fit.update import UpdateSettings
 from gapy.gp.statistic import SufficientStatistic
-from gapy.gp.terms import blocks, cholesky_factors
+from gapy.gp.terms import blocks
 from gapy.structures import from_atoms
 
 THRESHOLD = 1e-5
@@ -79,21 +79,24 @@ def predictions(gp, structures=HELD_OUT):
     )
 
 
-def statistic_of(gp, structures, terms=None):
-    """The statistic of structures, row by row, by the regressor's own labels."""
+def statistic_of(gp, structures, terms=None, cholesky=None):
+    """The statistic of structures, row by row, by the regressor's own labels.
+
+    cholesky: factors that whiten the rows, if they are not those of the regressor.
+    """
     terms = gp.training_.terms if terms is None else terms
+    cholesky = gp.training_.cholesky if cholesky is None else cholesky
     out = SufficientStatistic(blocks(terms)[-1].stop)
     for s in from_atoms(structures):
-        add_labels(out, labels_in(gp, s, terms)[1])
+        add_labels(out, labels_in(gp, s, terms)[1], blocks(terms), cholesky)
     return out
 
 
-def with_statistic(gp, statistic, terms=None):
+def with_statistic(gp, statistic, terms=None, cholesky=None):
     """A copy of the regressor solved for another statistic."""
     out = copied(gp)
     terms = gp.training_.terms if terms is None else terms
-    state = replace(
-        gp.training_, terms=terms, cholesky=cholesky_factors(terms), statistic=statistic
-    )
+    cholesky = gp.training_.cholesky if cholesky is None else cholesky
+    state = replace(gp.training_, terms=terms, cholesky=cholesky, statistic=statistic)
     out.training_ = out.solved(state, SampleRows(), calibrated=False)
     return out

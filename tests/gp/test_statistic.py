@@ -11,7 +11,8 @@ from scipy.stats import multivariate_normal
 from gapy.errors import GapyError
 from gapy.gp import posterior
 from gapy.gp.statistic import Group, SufficientStatistic
-from gapy.gp.terms import JITTER, Term, cholesky_factors, normalised
+from gapy.gp.terms import JITTER, Term, blocks, cholesky_factors, normalised
+from gapy.gp.whitening import whitened
 
 
 def random_problem(rng, sizes=(4, 3), n_rows=30, deltas=(0.8, 1.7)):
@@ -42,6 +43,12 @@ def statistic_of(rows, y, group, weight, order=None, chunk=7):
     return out
 
 
+def fitted_to(terms, rows, *rest):
+    factors = cholesky_factors(terms)
+    statistic = statistic_of(whitened(blocks(terms), factors, rows), *rest)
+    return posterior.solve(terms, factors, statistic, sigma_of)
+
+
 def noise_of(group, weight):
     return np.array([SIGMAS[k] for k in KEYS])[group] / weight
 
@@ -55,9 +62,7 @@ def sigma_of(*group):
 def test_posterior_equals_direct_least_squares(seed, n_rows):
     rng = np.random.default_rng(seed)
     terms, k_mm, delta, rows, y, group, weight = random_problem(rng, n_rows=n_rows)
-    fitted = posterior.solve(
-        terms, cholesky_factors(terms), statistic_of(rows, y, group, weight), sigma_of
-    )
+    fitted = fitted_to(terms, rows, y, group, weight)
     noise = noise_of(group, weight)
     prior_precision = k_mm / np.outer(delta, delta)
     precision = prior_precision + (rows.T / noise**2) @ rows
@@ -79,9 +84,7 @@ def test_posterior_equals_direct_least_squares(seed, n_rows):
 def test_log_marginal_likelihood_is_that_of_the_covariance(seed, n_rows):
     rng = np.random.default_rng(seed)
     terms, k_mm, delta, rows, y, group, weight = random_problem(rng, n_rows=n_rows)
-    fitted = posterior.solve(
-        terms, cholesky_factors(terms), statistic_of(rows, y, group, weight), sigma_of
-    )
+    fitted = fitted_to(terms, rows, y, group, weight)
     scaled = rows * delta
     k = scaled @ np.linalg.solve(k_mm, scaled.T)
     covariance = 0.5 * (k + k.T) + np.diag(noise_of(group, weight) ** 2)

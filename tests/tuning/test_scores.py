@@ -10,6 +10,7 @@ from gapy.errors import GapyError
 from gapy.gp import posterior
 from gapy.gp.rows import structure_rows
 from gapy.gp.statistic import Group, SufficientStatistic
+from gapy.gp.whitening import whitened
 from gapy.structures import from_atoms
 from gapy.tuning import scores
 from gapy.tuning.candidates import Candidate, work
@@ -40,14 +41,14 @@ def refitted_without(potential, structures, k):
         yield "forces", rows.forces, s.forces.ravel(), 1.0
         yield "stress", rows.stress, s.stress, 1.0
 
-    statistic = SufficientStatistic(posterior.blocks(potential.terms)[-1].stop)
+    table, cholesky = posterior.blocks(potential.terms), potential.posterior.cholesky
+    statistic = SufficientStatistic(table[-1].stop)
     for j, s in enumerate(structures):
         if j != k:
             for kind, rows, y, weight in labels(s):
+                rows = whitened(table, cholesky, rows)
                 statistic.add(Group(kind, s.config_type), rows, y, weight)
-    fitted = posterior.solve(
-        potential.terms, potential.posterior.cholesky, statistic, potential.noise.sigma
-    )
+    fitted = posterior.solve(potential.terms, cholesky, statistic, potential.noise.sigma)
     energy, forces, _ = ((y - rows @ fitted.alpha) for _, rows, y, _ in labels(structures[k]))
     return energy / len(structures[k].atoms), forces
 
