@@ -77,8 +77,8 @@ class TermSettings:
 
 
 def most_points(settings: TermSettings) -> int:
-    """Inducing points of the species that has most."""
-    wanted = settings.n_inducing
+    """Inducing points of the species that has most, of complete settings."""
+    wanted: Any = settings.n_inducing
     return int(max(wanted.values()) if isinstance(wanted, Mapping) else wanted)
 
 
