@@ -129,7 +129,9 @@ class ProjectedSOAP:
             block = self.inner.derivative_block(env, start, stop)
             np.matmul(block.x_id, basis_dr, out=y_ir[start - begin : stop - begin])
             part = dy_pcr[env.first_i[start] - lo : env.first_i[stop] - lo]
-            np.matmul(block.dx_pcd, basis_dr, out=part)
+            # One product: of a stack of them each would be too small to run at full speed.
+            dx_md = block.dx_pcd.reshape(-1, self.inner.n_features)
+            np.matmul(dx_md, basis_dr, out=part.reshape(-1, self.n_features))
             start = stop
         return DerivativeBlock(
             atom_i=env.atom_i[begin:end],
