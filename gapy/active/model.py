@@ -189,9 +189,12 @@ class GPModel:
         from gapy.fit.regressor import SparseGPRegressor
 
         settings = ModelSettings.of(self)
-        return SparseGPRegressor(
-            settings.soap(self.species), **settings.regressor_arguments(), threads=self.threads
-        )
+        arguments = settings.regressor_arguments() | {
+            # The first few structures do not tell which components later ones will need.
+            "n_components": "off",
+            "threads": self.threads,
+        }
+        return SparseGPRegressor(settings.soap(self.species), **arguments)
 
 
 def _check(setting, value) -> None:

@@ -56,25 +56,34 @@ def projected(frames: Frames, term: int, descriptor, components, n_points: int, 
     """
     if components == "off" or not isinstance(descriptor, CompiledSOAP):
         return descriptor
-    if components == "auto" and (descriptor.n_features < LEAST_FEATURES or _compressed(descriptor)):
+    if components == "auto" and not _worth_a_try(frames, descriptor):
         return descriptor
     mixed = _mixed(frames, term, descriptor, components, seed)
     found = moments(frames, term, mixed, np.random.default_rng(seed))
-    spectra = [scipy.linalg.eigh(m_dd) if m_dd.any() else None for m_dd in found]
-    rank = _rank([s[0][::-1] for s in spectra if s is not None], components)
+    if not found.any():
+        return descriptor  # free atoms only
+    spectra = [scipy.linalg.eigh(m_dd) for m_dd in _pooled(found)]
+    rank = _rank([values[::-1] for values, _ in spectra], components)
     whole = descriptor.n_features
     if rank >= whole:
         return descriptor
     rank = min(rank, mixed.n_features)
     if components == "auto" and rank * (mixed.n_features + n_points) > whole * n_points:
         return descriptor
-    bases = [
-        # A species without data takes any directions: nothing is known of it.
-        np.eye(mixed.n_features, rank) if s is None else s[1][:, ::-1][:, :rank]
-        for s in spectra
-    ]
-    metric_d = np.sqrt(mixed.metric_d)
-    return ProjectedSOAP(mixed, [metric_d[:, None] * basis_dr for basis_dr in bases])
+    scale = np.sqrt(mixed.metric_d)[:, None]
+    return ProjectedSOAP(mixed, [scale * vectors[:, ::-1][:, :rank] for _, vectors in spectra])
+
+
+def _worth_a_try(frames: Frames, descriptor: CompiledSOAP) -> bool:
+    """Whether "auto" may save work, and no species is still to come, which P would not see."""
+    occurring = set(np.unique(np.concatenate([atoms.numbers for atoms in frames.atoms])).tolist())
+    large = descriptor.n_features >= LEAST_FEATURES and not _compressed(descriptor)
+    return large and occurring.issuperset(descriptor.species)
+
+
+def _pooled(found: np.ndarray) -> np.ndarray:
+    """Moments of each species; of all others together for one that only occurs as a free atom."""
+    return np.stack([m if m.any() else found.sum(axis=0) for m in found])
 
 
 def _rank(spectra, components) -> int:
@@ -106,9 +115,9 @@ def _mixed(frames: Frames, term: int, descriptor: CompiledSOAP, components, seed
     if _compressed(descriptor) or n_channels <= LANES:
         return descriptor
     found = density_moments(frames, term, descriptor, np.random.default_rng(seed))
-    spectra = [np.linalg.eigh(c_luu) if c_luu.any() else None for c_luu in found]
+    spectra = [np.linalg.eigh(c_luu) for c_luu in _pooled(found)]
     l_max, needed = descriptor.soap._l_max, 1
-    for values_lu, _ in filter(None, spectra):
+    for values_lu, _ in spectra if found.any() else ():
         left = 1.0 - np.cumsum(values_lu[:, ::-1].sum(axis=0)) / values_lu.sum()
         needed = max(needed, int((left > MIXING_TOLERANCE).sum()) + 1)
     q = max(needed, LANES)  # fewer cost as much
@@ -117,10 +126,7 @@ def _mixed(frames: Frames, term: int, descriptor: CompiledSOAP, components, seed
             q += 1
     if q >= n_channels:
         return descriptor
-    eye_luq = np.tile(np.eye(n_channels, q), (l_max + 1, 1, 1))
-    return MixedSOAP(
-        descriptor, [eye_luq if s is None else s[1][:, :, ::-1][:, :, :q] for s in spectra]
-    )
+    return MixedSOAP(descriptor, [vectors[:, :, ::-1][:, :, :q] for _, vectors in spectra])
 
 
 def density_moments(frames: Frames, term: int, descriptor: CompiledSOAP, rng) -> np.ndarray:

@@ -211,3 +211,9 @@ def test_a_species_without_neighbours_is_no_obstacle(frames):
     ).fit([*frames, free])
     assert np.isfinite(gp.potential_.evaluate(frames[0]).forces).all()
     assert unprojected(of(gp.potential_)).n_features == 360
+
+
+def test_auto_waits_for_species_that_are_still_to_come(frames):
+    gold = smooth_soap(["Al", "Cu", "Au"], r_cut=4.0, n_max=5, l_max=2)
+    gp = gapy.SparseGPRegressor(gold, n_inducing=96, zeta=2).fit(frames)
+    assert isinstance(of(gp.potential_), CompiledSOAP)
