@@ -5,10 +5,10 @@ import hashlib
 import shutil
 from itertools import pairwise
 
-import active_calculators as bad
+import bad_calculators as bad
 import numpy as np
 import pytest
-from active_calculators import cell, small_loop
+from active_calculators import cell, displaced, small_loop
 from ase.calculators.emt import EMT
 
 import gapy
@@ -182,7 +182,7 @@ def test_failures_are_recorded_and_the_loop_goes_on(tmp_path):
 def test_an_oracle_that_is_gone_stops_the_loop_and_resuming_goes_on(finished, tmp_path):
     permission = tmp_path / "licence"
     oracle = {
-        "calculator": "active_calculators.ReadsInput",
+        "calculator": "bad_calculators.ReadsInput",
         "arguments": {"permission": str(permission)},
     }
 
@@ -200,7 +200,7 @@ def test_an_oracle_that_is_gone_stops_the_loop_and_resuming_goes_on(finished, tm
 
 
 def test_a_program_that_is_not_there_stops_the_loop_at_once(tmp_path):
-    start = bad.displaced(1.2)
+    start = displaced(1.2)
     with pytest.raises(OracleError, match=r"oracle is gone.*no-such-program"):
         learn(tmp_path / "loop", MD(start), bad.NoProgram, 0.1)
     assert not Store(tmp_path / "loop" / "labels.db", "loop").rows("failure")
@@ -255,7 +255,7 @@ def test_training_structures_replace_the_initial_ones(train_frames, tmp_path):
 
 
 def test_nothing_is_learned_from_an_oracle_that_refuses_everything(tmp_path):
-    start = bad.displaced(1.2)
+    start = displaced(1.2)
     initial = Initial(rattles=1, rattle=0.01)
     with pytest.raises(OracleError, match="none of the initial structures"):
         learn(tmp_path / "loop", MD(start), Oracle(bad.NaN, max_failures=9), 0.1, initial=initial)
