@@ -3,7 +3,7 @@
 import os
 import time
 
-import active_calculators as bad
+import bad_calculators as bad
 import numpy as np
 import pytest
 from active_calculators import displaced
