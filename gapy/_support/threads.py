@@ -18,12 +18,20 @@ def _controller() -> ThreadpoolController:
     return ThreadpoolController()
 
 
+@cache
+def _blas() -> tuple:
+    return tuple(lib for lib in _controller().lib_controllers if lib.user_api == "blas")
+
+
+_AS_IT_IS = nullcontext()
+
+
 def blas_threads(n: int):
     """Context in which numpy's and scipy's BLAS use `n` threads."""
-    controller = _controller()
-    if all(lib.num_threads == n for lib in controller.lib_controllers if lib.user_api == "blas"):
-        return nullcontext()  # an MD step of few atoms would notice the calls
-    return controller.limit(limits=n, user_api="blas")
+    for lib in _blas():
+        if lib.num_threads != n:
+            return _controller().limit(limits=n, user_api="blas")
+    return _AS_IT_IS  # an MD step of few atoms would notice the calls
 
 
 @cache
