@@ -17,11 +17,14 @@ POINTS, CENTRES = 2, 2
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
-def few_centres(x_id, x_sd, alpha_s, zeta, eps_i, g_id):
-    """eps_i and its gradient g_id of descriptors x_id, which become normalised."""
+def few_centres(x_id, x_sd, alpha_s, zeta, inv_norm_i, eps_i, g_id, t_is):
+    """eps_i and its gradient g_id of descriptors x_id, which become normalised; inv_norm_i = 1/|x|.
+
+    t_is is filled in too if it has a column for each point.
+    """
     n_i, n_d = x_id.shape
     n_s = x_sd.shape[0]
-    inv_norm_i = np.empty(n_i)
+    keep = t_is.shape[1] == n_s
     for i in range(n_i):
         total = 0.0
         for d in range(n_d):
@@ -42,6 +45,8 @@ def few_centres(x_id, x_sd, alpha_s, zeta, eps_i, g_id):
             else:
                 _products_of_one(x_id, x_sd, i0, s0, s1, t)
             for c in range(n_c):
+                if keep:
+                    t_is[i0 + c, s0], t_is[i0 + c, s1] = t[c, 0], t[c, 1]
                 for k in range(POINTS):
                     below = alpha_s[s0 + k] if s0 + k < n_s else 0.0
                     for _ in range(zeta - 1):

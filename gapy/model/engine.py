@@ -114,25 +114,26 @@ def _evaluate_block(
 ) -> None:
     state, x_id = block.descriptor.forward(env, begin, end)
     atoms = env.atom_i[begin:end]
-    kernel, short_cut = block.kernel, block.short_cut
-    if end - begin <= FEW and variance is None and short_cut is None:
-        eps_i, g_id = kernel.of_few(x_id)
-        energies[atoms] += eps_i
-        block.descriptor.backward(env, begin, end, state, g_id, gradients)
-        return
     inv_norm_i = np.empty(end - begin)
-    normalise(x_id, inv_norm_i)
+    kernel, short_cut = block.kernel, block.short_cut
+    few = end - begin <= FEW and short_cut is None
     t_is = None
+    if few:
+        eps_i, g_id, t_is = kernel.of_few(x_id, inv_norm_i, products=variance is not None)
+    else:
+        normalise(x_id, inv_norm_i)
     if variance is not None:
         unseen_i = block.descriptor.unseen(env, begin, end, state)
         sums.add_excess(variance, atoms, x_id, inv_norm_i, unseen_i)
         # The full kernel needs the products with all points; the variances use the leading ones.
-        t_is = x_id @ (kernel if short_cut is None else variance).x_sd.T
+        if not few:
+            t_is = x_id @ (kernel if short_cut is None else variance).x_sd.T
         sums.add(variance, atoms, t_is)
-    if short_cut is None:
-        eps_i, g_id = kernel.energy_and_gradient(x_id, t_is)
-    else:
-        eps_i, g_id = short_cut.energy_and_gradient(x_id)
+    if not few:
+        if short_cut is None:
+            eps_i, g_id = kernel.energy_and_gradient(x_id, t_is)
+        else:
+            eps_i, g_id = short_cut.energy_and_gradient(x_id)
+        tangent(g_id, x_id, inv_norm_i, kernel.zeta, eps_i)
     energies[atoms] += eps_i
-    tangent(g_id, x_id, inv_norm_i, kernel.zeta, eps_i)
     block.descriptor.backward(env, begin, end, state, g_id, gradients)

@@ -57,11 +57,15 @@ class Kernel:
         energy_and_weights(t_is, self.alpha_s, self.zeta, eps_i)
         return eps_i, t_is @ self.x_sd
 
-    def of_few(self, x_id) -> tuple[np.ndarray, np.ndarray]:
-        """eps_i and d eps_i / dx of FEW descriptors at most, which become normalised."""
+    def of_few(self, x_id, inv_norm_i, *, products: bool):
+        """eps_i, d eps_i / dx, and xh x_s if `products` are wanted, of FEW descriptors at most.
+
+        The descriptors become normalised, inv_norm_i what they were multiplied with.
+        """
         eps_i, g_id = np.empty(len(x_id)), np.empty_like(x_id)
-        few_centres(x_id, self.x_sd, self.alpha_s, self.zeta, eps_i, g_id)
-        return eps_i, g_id
+        t_is = np.empty((len(x_id), len(self.x_sd) if products else 0))
+        few_centres(x_id, self.x_sd, self.alpha_s, self.zeta, inv_norm_i, eps_i, g_id, t_is)
+        return eps_i, g_id, t_is
 
 
 @dataclass(frozen=True)

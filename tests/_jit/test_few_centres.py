@@ -25,14 +25,20 @@ def test_equal_to_the_formula(n_centres, n_points, n_features, zeta):
     x_sd /= np.linalg.norm(x_sd, axis=1, keepdims=True)
     alpha_s = rng.normal(size=n_points)
     expected = plain(x_id, x_sd, alpha_s, zeta)
-    given, eps_i, g_id = x_id.copy(), np.full(n_centres, np.nan), np.full(x_id.shape, np.nan)
-    few_centres(given, x_sd, alpha_s, zeta, eps_i, g_id)
-    np.testing.assert_allclose(given, x_id / np.linalg.norm(x_id, axis=1, keepdims=True))
-    np.testing.assert_allclose(eps_i, expected[0], rtol=1e-10, atol=1e-12)
-    np.testing.assert_allclose(g_id, expected[1], rtol=1e-10, atol=1e-12)
+    norm_i = np.linalg.norm(x_id, axis=1)
+    for n_columns in (0, n_points):
+        given, eps_i, inv_norm_i = x_id.copy(), np.full(n_centres, np.nan), np.empty(n_centres)
+        g_id, t_is = np.full(x_id.shape, np.nan), np.full((n_centres, n_columns), np.nan)
+        few_centres(given, x_sd, alpha_s, zeta, inv_norm_i, eps_i, g_id, t_is)
+        np.testing.assert_allclose(inv_norm_i, 1.0 / norm_i)
+        np.testing.assert_allclose(given, x_id / norm_i[:, None])
+        np.testing.assert_allclose(t_is, given @ x_sd[:n_columns].T, rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(eps_i, expected[0], rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(g_id, expected[1], rtol=1e-10, atol=1e-12)
 
 
 def test_an_empty_environment_has_no_energy_and_no_slope():
-    x_id, eps_i, g_id = np.zeros((1, 9)), np.empty(1), np.empty((1, 9))
-    few_centres(x_id, np.ones((3, 9)) / 3.0, np.ones(3), 2, eps_i, g_id)
-    assert eps_i[0] == 0.0 and not g_id.any()
+    x_id, inv_norm_i, eps_i, g_id = np.zeros((1, 9)), np.ones(1), np.empty(1), np.empty((1, 9))
+    points, none = np.ones((3, 9)) / 3.0, np.empty((1, 0))
+    few_centres(x_id, points, np.ones(3), 2, inv_norm_i, eps_i, g_id, none)
+    assert eps_i[0] == 0.0 and inv_norm_i[0] == 0.0 and not g_id.any()
