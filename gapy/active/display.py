@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gapy.active.parts import Progress
 
 INTERVAL = 0.25
 """Seconds between two changes of the live line."""
@@ -12,8 +16,8 @@ SHOWN = 4
 
 
 class Silent:
-    """Shows nothing. A display has `update` (something happened), `tick` (one more step), and is a
-    context."""
+    """Shows nothing. A display has `update` (something happened) and `tick` (one more step), both
+    with the loop's `gapy.active.parts.Progress`, and is a context."""
 
     def __enter__(self):
         return self
@@ -21,27 +25,27 @@ class Silent:
     def __exit__(self, *exception):
         pass
 
-    def update(self, loop) -> None:
+    def update(self, progress: Progress) -> None:
         """After each part of the loop."""
 
-    def tick(self, loop) -> None:
+    def tick(self, progress: Progress) -> None:
         """After each step of a walker."""
 
 
-def summary(loop) -> str:
+def summary(progress: Progress) -> str:
     """The loop in one line."""
-    t = loop.tally
-    share = loop.share_without_label()
+    t, sigma = progress.tally, progress.sigma
+    share = progress.share_without_label
     parts = [f"{t.ps:.2f} ps" if t.ps else f"{t.steps} steps"]
-    parts.append(f"{len(loop.keys)} labels")
-    if loop.store.n_failures:
-        parts.append(f"{loop.store.n_failures} failed")
+    parts.append(f"{progress.n_labels} labels")
+    if progress.n_failures:
+        parts.append(f"{progress.n_failures} failed")
     if share == share:
         parts.append(f"{100 * share:.2f} % of steps without a label")
-    if loop.current_sigma == loop.current_sigma:
-        parts.append(f"force sigma {loop.current_sigma:.3f} eV/A")
-    if loop.found:
-        last = " ".join(f"{e:.3f}" for e in loop.found[-SHOWN:])
+    if sigma == sigma:
+        parts.append(f"force sigma {sigma:.3f} eV/A")
+    if progress.found:
+        last = " ".join(f"{e:.3f}" for e in progress.found[-SHOWN:])
         parts.append(f"force errors at the last labels {last} eV/A")
     return ", ".join(parts)
 
@@ -68,17 +72,17 @@ class Live(Silent):
         if self._live is not None:
             self._live.__exit__(*exception)
 
-    def update(self, loop) -> None:
+    def update(self, progress: Progress) -> None:
         if self._live is not None:
-            self._live.update(summary(loop), refresh=True)
-        elif loop.version != self._version:
-            self._version = loop.version
-            print(summary(loop), file=self._stream, flush=True)
+            self._live.update(summary(progress), refresh=True)
+        elif progress.version != self._version:
+            self._version = progress.version
+            print(summary(progress), file=self._stream, flush=True)
 
-    def tick(self, loop) -> None:
+    def tick(self, progress: Progress) -> None:
         if self._live is None:
             return
         now = time.monotonic()
         if now - self._last > INTERVAL:
             self._last = now
-            self._live.update(summary(loop), refresh=True)
+            self._live.update(summary(progress), refresh=True)

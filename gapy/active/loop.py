@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 from ase import Atoms
@@ -16,6 +16,7 @@ from gapy.active.explorers.base import rng_of
 from gapy.active.frames import Request
 from gapy.active.labels import Failure, Label, label_error
 from gapy.active.oracle import OracleError
+from gapy.active.parts import Given, Parts, Progress, Schedule
 from gapy.active.result import LearnResult
 from gapy.active.store import labelled
 from gapy.active.walkers import Tally, Walker
@@ -31,23 +32,12 @@ class Loop:
     """
 
     def __init__(
-        self, files, walkers, oracle, policy, budget, stop, model, store, *,
-        training, initial, seed, checkpoint_steps, test, test_every, display, on_frame,
-    ):  # fmt: skip
+        self, files, parts: Parts, given: Given, schedule: Schedule, *, display, on_frame=None
+    ):
         self.files = files
-        self.walkers: list[Walker] = walkers
-        self.oracle = oracle
-        self.policy = policy
-        self.budget = budget
-        self.stop = stop
-        self.model = model
-        self.store = store
-        self.training = list(training)
-        self.initial = initial
-        self.seed = seed
-        self.checkpoint_steps = checkpoint_steps
-        self.test = test
-        self.test_every = test_every
+        self.parts = parts
+        self.given = given
+        self.schedule = schedule
         self.display = display
         self.on_frame = on_frame
         self.tally = Tally()
@@ -71,23 +61,23 @@ class Loop:
     def begin(self, identity: dict) -> None:
         """Step 0: the first requests, or the first fit if there are training structures."""
         self.identity = identity
-        for k, walker in enumerate(self.walkers):
-            walker.explorer.begin(rng_of(self.seed, k))
-        self._structures = list(self.training)
+        for k, walker in enumerate(self.parts.walkers):
+            walker.explorer.begin(rng_of(self.given.seed, k))
+        self._structures = list(self.given.training)
         sizes = dict.fromkeys((names.LABELS_CSV, names.LOOP_CSV, names.TEST_CSV), 0)
         self.files.open_at(sizes)
         for name, columns in records.COLUMNS.items():
             self.files.append(name, records.header(columns))
-        if self.training:
-            self._learn(len(self.training))
+        if self._structures:
+            self._learn(len(self._structures))
         else:
-            starts = [(w.name, w.explorer.start) for w in self.walkers]
-            self.pending = self.initial.requests(starts, self.seed)
+            starts = [(w.name, w.explorer.start) for w in self.parts.walkers]
+            self.pending = self.given.initial.requests(starts, self.given.seed)
             self._require_budget(len(self.pending))
         self._save()
 
     def _require_budget(self, n_initial: int) -> None:
-        labels = self.budget.labels
+        labels = self.schedule.budget.labels
         if labels is not None and labels < n_initial:
             raise GapyError(
                 f"labels: the budget of {labels} is less than the {n_initial} initial structures; "
@@ -105,53 +95,61 @@ class Loop:
         self.tested = state["tested"]
         self.ratios = state["ratios"]
         self.seconds = state["seconds"]
-        for walker, saved in zip(self.walkers, state["walkers"]):
+        for walker, saved in zip(self.parts.walkers, state["walkers"]):
             walker.set_state(saved)
         self.files.open_at(state["sizes"])
-        self._structures = self.training + [self._stored(key) for key in self.keys]
+        self._structures = [*self.given.training, *map(self._stored, self.keys)]
         self.version, self.model_hash = state["version"], state["model_hash"]
         if self.version:
             self._read_model(state["history"])
 
     def _stored(self, key: str) -> Atoms:
-        if not isinstance(self.store.outcome(key), Label):
+        store = self.parts.store
+        if not isinstance(store.outcome(key), Label):
             raise GapyError(
-                f"label {key} of the loop in {self.files.path} is not in {self.store.url}; give "
+                f"label {key} of the loop in {self.files.path} is not in {store.url}; give "
                 "the database of this loop"
             )
-        return self.store.structure(key)
+        return store.structure(key)
 
     # -- going ----------------------------------------------------------------------------------
 
     def go(self) -> LearnResult:
         """Until there is nothing left to flag, or nothing left to spend."""
+        schedule = self.schedule
         while True:
-            self.display.update(self)
+            self.display.update(self.progress())
             if self.pending:
                 if not self._label():
-                    return self._end("budget", ending.out_of_time(self.budget), last_touch=False)
+                    reason = ending.out_of_time(schedule.budget)
+                    return self._end("budget", reason, last_touch=False)
                 self._admit()
-            status, reason = ending.why(self)
+            status, reason = ending.why(
+                schedule, len(self.keys), self.parts.walkers, self.in_time()
+            )
             if status:
                 return self._end(status, reason, last_touch=self.in_time())
             self._explore()
 
-    def n_labels(self) -> int:
-        """Labels admitted so far."""
-        return len(self.keys)
-
-    def share_without_label(self) -> float:
-        """Share of the steps that needed no label."""
-        asked = self.n_requests - self._n_initial()
-        return 1.0 - asked / self.tally.steps if self.tally.steps else float("nan")
+    def progress(self) -> Progress:
+        """How far it is."""
+        asked = self.n_requests - min(self.n_requests, self.identity["n_initial"])
+        steps = self.tally.steps
+        return Progress(
+            version=self.version,
+            n_labels=len(self.keys),
+            n_failures=self.parts.store.n_failures,
+            tally=replace(self.tally),
+            share_without_label=1.0 - asked / steps if steps else float("nan"),
+            sigma=self.current_sigma,
+            found=tuple(self.found),
+            seconds=dict(self.seconds),
+        )
 
     def in_time(self) -> bool:
         """Whether this call may go on."""
-        hours = self.budget.hours
+        hours = self.schedule.budget.hours
         return hours is None or time.perf_counter() - self._began < 3600.0 * hours
-
-    def _n_initial(self) -> int:
-        return min(self.n_requests, self.identity["n_initial"])
 
     # -- exploring ------------------------------------------------------------------------------
 
@@ -159,35 +157,36 @@ class Loop:
         """A stretch of every walker; what they flag becomes the next batch."""
         self._clock("other")
         environments = self._known_environments()
-        potential = self.model.potential
+        walkers, policy = self.parts.walkers, self.parts.policy
+        potential = self.parts.model.potential
 
         def known(request: Request) -> bool:
-            return environments.distance(request) < self.policy.min_distance
+            return environments.distance(request) < policy.min_distance
 
-        factor = self.policy.factor(self.ratios)
+        factor = policy.factor(self.ratios)
 
         def judge(frame) -> str:
-            return self.policy.judge(frame, factor)
+            return policy.judge(frame, factor)
 
         candidates = []
-        for walker in self.walkers:
+        for walker in walkers:
             if walker.explorer.finished is not None:
                 continue
             calculator = potential.calculator(uncertainty=True, threads=self.identity["threads"])
             walker.explorer.attach(calculator)
             request = walker.explore(
-                self.checkpoint_steps, judge, self.policy, self.version, known, self.tally,
+                self.schedule.checkpoint_steps, judge, policy, self.version, known, self.tally,
                 self._watch,
             )  # fmt: skip
             if request is not None:
                 candidates.append(request)
         self._clock("explore")
-        limit = self.policy.batch
-        if self.budget.labels is not None:
-            limit = min(limit, self.budget.labels - len(self.keys))
-        batch, duplicates = environments.choose(candidates, limit, self.policy.min_distance)
+        limit, labels = policy.batch, self.schedule.budget.labels
+        if labels is not None:
+            limit = min(limit, labels - len(self.keys))
+        batch, duplicates = environments.choose(candidates, limit, policy.min_distance)
         self.tally.duplicates += duplicates
-        by_name = {w.name: w for w in self.walkers}
+        by_name = {w.name: w for w in walkers}
         for request in batch:
             by_name[request.walker].requested(request)
         self.pending = batch
@@ -197,11 +196,11 @@ class Loop:
         self.current_sigma = frame.max_force_std
         if self.on_frame is not None:
             self.on_frame(walker.name, frame, verdict, self.version)
-        self.display.tick(self)
+        self.display.tick(self.progress())
 
     def _known_environments(self) -> Environments:
         if self._environments is None:
-            terms = self.model.potential.terms
+            terms = self.parts.model.potential.terms
             self._environments = Environments([term.descriptor for term in terms])
             for s in self._structures:
                 self._environments.add(getattr(s, "atoms", s))
@@ -212,13 +211,14 @@ class Loop:
     def _label(self) -> bool:
         """Outcomes of all pending requests in the store; False if time is up before."""
         self._clock("other")
-        keys = [self.oracle.key(r) for r in self.pending]
+        oracle, store = self.parts.oracle, self.parts.store
+        keys = [oracle.key(r) for r in self.pending]
         todo = {}
         for k, key in enumerate(keys):
-            if key not in todo.values() and self.store.outcome(key) is None:
+            if key not in todo.values() and store.outcome(key) is None:
                 todo[k] = key
         order = sorted(todo)
-        outcomes = self.oracle.label(
+        outcomes = oracle.label(
             [self.pending[k] for k in order], self.files.path / names.ORACLE, go_on=self.in_time
         )
         stored = 0
@@ -227,10 +227,10 @@ class Loop:
             if isinstance(outcome, Failure) and outcome.kind == "gone":
                 raise OracleError(f"the oracle is gone: {outcome.reason}; mend it, then resume")
             number = self.n_requests + k
-            self.store.add(keys[k], number, self.pending[k], outcome, self.oracle.settings)
+            store.add(keys[k], number, self.pending[k], outcome, oracle.settings)
             stored += 1
             self._count_failure(outcome, keys)
-            self.display.update(self)
+            self.display.update(self.progress())
         self._clock("label")
         return stored == len(order)
 
@@ -239,9 +239,9 @@ class Loop:
             self._failures_in_row = 0
             return
         self._failures_in_row += 1
-        if self._failures_in_row >= self.oracle.max_failures:
+        if self._failures_in_row >= self.parts.oracle.max_failures:
             # Tried again on resuming, when the oracle has been mended.
-            self.store.forget_failures(keys)
+            self.parts.store.forget_failures(keys)
             raise OracleError(
                 f"the oracle failed {self._failures_in_row} times in a row, last: {outcome.kind}: "
                 f"{outcome.reason}; mend it, then resume"
@@ -251,9 +251,9 @@ class Loop:
         """Labels of the batch enter the model in the order of their requests."""
         new = 0
         for k, request in enumerate(self.pending):
-            key = self.oracle.key(request)
-            outcome = self.store.outcome(key)
-            row = records.label_row(self.n_requests + k, request, outcome, self)
+            key = self.parts.oracle.key(request)
+            outcome = self.parts.store.outcome(key)
+            row = records.label_row(self.n_requests + k, request, outcome, self.tally)
             self.files.append(names.LABELS_CSV, row)
             error = label_error(outcome, request.forces) if isinstance(outcome, Label) else None
             if error is not None:
@@ -275,23 +275,19 @@ class Loop:
             )
         self._save()
 
-    @property
-    def n_structures(self) -> int:
-        """Structures that the model knows: those given and those labelled."""
-        return len(self._structures)
-
     # -- learning -------------------------------------------------------------------------------
 
     def _learn(self, n_new: int) -> None:
         """Update the model and write it."""
         self._clock("other")
-        self.model.update(self._structures, n_new)
+        self.parts.model.update(self._structures, n_new)
         self._write_model()
         if self._environments is not None:
             for s in self._structures[-n_new:]:
                 self._environments.add(getattr(s, "atoms", s))
         self._clock("update")
-        if len(self._structures) - max(self.tested, 0) >= self.test_every or self.tested < 0:
+        untested = len(self._structures) - max(self.tested, 0)
+        if untested >= self.schedule.test_every or self.tested < 0:
             self._test()
 
     def _write_model(self) -> None:
@@ -299,7 +295,7 @@ class Loop:
         self.version += 1
         path = self.files.model_path(self.version)
         path.parent.mkdir(exist_ok=True)
-        self.model.save(path)
+        self.parts.model.save(path)
         self.model_hash = hashlib.sha256(path.read_bytes()).hexdigest()
 
     def _read_model(self, history: list) -> None:
@@ -309,22 +305,23 @@ class Loop:
             raise GapyError(
                 f"{path}: expected the model of this loop, got {found[:12]}; restore the file"
             )
-        self.model.resume(history, path)
+        self.parts.model.resume(history, path)
 
     def _test(self) -> None:
-        if not self.test or self.tested == len(self._structures):
+        if not self.given.test or self.tested == len(self._structures):
             return
         from gapy.validation.evaluation import evaluate
 
-        errors = evaluate(self.model.potential, self.test).total
+        errors = evaluate(self.parts.model.potential, self.given.test).total
         self.tested = len(self._structures)
-        self.files.append(names.TEST_CSV, records.test_row(self, errors))
+        row = records.test_row(self.tested, len(self.keys), errors)
+        self.files.append(names.TEST_CSV, row)
 
     # -- books ----------------------------------------------------------------------------------
 
     def _save(self) -> None:
         """The state; then what follows from it and may be done twice."""
-        self.files.append(names.LOOP_CSV, records.loop_row(self))
+        self.files.append(names.LOOP_CSV, records.loop_row(self.progress()))
         self._clock("other")
         self.files.save(
             {
@@ -335,17 +332,17 @@ class Loop:
                 "n_requests": self.n_requests,
                 "version": self.version,
                 "model_hash": self.model_hash,
-                "history": self.model.history,
+                "history": self.parts.model.history,
                 "tested": self.tested,
                 "ratios": self.ratios,
                 "seconds": self.seconds,
-                "walkers": [w.get_state() for w in self.walkers],
+                "walkers": [w.get_state() for w in self.parts.walkers],
                 "sizes": self.files.sizes(),
             }
         )
         if self.version:
             path = self.files.model_path(self.version)
-            self.store.add_model(
+            self.parts.store.add_model(
                 self.version, self.model_hash, f"{names.MODELS}/{path.name}", len(self.keys)
             )
             for old in sorted(path.parent.glob("model-*.gapy")):
@@ -354,8 +351,9 @@ class Loop:
 
     def _settings(self) -> dict:
         """All settings as plain data, those included that may change from call to call."""
-        limits = {"budget": dict(vars(self.budget)), "stop": dict(vars(self.stop))}
-        return {**self.identity, **limits, "training": f"{len(self.training)} structures"}
+        limits = {name: dict(vars(getattr(self.schedule, name))) for name in ("budget", "stop")}
+        training = f"{len(self.given.training)} structures"
+        return {**self.identity, **limits, "training": training}
 
     def _clock(self, what: str) -> None:
         """Book the time since the last call under `what`."""
@@ -366,7 +364,7 @@ class Loop:
     def _end(self, status: str, reason: str, *, last_touch: bool = True) -> LearnResult:
         """`last_touch` is false where time is up: a loop that goes on must not see it."""
         self._clock("other")
-        if last_touch and self.model.finish(self._structures):
+        if last_touch and self.parts.model.finish(self._structures):
             self._write_model()
         self._clock("update")
         self._test()
@@ -374,21 +372,24 @@ class Loop:
         model, model_hash = None, ""
         if self.version:
             model = self.files.path / names.MODEL
-            self.model.potential.save(model)
+            self.parts.model.potential.save(model)
             model_hash = hashlib.sha256(model.read_bytes()).hexdigest()
-        self.display.update(self)
+        progress = self.progress()
+        self.display.update(progress)
         return LearnResult(
             status=status,
             reason=reason,
-            n_labels=len(self.keys),
-            n_failures=self.store.n_failures,
-            n_steps=self.tally.steps,
-            ps=self.tally.ps,
-            share_without_label=self.share_without_label(),
-            n_versions=self.version,
+            n_labels=progress.n_labels,
+            n_failures=progress.n_failures,
+            n_steps=progress.tally.steps,
+            ps=progress.tally.ps,
+            share_without_label=progress.share_without_label,
+            n_versions=progress.version,
             model_path=model,
             model_hash=model_hash,
             directory=self.files.path,
-            report_path=report.write(self.files, self.store, self._settings(), status, reason),
-            seconds=dict(self.seconds),
+            report_path=report.write(
+                self.files, self.parts.store, self._settings(), status, reason
+            ),
+            seconds=progress.seconds,
         )

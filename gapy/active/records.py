@@ -8,6 +8,8 @@ import math
 
 from gapy.active import checkpoint as names
 from gapy.active.labels import Label, label_error
+from gapy.active.parts import Progress
+from gapy.active.walkers import Tally
 from gapy.errors import GapyError
 
 LABEL_COLUMNS = (
@@ -36,8 +38,8 @@ def header(columns) -> bytes:
     return _line(columns)
 
 
-def label_row(number: int, request, outcome, loop) -> bytes:
-    """One request and what came of it."""
+def label_row(number: int, request, outcome, tally: Tally) -> bytes:
+    """One request and what came of it; `tally`: of the loop until then."""
     error = label_error(outcome, request.forces) if isinstance(outcome, Label) else None
     return _line(
         (
@@ -53,31 +55,31 @@ def label_row(number: int, request, outcome, loop) -> bytes:
             request.max_force_std,
             *(error or (None, None)),
             outcome.seconds,
-            loop.tally.steps,
-            loop.tally.ps,
+            tally.steps,
+            tally.ps,
             getattr(outcome, "reason", ""),
         )
     )
 
 
-def loop_row(loop) -> bytes:
+def loop_row(progress: Progress) -> bytes:
     """Where the loop stands."""
-    t = loop.tally
+    t = progress.tally
     return _line(
         (
-            loop.version, len(loop.keys), t.steps, t.ps, t.flagged, t.duplicates, t.abandoned,
-            loop.share_without_label(), loop.current_sigma,
-            *(loop.seconds[k] for k in ("explore", "label", "update", "other")),
+            progress.version, progress.n_labels, t.steps, t.ps, t.flagged, t.duplicates,
+            t.abandoned, progress.share_without_label, progress.sigma,
+            *(progress.seconds[k] for k in ("explore", "label", "update", "other")),
         )
     )  # fmt: skip
 
 
-def test_row(loop, errors) -> bytes:
-    """One point of the learning curve."""
+def test_row(n_structures: int, n_labels: int, errors) -> bytes:
+    """One point of the learning curve: errors of a model that knows so many structures."""
     return _line(
         (
-            loop.n_structures,
-            len(loop.keys),
+            n_structures,
+            n_labels,
             errors.energy_rmse,
             errors.forces_rmse,
             errors.mean_force_std,

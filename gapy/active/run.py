@@ -17,6 +17,7 @@ from gapy.active.initial import Initial
 from gapy.active.loop import Loop
 from gapy.active.model import GPModel
 from gapy.active.oracle import Oracle
+from gapy.active.parts import Given, Parts, Schedule
 from gapy.active.policy import Budget, Policy, Stop
 from gapy.active.result import LearnResult
 from gapy.active.store import Store
@@ -108,15 +109,16 @@ def learn(
             )
         if not isinstance(store, Store):
             store = Store(store or files.path / names.DATABASE, run=files.path.resolve().name)
-        loop = Loop(
-            files, walkers, oracle, policy, budget or Budget(), stop or Stop(), model, store,
-            training=training, initial=initial, seed=seed,
-            checkpoint_steps=whole("checkpoint_steps", checkpoint_steps, least=1),
-            test=test, test_every=whole("test_every", test_every, least=1),
-            display=display or Silent(), on_frame=on_frame,
-        )  # fmt: skip
-        starts = [(w.name, w.explorer.start) for w in walkers]
-        identity = _identity(loop, explorers, training, initial, starts, seed, threads)
+        parts = Parts(walkers, oracle, policy, model, store)
+        given = Given(training, initial, test, seed)
+        schedule = Schedule(
+            budget or Budget(),
+            stop or Stop(),
+            whole("checkpoint_steps", checkpoint_steps, least=1),
+            whole("test_every", test_every, least=1),
+        )
+        loop = Loop(files, parts, given, schedule, display=display or Silent(), on_frame=on_frame)
+        identity = _identity(parts, given, schedule, threads)
         try:
             with loop.display:
                 if resume and (files.path / names.STATE).exists():
@@ -141,19 +143,21 @@ def learn_from_config(path, *, resume: bool = False, display=None) -> LearnResul
     return learn(**read_config(path).arguments(), resume=resume, display=display)
 
 
-def _identity(loop, explorers, training, initial, starts, seed, threads) -> dict:
+def _identity(parts: Parts, given: Given, schedule: Schedule, threads: int) -> dict:
     """What must be the same when a loop is resumed: all that its labels and model depend on."""
+    starts = [(w.name, w.explorer.start) for w in parts.walkers]
+    first = [] if given.training else given.initial.requests(starts, given.seed)
     values = {
-        "explorers": [_described(e) for e in explorers],
-        "oracle": loop.oracle.settings,
-        "policy": dict(vars(loop.policy)),
-        "initial": dict(vars(initial)),
-        "n_initial": 0 if training else len(initial.requests(starts, seed)),
-        "training": _digest(training),
-        "model": loop.model.describe(),
-        "seed": seed,
+        "explorers": [_described(w.explorer) for w in parts.walkers],
+        "oracle": parts.oracle.settings,
+        "policy": dict(vars(parts.policy)),
+        "initial": dict(vars(given.initial)),
+        "n_initial": len(first),
+        "training": _digest(given.training),
+        "model": parts.model.describe(),
+        "seed": given.seed,
         "threads": threads,
-        "checkpoint_steps": loop.checkpoint_steps,
+        "checkpoint_steps": schedule.checkpoint_steps,
     }
     # As it will be read back: tuples become lists, keys text.
     return json.loads(json.dumps(values, default=str))

@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from gapy.descriptors import unprojected
 from gapy.errors import GapyError, ModelFileError
+from gapy.fit.as_fitted import require_as_fitted, taken_once
 from gapy.fit.packing import pack_state, unpack_state
 from gapy.fit.parameter_checks import check_settings
 from gapy.fit.regressor import SparseGPRegressor
@@ -32,8 +33,9 @@ def save_state(regressor: SparseGPRegressor, path) -> None:
 
     Raises
     ------
-    GapyError : a state that is not solved; a setting that is no plain number, text or mapping of
-        them; the file cannot be written, and an older one is left as it was
+    GapyError : a state that is not solved; settings changed since the fit; a setting that is no
+        plain number, text or mapping of them; the file cannot be written, and an older one is left
+        as it was
     NotFittedError : the regressor has not been fitted
     """
     check_is_fitted(regressor, "training_")
@@ -44,6 +46,7 @@ def save_state(regressor: SparseGPRegressor, path) -> None:
             "one that is not; call gapy.fit.solving.solve first, or write it with "
             "gapy.fit.training_file.save_training"
         )
+    require_as_fitted(regressor, but=("e0",))  # as in an update
     model, arrays = serialise.pack(training.potential)
     packed, more = pack_state(training)
     state = {
@@ -102,6 +105,7 @@ def _rebuilt(state: dict, arrays: dict, potential) -> SparseGPRegressor:
             replace(s, energy_sigma=None, forces_sigma=None, stress_sigma=None)
             for s in found["sample"]
         )
+    gp.fitted_with_ = taken_once(gp)
     gp.fit_seconds_ = state["fit_seconds"]
     gp.training_ = TrainingState(
         terms=potential.terms,

@@ -16,6 +16,7 @@ from gapy.baselines import isolated_atom_energies
 from gapy.descriptors.soap import warn_if_rough
 from gapy.error_bars.extrapolation import learn_metric
 from gapy.errors import GapyError
+from gapy.fit.as_fitted import require_as_fitted, taken_once
 from gapy.fit.checks import labelled
 from gapy.fit.labels import without
 from gapy.fit.parameter_checks import check_overrides, check_settings, check_size
@@ -87,7 +88,7 @@ class SparseGPRegressor(BaseEstimator):
     training_ : gapy.fit.training.TrainingState, all that the fit knows
     potential_ : gapy.Potential; its `noise` and its terms' delta are those in force
     statistic_ : the sufficient statistic; e0_ : {Z: eV}; n_structures_ : structures seen;
-    fit_seconds_ : wall time of the last fit.
+    fit_seconds_ : wall time of the last fit; fitted_with_ : settings that a fit takes once.
 
     Raises GapyError (or a subclass) on bad labels, structures or settings.
     Sources: Bartok et al., Phys. Rev. Lett. 104, 136403 (2010); Quinonero-Candela and Rasmussen,
@@ -153,6 +154,7 @@ class SparseGPRegressor(BaseEstimator):
         began = time.perf_counter()
         start, structures, frames = self._begun(X, more_may_come)
         self.training_ = self._absorbed(start, structures, frames)
+        self.fitted_with_ = taken_once(self)
         self.fit_seconds_ = time.perf_counter() - began
         return self
 
@@ -194,14 +196,16 @@ class SparseGPRegressor(BaseEstimator):
         return start, structures, frames
 
     def partial_fit(self, X, y=None):
-        """Add structures to a fitted model; inducing points and e0 stay.
+        """Add structures to a fitted model; inducing points, noise, e0 and baselines stay.
 
-        An error or an interruption leaves the model as it was.
+        An error or an interruption leaves the model as it was. Raises GapyError where a setting
+        of what stays has been changed since.
         """
         if not hasattr(self, "training_"):
             return self._fit(X, more_may_come=True)
         began = time.perf_counter()
         check_settings(self)
+        require_as_fitted(self)
         descriptors = [term.descriptor for term in self.training_.terms]
         structures = labelled(X, self.label_keys(), descriptors)
         self.training_ = self._absorbed(self.training_, structures)

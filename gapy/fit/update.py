@@ -19,6 +19,7 @@ from gapy._support.threads import blas_threads
 from gapy.baselines import isolated_atom_energies
 from gapy.errors import GapyError, SpeciesError
 from gapy.fit import growing
+from gapy.fit.as_fitted import require_as_fitted
 from gapy.fit.checks import labelled
 from gapy.fit.growing import COLUMNS
 from gapy.fit.labels import without
@@ -173,6 +174,7 @@ def rebuild(regressor, structures) -> None:
 def _updated(
     gp, structures, settings, old, candidates, optimise
 ) -> tuple[TrainingState, UpdateReport]:
+    require_as_fitted(gp, but=("e0",))  # that of new species is still to be found
     state, threads = gp.training_, int(gp.threads)
     new = labelled(structures, gp.label_keys(), [term.descriptor for term in state.terms])
     less = [without(s, state.baselines) for s in new]

@@ -13,6 +13,7 @@ from ase.calculators.emt import EMT
 
 import gapy
 from gapy.active import MD, Budget, Failure, Initial, Oracle, Policy, Stop, Store, learn
+from gapy.active.display import Silent
 from gapy.active.labels import Label
 from gapy.active.oracle import OracleError
 from gapy.errors import GapyError
@@ -29,20 +30,35 @@ def table(path):
         return list(csv.DictReader(file))
 
 
+class Told(Silent):
+    """A display that keeps what it is told."""
+
+    def __init__(self):
+        self.updates, self.ticks = [], []
+
+    def update(self, progress):
+        self.updates.append(progress)
+
+    def tick(self, progress):
+        self.ticks.append(progress)
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """A loop that ran to its end with an oracle in a process, and what every step looked like."""
+    """A loop that ran to its end with an oracle in a process: result, steps, and its display."""
     directory = tmp_path_factory.mktemp("finished") / "loop"
     steps = []
 
     def watch(walker, frame, verdict, version):
         steps.append((walker, frame.step, frame.max_force_std, verdict, version))
 
-    return learn(directory, **small_loop(oracle=Oracle(EMT)), on_frame=watch), steps
+    display = Told()
+    result = learn(directory, **small_loop(oracle=Oracle(EMT)), on_frame=watch, display=display)
+    return result, steps, display
 
 
 def test_it_learns(finished):
-    result, _ = finished
+    result, *_ = finished
     assert result.status == "learned" and "finished" in result.reason
     assert result.n_steps == 200 and result.ps == pytest.approx(0.4)
     assert 3 < result.n_labels < 60 and result.n_versions > 2
@@ -54,7 +70,7 @@ def test_it_learns(finished):
 
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_labels_and_model(finished, tmp_path):
-    result, _ = finished
+    result, *_ = finished
     again = learn(tmp_path / "loop", **small_loop(oracle=Oracle(bad.Uneven, workers=3)))
     # Another oracle by name, so other keys; the same labels in whatever order they were done.
     assert again.model_hash == result.model_hash
@@ -63,14 +79,26 @@ def test_the_same_seed_gives_the_same_labels_and_model(finished, tmp_path):
     ]
 
 
+def test_a_display_is_told_how_far_the_loop_is(finished):
+    result, steps, display = finished
+    last = display.updates[-1]
+    assert (last.version, last.n_labels, last.n_failures) == (
+        result.n_versions, result.n_labels, result.n_failures,
+    )  # fmt: skip
+    assert last.share_without_label == result.share_without_label
+    assert [p.sigma for p in display.ticks] == [s[2] for s in steps]
+    # Each is of its moment.
+    assert [p.tally.steps for p in display.ticks] == list(range(1, len(steps) + 1))
+
+
 def test_another_seed_gives_others(finished, tmp_path):
-    result, _ = finished
+    result, *_ = finished
     other = learn(tmp_path / "loop", **small_loop(seed=6), budget=Budget(labels=6))
     assert {x[1] for x in labels_of(other.directory)} != {x[1] for x in labels_of(result.directory)}
 
 
 def test_every_label_has_its_provenance(finished):
-    result, steps = finished
+    result, steps, _ = finished
     seen = {(w, s): (sigma, verdict, version) for w, s, sigma, verdict, version in steps}
     store = Store(result.directory / "labels.db", "loop")
     rows = store.rows()
@@ -99,7 +127,7 @@ def test_every_label_has_its_provenance(finished):
 
 
 def test_logs_agree_with_the_store_and_the_result(finished):
-    result, steps = finished
+    result, steps, _ = finished
     rows = table(result.directory / "labels.csv")
     assert len(rows) == result.n_labels + result.n_failures
     loop = table(result.directory / "loop.csv")
@@ -112,7 +140,7 @@ def test_logs_agree_with_the_store_and_the_result(finished):
 
 
 def test_no_walker_is_labelled_twice_within_the_interval(finished):
-    result, _ = finished
+    result, *_ = finished
     rows = [r for r in Store(result.directory / "labels.db", "loop").rows() if r.origin == "flag"]
     asked = [[r.step for r in rows if r.walker == name] for name in {r.walker for r in rows}]
     apart = [b - a for steps in asked for a, b in pairwise(steps)]

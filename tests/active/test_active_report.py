@@ -2,7 +2,6 @@
 
 import html
 import re
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +10,8 @@ from active_calculators import small_loop
 import gapy
 from gapy.active import Budget, learn, pictures, report
 from gapy.active.display import summary
+from gapy.active.parts import Progress
+from gapy.active.walkers import Tally
 
 
 @pytest.fixture(scope="module")
@@ -101,12 +102,11 @@ def test_legends_lie_outside_the_axes():
 
 
 def test_the_line_says_what_its_numbers_are():
-    loop = SimpleNamespace(
-        tally=SimpleNamespace(ps=1.5, steps=750), keys=[1, 2, 3], current_sigma=0.05,
-        store=SimpleNamespace(n_failures=1), found=[9.0, 0.1, 0.2, 0.007, 0.077],
-        share_without_label=lambda: 0.99,
+    progress = Progress(
+        version=1, n_labels=3, n_failures=1, tally=Tally(ps=1.5, steps=750), sigma=0.05,
+        share_without_label=0.99, found=(9.0, 0.1, 0.2, 0.007, 0.077), seconds={},
     )  # fmt: skip
-    assert summary(loop) == (
+    assert summary(progress) == (
         "1.50 ps, 3 labels, 1 failed, 99.00 % of steps without a label, force sigma 0.050 eV/A, "
         "force errors at the last labels 0.100 0.200 0.007 0.077 eV/A"
     )

@@ -1,7 +1,6 @@
 """What is printed says in words what it is."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 from ase import Atoms
@@ -9,6 +8,8 @@ from helpers import labelled_frames
 
 import gapy
 from gapy.active.display import summary
+from gapy.active.parts import Progress
+from gapy.active.walkers import Tally
 from gapy.descriptors import auto_soap
 
 ROOT = Path(__file__).parents[2]
@@ -34,11 +35,11 @@ def test_info_explains_the_force_sigma(cli, model_file):
 
 
 def test_the_loop_says_what_its_errors_are():
-    loop = SimpleNamespace(
-        tally=SimpleNamespace(ps=0.5, steps=250), keys=[1, 2], store=SimpleNamespace(n_failures=0),
-        share_without_label=lambda: 0.99, current_sigma=0.017, found=[0.5, 0.007, 0.077],
+    progress = Progress(
+        version=1, n_labels=2, n_failures=0, tally=Tally(ps=0.5, steps=250), sigma=0.017,
+        share_without_label=0.99, found=(0.5, 0.007, 0.077), seconds={},
     )  # fmt: skip
-    assert summary(loop).endswith("force errors at the last labels 0.500 0.007 0.077 eV/A")
+    assert summary(progress).endswith("force errors at the last labels 0.500 0.007 0.077 eV/A")
 
 
 def test_inducing_points_of_several_species_are_rounded():
