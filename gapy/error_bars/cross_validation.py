@@ -22,6 +22,7 @@ import numpy as np
 import scipy.linalg
 from scipy.linalg import solve_triangular
 
+from gapy.error_bars.landmarks import Landmarks, landmarks
 from gapy.gp.posterior import Coarse, Posterior, Precision
 
 OWN = 1.0 - 1e-9
@@ -55,8 +56,8 @@ def leave_one_out(
     local_rows,
     local_prior,
     coarse: Coarse | None = None,
-    near: Coarse | None = None,
-    first: Coarse | None = None,
+    near: Landmarks | None = None,
+    first: Landmarks | None = None,
     *,
     data_shares=(None, None),
 ) -> LeaveOneOut:
@@ -64,10 +65,10 @@ def leave_one_out(
 
     rows (n_labels, M) and y (n_labels,) are all labels of the structure with their noise sigma
     (n_labels,); local_rows (n_atoms, M) with prior variances (n_atoms,). The local sigmas are
-    those of `coarse` if given, the distances those of `near` and `first`, each if not given that of
-    the one before. data_shares: where the posterior knows these rows only approximately (see
-    `gapy.gp.column_estimation`), `data_share` of it and of `coarse`; then no more is left out than
-    all labels together gave.
+    those of `coarse` if given, the distances those from `near` (unless given, all points) and
+    from `first` (unless given, `near`). data_shares: where the posterior knows these rows only
+    approximately (see `gapy.gp.column_estimation`), `data_share` of it and of `coarse`; then no
+    more is left out than all labels together gave.
     """
     l_rows = posterior.whiten(rows) / sigma
     lower, b = _remainder(posterior, l_rows, data_shares[0])
@@ -81,11 +82,12 @@ def leave_one_out(
     extra = solve_triangular(lower, b.T @ v, lower=True)
     variance = np.maximum(local_prior - np.einsum("mn,mn->n", l_mn, l_mn), 0.0)
     variance += np.einsum("mn,mn->n", v, v) + np.einsum("rn,rn->n", extra, extra)
+    near = near or landmarks(posterior, 1.0, 0, exponent=1)
     return LeaveOneOut(
         residual=left_out,
         local_std=np.sqrt(variance),
-        distances=_left_out_distances(near or precision, local_rows, local_prior),
-        first=_left_out_distances(first or near or precision, local_rows, local_prior),
+        distances=_left_out_distances(near, local_rows, local_prior),
+        first=_left_out_distances(first or near, local_rows, local_prior),
     )
 
 
@@ -130,19 +132,19 @@ def _bounded(b, share) -> np.ndarray:
     return (b @ v * scale) @ v.T
 
 
-def _left_out_distances(precision: Precision, local_rows, local_prior) -> np.ndarray:
+def _left_out_distances(near: Landmarks, local_rows, local_prior) -> np.ndarray:
     """Prior variance (n,) that inducing points of other structures leave unexplained, eV^2."""
-    local = local_rows[:, precision.columns] if isinstance(precision, Coarse) else local_rows
-    l_mn = precision.whiten(local)
+    k_nm = near.kernel(local_rows)
+    l_mn = near.whiten(k_nm)
     distances = np.maximum(local_prior - np.einsum("mn,mn->n", l_mn, l_mn), 0.0)
-    return distances + _explained_by_own_points(precision, local, l_mn)
+    return distances + _explained_by_own_points(near, k_nm, l_mn)
 
 
-def _explained_by_own_points(posterior: Precision, local_rows, l_mn) -> np.ndarray:
+def _explained_by_own_points(near: Landmarks, k_nm, l_mn) -> np.ndarray:
     """Prior variance (n,) that only the structure's own inducing points explain."""
-    out = np.zeros(len(local_rows))
-    for b, factor in zip(posterior.blocks, posterior.cholesky):
-        own = np.flatnonzero((local_rows[:, b.columns] > OWN).any(axis=0))
+    out = np.zeros(len(k_nm))
+    for b, factor in zip(near.blocks, near.cholesky):
+        own = np.flatnonzero((k_nm[:, b.columns] > OWN).any(axis=0))
         if not len(own):
             continue
         unit = np.zeros((len(factor), len(own)))

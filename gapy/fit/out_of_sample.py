@@ -9,6 +9,7 @@ import numpy as np
 from gapy.error_bars.calibration import (
     COARSE,
     COARSE_LEAST,
+    EXPONENT,
     FIRST,
     NEAR,
     NEAR_LEAST,
@@ -22,6 +23,7 @@ from gapy.error_bars.cross_validation import (
     leave_one_out,
     left_out_residual,
 )
+from gapy.error_bars.landmarks import landmarks
 from gapy.fit.labels import stacked
 from gapy.geometry.symmetry import vanishes
 from gapy.gp.neighbourhood import worst_around
@@ -49,8 +51,8 @@ def out_of_sample(posterior, noise: Noise, sampled, terms, *, approximate=False,
     the residuals are computed, at half the cost.
     """
     coarse = _fewer(posterior, COARSE, COARSE_LEAST)
-    near = _fewer(posterior, NEAR, NEAR_LEAST)
-    first = _fewer(posterior, 0.0, FIRST)
+    near = landmarks(posterior, NEAR, NEAR_LEAST, EXPONENT) if sigmas else None
+    first = near.leading(FIRST) if near else None
     shares: tuple[np.ndarray | None, np.ndarray | None] = (None, None)
     if approximate:
         shares = (data_share(posterior), None if coarse is None else data_share(coarse))
@@ -142,5 +144,5 @@ def calibrate(results, noise: Noise) -> ForceCalibration:
     indicators = Indicators(first, distances, variances, squared, beyond)
     found = calibrate_forces(np.concatenate(errors), indicators, np.concatenate(free), noise.forces)
     typical = np.sqrt((np.concatenate(labels) ** 2).mean()) if squared.size else 0.0
-    found = replace(found, beyond=max(float(typical), noise.forces))
+    found = replace(found, beyond=max(float(typical), noise.forces), exponent=EXPONENT)
     return found.over(indicators) if found.largest > 0.0 else found

@@ -66,7 +66,7 @@ class Posterior(Precision):
         """
         parts, factors, columns, start = [], [], [], 0
         for b, lower in zip(self.blocks, self.cholesky):
-            n = min(max(int(np.ceil(share * (b.stop - b.start))), least), b.stop - b.start)
+            n = b.leading(share, least)
             parts.append(replace(b, start=start, stop=start + n, x_sd=b.x_sd[:n]))
             factors.append(np.asfortranarray(lower[:n, :n]))
             columns.append(np.arange(b.start, b.start + n))

@@ -71,6 +71,11 @@ class Block:
     def columns(self) -> slice:
         return slice(self.start, self.stop)
 
+    def leading(self, share: float, least: int) -> int:
+        """How many points a share of them is: at least `least`, where there are so many."""
+        n = self.stop - self.start
+        return min(max(int(np.ceil(share * n)), least), n)
+
 
 def blocks(terms) -> tuple[Block, ...]:
     """Column blocks of all terms, species without inducing points left out."""

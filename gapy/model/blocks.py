@@ -7,6 +7,7 @@ from itertools import repeat
 import numpy as np
 import scipy.linalg
 
+from gapy.error_bars.landmarks import Landmarks
 from gapy.error_bars.mixed_precision import mixed_factor
 from gapy.gp.posterior import Posterior, Precision
 from gapy.gp.quadratic import quadratic_form
@@ -27,13 +28,13 @@ def energy_blocks(terms, posterior: Posterior, bases=()) -> tuple[EnergyBlock, .
 
 
 def variance_blocks(
-    terms, precision: Precision, near: Precision | None = None, n_first: int = 0, reach=()
+    terms, precision: Precision, near: Landmarks | None = None, n_first: int = 0, reach=()
 ) -> tuple[VarianceBlock, ...]:
     """Blocks for the variances that `precision` gives, which covers leading inducing points.
 
     Both in mixed precision where one term describes a species (`gapy.error_bars.mixed_precision`).
-    Distances are those from the inducing points of `near`, and from the first `n_first` of them;
-    without it there are none. `reach`: of each term, or None.
+    Distances are those from the points `near`, and from the first `n_first` of them; without it
+    there are none. `reach`: of each term, or None.
     """
     by_species: dict[int, list[int]] = {}
     for i, b in enumerate(precision.blocks):
@@ -55,19 +56,20 @@ def variance_blocks(
                 posterior=Triangle(part, lower=False, mixed=mixed_factor(factor))
                 if len(chosen) == 1
                 else SharedFactor(part),
-                distances=None if near is None else _distances(near.cholesky[i], b.delta, n_first),
+                distances=None if near is None else _distances(near, i, n_first),
                 reach=None if own is None else own.species[b.slot],
             )
             start = stop
     return tuple(out[i] for i in range(len(out)))
 
 
-def _distances(lower: np.ndarray, delta: float, n_first: int) -> Distances:
+def _distances(near: Landmarks, i: int, n_first: int) -> Distances:
     """Factors delta L^-1, with which the explained prior variance of k is |delta L^-1 k|^2."""
+    b, lower = near.blocks[i], near.cholesky[i]
     inverse = scipy.linalg.solve_triangular(lower, np.eye(len(lower)), lower=True)
-    whiten = np.asfortranarray(delta * inverse)
+    whiten = np.asfortranarray(b.delta * inverse)
     few = np.asfortranarray(whiten[:n_first, :n_first])
-    return Distances(Triangle(whiten, True, mixed_factor(whiten)), Triangle(few, True))
+    return Distances(b.zeta, Triangle(whiten, True, mixed_factor(whiten)), Triangle(few, True))
 
 
 def _short_cut(kernel: Kernel, basis_dr) -> Quadratic | Projected | None:

@@ -47,8 +47,10 @@ class SharedFactor:
 
 @dataclass(frozen=True)
 class Distances:
-    """T = delta L^-1 of some leading inducing points, `near`, and of the `first` few of them."""
+    """T = delta L^-1 of some leading inducing points, `near`, and of the `first` few of them, for
+    k = t^exponent."""
 
+    exponent: int
     near: Triangle
     first: Triangle
 
@@ -89,8 +91,9 @@ class VarianceSums:
         zeta, delta = block.zeta, block.delta
         self._prior[atoms] += delta**2
         if block.distances is not None:
-            self._near[atoms] += block.distances.near.explained(t_is, zeta, delta)
-            self._first[atoms] += block.distances.first.explained(t_is, zeta, delta)
+            exponent = block.distances.exponent
+            self._near[atoms] += block.distances.near.explained(t_is, exponent, delta)
+            self._first[atoms] += block.distances.first.explained(t_is, exponent, delta)
         if isinstance(block.posterior, SharedFactor):
             matrix = block.posterior.matrix
             k_is = _kernel(t_is, zeta, matrix.shape[1])

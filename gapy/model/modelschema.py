@@ -65,7 +65,7 @@ CALIBRATION = Record(
         "beyond": NOT_NEGATIVE,
         "follows": List(Text(choices=INDICATORS), 1, 3),
     },
-    optional={"largest": NOT_NEGATIVE},
+    optional={"largest": NOT_NEGATIVE, "exponent": Number(1, 1000, whole=True)},
 )
 NOISE = Record(
     {

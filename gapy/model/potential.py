@@ -27,6 +27,7 @@ from gapy.error_bars.calibration import (
     ForceCalibration,
 )
 from gapy.error_bars.extrapolation import Contacts, Extrapolation, contacts
+from gapy.error_bars.landmarks import Landmarks, landmarks
 from gapy.errors import ModelFileError, SpeciesError, StructureError
 from gapy.gp.neighbourhood import (
     Neighbourhood,
@@ -142,9 +143,9 @@ class Potential:
         return self.posterior.coarse(COARSE, COARSE_LEAST)
 
     @cached_property
-    def near(self) -> Coarse:
+    def near(self) -> Landmarks:
         """The still fewer points from which the force sigma of `evaluate` measures distances."""
-        return self.posterior.coarse(NEAR, NEAR_LEAST)
+        return landmarks(self.posterior, NEAR, NEAR_LEAST, self.calibration.exponent)
 
     @cached_property
     def indicator_blocks(self) -> tuple[VarianceBlock, ...]:

@@ -22,7 +22,7 @@ from ase.geometry import complete_cell
 
 from gapy._jit.covariance import normalise, powers
 from gapy._support.threads import blas_threads
-from gapy.error_bars.calibration import FIRST, NEAR, NEAR_LEAST, Indicators
+from gapy.error_bars.calibration import FIRST, Indicators
 from gapy.error_bars.extrapolation import norms
 from gapy.errors import ModelFileError
 from gapy.geometry.neighbours import check_geometry
@@ -143,15 +143,14 @@ def sigmas(potential, atoms) -> Sigmas:
                 kernel = np.empty((1, len(b.x_sd)))
                 powers(x_id @ b.x_sd.T, b.zeta, kernel)
                 rows[k, b.columns] = kernel[0]
-    with blas_threads(1):
-        l_mn = posterior.whiten(rows)
-        explained, left = posterior.explained_and_posterior(rows)
     prior = local_prior(terms, atoms.numbers[chosen])
+    with blas_threads(1):
+        explained, left = posterior.explained_and_posterior(rows)
+        near, first = (
+            np.maximum(prior - points.explained(rows), FLOOR * prior)
+            for points in (potential.near, potential.near.leading(FIRST))
+        )
     variances = nonnegative(prior - explained, prior) + left
-    near, first = (
-        np.maximum(prior - _leading(posterior, l_mn, share, least), FLOOR * prior)
-        for share, least in ((NEAR, NEAR_LEAST), (0.0, FIRST))
-    )
     beyond = np.log1p(excess) ** 2
     if potential.contacts is not None:
         closeness = potential.contacts.closeness(pairs_of(terms, atoms), atoms.numbers)
@@ -159,15 +158,6 @@ def sigmas(potential, atoms) -> Sigmas:
     # Forces have errors of their own size; they count in the energy, not here.
     indicators = Indicators(first, near, variances, np.zeros(len(chosen)), beyond)
     return Sigmas(np.sqrt(variances), potential.calibration.sigma(indicators), excess)
-
-
-def _leading(posterior, l_mn, share: float, least: int) -> np.ndarray:
-    """Prior variance (n,) that the leading points of each block explain; L is triangular."""
-    out = np.zeros(l_mn.shape[1])
-    for b in posterior.blocks:
-        n = min(max(int(np.ceil(share * (b.stop - b.start))), least), b.stop - b.start)
-        out += np.einsum("mn,mn->n", *[l_mn[b.start : b.start + n]] * 2)
-    return out
 
 
 def chain(potential) -> Atoms:

@@ -73,10 +73,9 @@ def test_indicators_sum_over_the_terms(two):
     own = two.evaluate_arrays(atoms.numbers, pairs, indicators=True).indicators
     rows = structure_rows(two.terms, atoms, local=True, forces=False).local
     prior = local_prior(two.terms, atoms.numbers)
-    few = two.posterior.coarse(0.0, FIRST)
     explained, posterior = two.posterior.explained_and_posterior(rows)
-    first = prior - few.explained_and_posterior(rows[:, few.columns])[0]
-    expected = np.stack([first, prior - explained, prior - explained + posterior], axis=1)
+    near, first = two.near.explained(rows), two.near.leading(FIRST).explained(rows)
+    expected = np.stack([prior - first, prior - near, prior - explained + posterior], axis=1)
     np.testing.assert_allclose(own[:, :3], expected, rtol=1e-4)
     assert pairs.cutoff == two.cutoff == 5.0
     exact = two.predict(atoms)[1]

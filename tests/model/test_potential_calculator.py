@@ -102,10 +102,9 @@ def test_cheap_sigma_is_the_calibrated_one(potential):
     rows = structure_rows(potential.terms, atoms, local=True, forces=False).local
     explained, posterior = potential.posterior.explained_and_posterior(rows)
     prior = sum(t.delta[0] ** 2 for t in potential.terms)
-    distances = prior - explained
-    few = potential.posterior.coarse(0.0, FIRST)
-    first = prior - few.explained_and_posterior(rows[:, few.columns])[0]
-    values = {"first": first, "distances": distances, "variances": distances + posterior}
+    distances = prior - potential.near.explained(rows)
+    first = prior - potential.near.leading(FIRST).explained(rows)
+    values = {"first": first, "distances": distances, "variances": prior - explained + posterior}
     own = np.stack([values[name] for name in potential.calibration.follows], axis=1)
     i, j, r = neighbor_list("ijd", atoms, potential.terms[0].descriptor.cutoff)
     weight = 1.0 - (r / potential.terms[0].descriptor.cutoff) ** 2
