@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gapy._jit.few_rows import product, product_transposed
 from gapy.descriptors.base import DerivativeBlock, Environments, species_slots
 from gapy.descriptors.soap import CompiledSOAP
 from gapy.errors import GapyError
@@ -44,7 +45,6 @@ class ProjectedSOAP:
             )
         self.inner = inner
         self.bases = tuple(np.ascontiguousarray(b, dtype=float) for b in bases)
-        self._transposed = tuple(np.ascontiguousarray(b.T) for b in self.bases)
         self.kind, self.species = inner.kind, inner.species
         self.cutoff, self.periodic = inner.cutoff, inner.periodic
         self.is_smooth = inner.is_smooth
@@ -75,12 +75,12 @@ class ProjectedSOAP:
 
     def values(self, env: Environments, begin: int, end: int) -> np.ndarray:
         """y (b, r) of centres begin..end-1."""
-        return self.inner.values(env, begin, end) @ self._basis(env, begin)
+        return product(self.inner.values(env, begin, end), self._basis(env, begin))
 
     def forward(self, env: Environments, begin: int, end: int):
         """What `backward` and `unseen` need, and y, of centres begin..end-1."""
         c_iku, x_id = self.inner.forward(env, begin, end)
-        y_ir = x_id @ self._basis(env, begin)
+        y_ir = product(x_id, self._basis(env, begin))
         return (c_iku, x_id, np.einsum("ir,ir->i", y_ir, y_ir)), y_ir
 
     def unseen(self, env: Environments, begin: int, end: int, state) -> np.ndarray:
@@ -94,7 +94,7 @@ class ProjectedSOAP:
 
     def backward(self, env: Environments, begin, end, state, g_ir, store) -> None:
         """Leave in `store` what dE/dy = g_ir (b, r) of centres begin..end-1 means for pairs."""
-        g_id = g_ir @ self._transposed[env.species_i[begin]]
+        g_id = product_transposed(g_ir, self._basis(env, begin))
         self.inner.backward(env, begin, end, state[0], g_id, store)
 
     def collect(self, env: Environments, begin, end, store, forces, virial) -> None:
