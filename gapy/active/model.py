@@ -125,14 +125,8 @@ class GPModel:
                 "columns: expected 'sampled' or 'projected' here, got 'exact'; refit = 1 fits "
                 "everything at each update"
             )
-        self._updates = UpdateSettings(
-            threshold=self.threshold,
-            max_points=self.max_points,
-            columns=self.columns,
-            sample_rows=self.sample_rows,
-            prune=self.prune,
-            calibrate_every=self.calibrate_every,
-        )
+        own = [f.name for f in fields(UpdateSettings) if hasattr(self, f.name)]
+        self._updates = UpdateSettings(**{name: getattr(self, name) for name in own})
         Noise(self.sigma_energy, self.sigma_forces, self.sigma_stress)
         check_settings(self._regressor())
         parse_e0(self.e0)

@@ -46,7 +46,6 @@ def save_state(regressor: SparseGPRegressor, path) -> None:
             "one that is not; call gapy.fit.solving.solve first, or write it with "
             "gapy.fit.training_file.save_training"
         )
-    require_as_fitted(regressor, but=("e0",))  # as in an update
     model, arrays = serialise.pack(training.potential)
     packed, more = pack_state(training)
     state = {
@@ -57,6 +56,7 @@ def save_state(regressor: SparseGPRegressor, path) -> None:
         "e0": {ase.data.chemical_symbols[z]: float(e) for z, e in training.e0.items()},
         "fit_seconds": float(regressor.fit_seconds_),
     }
+    require_as_fitted(regressor, but=("e0",))  # as in an update
     modelfile.write(path, {**model, "state": state}, arrays | more)
 
 

@@ -130,10 +130,11 @@ def calibrate(results, noise: Noise) -> ForceCalibration:
     for one, stack, out in results:
         if "forces" not in stack.where:
             continue
-        label = one.structure.forces
         residual = stack.of("forces", out.residual).reshape(-1, 3)
+        free.append(~vanishes(one.structure.forces, one.structure.forces - residual))
+        # What the Gaussian process is asked for and gives: a baseline has no error bar.
+        label = stack.of("forces", stack.y).reshape(-1, 3)
         predicted = label - residual
-        free.append(~vanishes(label, predicted))
         own = np.stack([out.first, out.distances, out.local_std**2], axis=1)
         squared = np.einsum("nc,nc->n", predicted, predicted)
         gathered.append(np.column_stack([worst_around(one.pairs, own), squared]))

@@ -26,7 +26,8 @@ class Evaluation:
 
     energies_std (n,) eV: posterior sigma of the local energies; forces_std (n,) eV/A: calibrated
     sigma of a force component of each atom; indicators (n, 4): what `Potential.force_std` takes.
-    None unless asked for. Atoms that are not centres have forces only.
+    None unless asked for. baseline_forces (n, 3) eV/A: the baselines' share of the forces, None
+    without baselines. Atoms that are not centres have forces only.
     """
 
     energy: float
@@ -36,6 +37,7 @@ class Evaluation:
     energies_std: np.ndarray | None = None
     forces_std: np.ndarray | None = None
     indicators: np.ndarray | None = None
+    baseline_forces: np.ndarray | None = None
 
 
 class Parts(NamedTuple):
@@ -50,6 +52,7 @@ class Parts(NamedTuple):
     energies_std: np.ndarray | None
     forces_std: np.ndarray | None
     indicators: np.ndarray | None = None
+    baseline_forces: np.ndarray | None = None
 
 
 def evaluate(
@@ -110,7 +113,7 @@ def parts(
         first, distances, spread, excess = cast("tuple[np.ndarray, ...]", asked_for)
         own = np.stack([first, distances, spread, np.log1p(excess) ** 2], axis=1)
         if force_std:
-            sigma = force_sigma(potential, own, numbers, pairs, forces)
+            sigma = force_sigma(potential, own, numbers, pairs, out.forces)
         if local_std:
             variances = engine.evaluate(
                 potential.energy_blocks, envs, n, potential.variance_blocks, **sizes
@@ -122,11 +125,15 @@ def parts(
         None if variances is None else np.sqrt(variances),
         sigma,
         own if indicators else None,
+        None if base is None else base.forces,
     )
 
 
 def gathered(potential, own, numbers, pairs: Pairs, forces) -> Indicators:
-    """What the force sigma follows: the worst of `own` (n, 4) around every centre."""
+    """What the force sigma follows: the worst of `own` (n, 4) around every centre.
+
+    forces (n, 3) eV/A: without what the baselines give, which has no error bar.
+    """
     around = worst_around(pairs, own, largest_cutoff(potential.terms))
     first, distances, variances, beyond = np.ascontiguousarray(around.T)
     if potential.contacts is not None:

@@ -28,7 +28,7 @@ from gapy.error_bars.calibration import (
 )
 from gapy.error_bars.extrapolation import Contacts, Extrapolation, contacts
 from gapy.error_bars.landmarks import Landmarks, landmarks
-from gapy.errors import ModelFileError, SpeciesError, StructureError
+from gapy.errors import GapyError, ModelFileError, SpeciesError, StructureError
 from gapy.gp.neighbourhood import (
     Neighbourhood,
     largest_cutoff,
@@ -274,17 +274,25 @@ class Potential:
             local_std=local_std, force_std=force_std, indicators=indicators, threads=threads,
         )  # fmt: skip
 
-    def force_std(self, indicators, numbers, pairs, forces) -> np.ndarray:
+    def force_std(self, indicators, numbers, pairs, forces, baseline_forces=None) -> np.ndarray:
         """Calibrated force sigma (n,) eV/A of the centres of `pairs`; 0 of other atoms.
 
-        indicators (n, 4) of all atoms, those of ghosts too, from `evaluate_arrays`; forces (n, 3)
-        eV/A, for the centres with all contributions, those that other domains found included.
-        Equal to what `evaluate` gives without domains.
+        indicators (n, 4) of all atoms, those of ghosts too, from `evaluate_arrays`; forces and, of
+        a potential with baselines, baseline_forces (n, 3) eV/A, for the centres with all
+        contributions, those that other domains found included. Equal to what `evaluate` gives
+        without domains. Raises GapyError for baselines whose forces are not given.
         """
         numbers = arrays.atomic_numbers(numbers)
         n = len(numbers)
         own = arrays.rows_of_atoms("indicators", indicators, n, arrays.N_INDICATORS)
         forces = arrays.rows_of_atoms("forces", forces, n, 3)
+        if self.baselines:
+            if baseline_forces is None:
+                raise GapyError(
+                    "baseline_forces: expected an array (n, 3), since the potential has baselines, "
+                    "got None; give those of evaluate_arrays, added up as the forces are"
+                )
+            forces = forces - arrays.rows_of_atoms("baseline_forces", baseline_forces, n, 3)
         pairs = arrays.checked_pairs(pairs, n, self.pairs_cutoff)
         return arrays.force_sigma(self, own, numbers, pairs, forces)
 

@@ -46,8 +46,9 @@ def test_weights_and_error_bars_are_the_same(without, with_it):
         a, b = one.predict(atoms)[1], other.predict(atoms)[1]
         for name in ("energy", "energies", "forces", "stress"):
             np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
-        a, b = (p.evaluate(atoms, local_std=True) for p in (one, other))
+        a, b = (p.evaluate(atoms, local_std=True, force_std=True) for p in (one, other))
         np.testing.assert_array_equal(a.energies_std, b.energies_std)
+        np.testing.assert_allclose(b.forces_std, a.forces_std, rtol=1e-4)
 
 
 def test_far_from_data_a_longer_list_of_pairs_changes_no_indicator(without):

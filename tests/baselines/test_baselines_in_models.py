@@ -104,21 +104,25 @@ def test_two_domains_with_ghosts_equal_the_cell(potential):
     atoms.rattle(0.05, seed=3)
     whole = potential.evaluate(atoms, force_std=True)
     parts, indicators = [], np.zeros((len(atoms), 4))
-    energy, forces, virial = 0.0, np.zeros((len(atoms), 3)), np.zeros((3, 3))
+    energy, virial, (forces, shares) = 0.0, np.zeros((3, 3)), np.zeros((2, len(atoms), 3))
     for owned in (np.arange(3), np.arange(3, len(atoms))):
         system, owner = domain(atoms, potential.pairs_cutoff, owned)
         pairs = Pairs(*system.pairs)
         out = potential.evaluate_arrays(system.numbers, pairs, indicators=True)
         energy, virial = energy + out.energy, virial + out.virial
         np.add.at(forces, owner, out.forces)
+        np.add.at(shares, owner, out.baseline_forces)
         indicators[owned] = out.indicators[: len(owned)]
         parts.append((system.numbers, pairs, owner, owned))
     assert energy == pytest.approx(whole.energy, abs=1e-9)
     np.testing.assert_allclose(forces, whole.forces, atol=1e-10)
     np.testing.assert_allclose(virial, whole.virial, atol=1e-9)
     for numbers, pairs, owner, owned in parts:
-        sigma = potential.force_std(indicators[owner], numbers, pairs, forces[owner])
+        given = (indicators[owner], numbers, pairs, forces[owner])
+        sigma = potential.force_std(*given, shares[owner])
         np.testing.assert_allclose(sigma[: len(owned)], whole.forces_std[owned], rtol=1e-9)
+        with pytest.raises(GapyError, match="baseline_forces: expected an array"):
+            potential.force_std(*given)
 
 
 def test_committee(potential):

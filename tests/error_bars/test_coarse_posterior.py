@@ -7,8 +7,6 @@ import pytest
 from extrapolation_helpers import dimer
 from helpers import labelled_frames, labels_in
 
-import gapy
-from gapy.descriptors import smooth_soap
 from gapy.error_bars import cross_validation
 from gapy.fit import out_of_sample as leaving_out
 from gapy.fit.labels import add_labels, stacked
@@ -19,18 +17,6 @@ from gapy.gp.rows import structure_rows
 from gapy.gp.statistic import SufficientStatistic
 from gapy.gp.terms import blocks, cholesky_factors, local_prior
 from gapy.structures import from_atoms
-
-
-@pytest.fixture(scope="module")
-def unmixed():
-    """Cu and Al, each by itself: no structure holds both."""
-    return [a for a in labelled_frames(24, seed=5) if len(set(a.numbers)) == 1]
-
-
-@pytest.fixture(scope="module")
-def two_metals(unmixed):
-    soap = smooth_soap(["Al", "Cu"], r_cut=4.0, n_max=3, l_max=2)
-    return gapy.SparseGPRegressor(soap, n_inducing=25).fit(unmixed)
 
 
 def leading(gp, columns, coarse):

@@ -47,18 +47,6 @@ def usual(silicon, diamond):
     return max(sigma(silicon, a).max() for a in diamond)
 
 
-@pytest.fixture(scope="module")
-def unmixed():
-    """Cu and Al, each by itself: no structure holds both."""
-    return [a for a in labelled_frames(24, seed=5) if len(set(a.numbers)) == 1]
-
-
-@pytest.fixture(scope="module")
-def two_metals(unmixed):
-    soap = smooth_soap(["Al", "Cu"], r_cut=4.0, n_max=3, l_max=2)
-    return gapy.SparseGPRegressor(soap, n_inducing=25).fit(unmixed)
-
-
 def at_volume(atoms, ratio):
     out = atoms.copy()
     out.set_cell(out.cell * np.cbrt(ratio), scale_atoms=True)

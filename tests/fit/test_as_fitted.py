@@ -9,11 +9,6 @@ from gapy.fit.checkpoint import load_state, save_state
 from gapy.fit.update import update
 
 
-@pytest.fixture(scope="module")
-def fitted():
-    return regressor().fit(OLD)
-
-
 @pytest.mark.parametrize(
     ("changed", "told"),
     [

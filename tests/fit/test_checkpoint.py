@@ -6,7 +6,6 @@ import scipy.linalg
 from update_helpers import (
     HELD_OUT,
     NEW,
-    OLD,
     copied,
     frames,
     predictions,
@@ -20,11 +19,6 @@ from gapy.errors import ModelFileError
 from gapy.fit.checkpoint import load_state, save_state
 from gapy.fit.update import update
 from gapy.model import modelfile, serialise
-
-
-@pytest.fixture(scope="module")
-def fitted():
-    return regressor().fit(OLD)
 
 
 def test_a_saved_state_goes_on_bit_by_bit(fitted, tmp_path):

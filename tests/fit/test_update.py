@@ -28,11 +28,6 @@ from gapy.gp.whitening import extended
 from gapy.structures import from_atoms
 
 
-@pytest.fixture(scope="module")
-def fitted():
-    return regressor().fit(OLD)
-
-
 def test_exact_update_equals_a_fit_from_scratch_with_the_same_points(fitted):
     gp = copied(fitted)
     report = update(gp, NEW, settings=settings(columns="exact"), old=OLD)

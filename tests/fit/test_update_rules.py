@@ -23,11 +23,6 @@ from gapy.fit.update import UpdateSettings, update
 from gapy.gp.terms import normalised
 
 
-@pytest.fixture(scope="module")
-def fitted():
-    return regressor().fit(OLD)
-
-
 def test_updates_do_not_depend_on_threads(fitted):
     one, two = copied(fitted), copied(fitted)
     two.threads = 2
