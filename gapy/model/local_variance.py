@@ -14,6 +14,9 @@ from gapy._jit.covariance import kernel
 from gapy.error_bars.extrapolation import SpeciesExtrapolation, norms
 from gapy.error_bars.mixed_precision import CLOSE, MixedFactor
 
+FEW = 8
+"""Centres for which mixed precision is no faster: its steps cost more than they save."""
+
 
 @dataclass(frozen=True)
 class Triangle:
@@ -25,10 +28,8 @@ class Triangle:
 
     def explained(self, t_is, zeta: int, delta: float) -> np.ndarray:
         """|T k|^2 (b,), in mixed precision unless too little of the prior delta^2 is left."""
-        if self.mixed is None:
-            # A triangular factor halves the product; k_is.T is Fortran-ordered.
-            k_is = _kernel(t_is, zeta, self.matrix.shape[1])
-            l_mi = dtrmm(1.0, self.matrix, k_is.T, lower=self.lower, overwrite_b=1)
+        if self.mixed is None or len(t_is) <= FEW:
+            l_mi = self.products(t_is, zeta)
             return np.einsum("mi,mi->i", l_mi, l_mi)
         total, single = self.mixed.of(t_is, zeta)
         close = delta**2 - total < CLOSE * single
@@ -36,6 +37,12 @@ class Triangle:
             exact = Triangle(self.matrix, self.lower)
             total[close] = exact.explained(t_is[close], zeta, delta)
         return total
+
+    def products(self, t_is, zeta: int) -> np.ndarray:
+        """T k (m, b)."""
+        # A triangular factor halves the product; k_is.T is Fortran-ordered.
+        k_is = _kernel(t_is, zeta, self.matrix.shape[1])
+        return dtrmm(1.0, self.matrix, k_is.T, lower=self.lower, overwrite_b=1)
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,15 @@ class Distances:
 
     near: Triangle
     first: Triangle
+
+    def explained(self, t_is, zeta: int, delta: float) -> tuple[np.ndarray, np.ndarray]:
+        """|T k|^2 (b,) of both."""
+        if len(t_is) > FEW:
+            of = (t_is, zeta, delta)
+            return self.near.explained(*of), self.first.explained(*of)
+        l_mi = self.near.products(t_is, zeta)  # T is lower triangular: its first rows are `first`
+        l_mi *= l_mi
+        return l_mi.sum(axis=0), l_mi[: len(self.first.matrix)].sum(axis=0)
 
 
 @dataclass(frozen=True)
@@ -89,8 +105,9 @@ class VarianceSums:
         zeta, delta = block.zeta, block.delta
         self._prior[atoms] += delta**2
         if block.distances is not None:
-            self._near[atoms] += block.distances.near.explained(t_is, zeta, delta)
-            self._first[atoms] += block.distances.first.explained(t_is, zeta, delta)
+            near, first = block.distances.explained(t_is, zeta, delta)
+            self._near[atoms] += near
+            self._first[atoms] += first
         if isinstance(block.posterior, SharedFactor):
             matrix = block.posterior.matrix
             k_is = _kernel(t_is, zeta, matrix.shape[1])
