@@ -11,11 +11,12 @@ import numpy as np
 from scipy.linalg.blas import dtrmm
 
 from gapy._jit.covariance import kernel
+from gapy._jit.few_centres import few_squares
 from gapy.error_bars.extrapolation import SpeciesExtrapolation, norms
 from gapy.error_bars.mixed_precision import CLOSE, MixedFactor
 
 FEW = 8
-"""Centres for which mixed precision is no faster: its steps cost more than they save."""
+"""Centres for which one compiled pass in double precision is faster than matrix products."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,12 @@ class Triangle:
 
     def explained(self, t_is, zeta: int, delta: float) -> np.ndarray:
         """|T k|^2 (b,), in mixed precision unless too little of the prior delta^2 is left."""
-        if self.mixed is None or len(t_is) <= FEW:
-            l_mi = self.products(t_is, zeta)
+        if len(t_is) <= FEW:
+            return self.of_few(t_is, zeta)[0]
+        if self.mixed is None:
+            # A triangular factor halves the product; k_is.T is Fortran-ordered.
+            k_is = _kernel(t_is, zeta, self.matrix.shape[1])
+            l_mi = dtrmm(1.0, self.matrix, k_is.T, lower=self.lower, overwrite_b=1)
             return np.einsum("mi,mi->i", l_mi, l_mi)
         total, single = self.mixed.of(t_is, zeta)
         close = delta**2 - total < CLOSE * single
@@ -38,11 +43,11 @@ class Triangle:
             total[close] = exact.explained(t_is[close], zeta, delta)
         return total
 
-    def products(self, t_is, zeta: int) -> np.ndarray:
-        """T k (m, b)."""
-        # A triangular factor halves the product; k_is.T is Fortran-ordered.
-        k_is = _kernel(t_is, zeta, self.matrix.shape[1])
-        return dtrmm(1.0, self.matrix, k_is.T, lower=self.lower, overwrite_b=1)
+    def of_few(self, t_is, zeta: int, n_leading: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """|T k|^2 (b,) of FEW centres at most, and that of the leading rows of T alone."""
+        square_i, leading_i = np.empty(len(t_is)), np.empty(len(t_is))
+        few_squares(t_is, zeta, self.matrix.T, self.lower, n_leading, square_i, leading_i)
+        return square_i, leading_i
 
 
 @dataclass(frozen=True)
@@ -64,9 +69,8 @@ class Distances:
         if len(t_is) > FEW:
             of = (t_is, zeta, delta)
             return self.near.explained(*of), self.first.explained(*of)
-        l_mi = self.near.products(t_is, zeta)  # T is lower triangular: its first rows are `first`
-        l_mi *= l_mi
-        return l_mi.sum(axis=0), l_mi[: len(self.first.matrix)].sum(axis=0)
+        # T is lower triangular: its leading rows are those of `first`.
+        return self.near.of_few(t_is, zeta, len(self.first.matrix))
 
 
 @dataclass(frozen=True)
