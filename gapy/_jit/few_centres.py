@@ -119,3 +119,32 @@ def _add_to_one(x_sd, s0, s1, w, i, g_id):
         store8(g_id, i * n_d + d, axpy8(w0, load8(x_sd, s0 * n_d + d), g))
     for d in range(whole, n_d):
         g_id[i, d] += w0 * x_sd[s0, d] + w1 * x_sd[s1, d]
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def few_squares(t_is, zeta, factor_sm, lower, n_leading, square_i, leading_i):
+    """|T k_i|^2 of k = t^zeta, and the part of its leading rows, with T triangular.
+
+    factor_sm = T^T (m, m), of as many leading points as it has rows.
+    """
+    n_i, n_m = t_is.shape[0], factor_sm.shape[0]
+    out_im = np.zeros((n_i, n_m))
+    for s in range(n_m):
+        begin, end = (s, n_m) if lower else (0, s + 1)
+        whole = end - (end - begin) % LANES
+        for i in range(n_i):
+            k = t_is[i, s]
+            for _ in range(zeta - 1):
+                k *= t_is[i, s]
+            for m in range(begin, whole, LANES):
+                here = i * n_m + m
+                store8(out_im, here, axpy8(k, load8(factor_sm, s * n_m + m), load8(out_im, here)))
+            for m in range(whole, end):
+                out_im[i, m] += factor_sm[s, m] * k
+    for i in range(n_i):
+        leading, rest = 0.0, 0.0
+        for m in range(n_leading):
+            leading += out_im[i, m] ** 2
+        for m in range(n_leading, n_m):
+            rest += out_im[i, m] ** 2
+        square_i[i], leading_i[i] = leading + rest, leading

@@ -11,8 +11,12 @@ import numpy as np
 from scipy.linalg.blas import dtrmm
 
 from gapy._jit.covariance import kernel
+from gapy._jit.few_centres import few_squares
 from gapy.error_bars.extrapolation import SpeciesExtrapolation, norms
 from gapy.error_bars.mixed_precision import CLOSE, MixedFactor
+
+FEW = 8
+"""Centres for which one compiled pass in double precision is faster than matrix products."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,8 @@ class Triangle:
 
     def explained(self, t_is, zeta: int, delta: float) -> np.ndarray:
         """|T k|^2 (b,), in mixed precision unless too little of the prior delta^2 is left."""
+        if len(t_is) <= FEW:
+            return self.of_few(t_is, zeta)[0]
         if self.mixed is None:
             # A triangular factor halves the product; k_is.T is Fortran-ordered.
             k_is = _kernel(t_is, zeta, self.matrix.shape[1])
@@ -36,6 +42,12 @@ class Triangle:
             exact = Triangle(self.matrix, self.lower)
             total[close] = exact.explained(t_is[close], zeta, delta)
         return total
+
+    def of_few(self, t_is, zeta: int, n_leading: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """|T k|^2 (b,) of FEW centres at most, and that of the leading rows of T alone."""
+        square_i, leading_i = np.empty(len(t_is)), np.empty(len(t_is))
+        few_squares(t_is, zeta, self.matrix.T, self.lower, n_leading, square_i, leading_i)
+        return square_i, leading_i
 
 
 @dataclass(frozen=True)
@@ -53,6 +65,14 @@ class Distances:
     exponent: int
     near: Triangle
     first: Triangle
+
+    def explained(self, t_is, zeta: int, delta: float) -> tuple[np.ndarray, np.ndarray]:
+        """|T k|^2 (b,) of both."""
+        if len(t_is) > FEW:
+            of = (t_is, zeta, delta)
+            return self.near.explained(*of), self.first.explained(*of)
+        # T is lower triangular: its leading rows are those of `first`.
+        return self.near.of_few(t_is, zeta, len(self.first.matrix))
 
 
 @dataclass(frozen=True)
@@ -91,9 +111,9 @@ class VarianceSums:
         zeta, delta = block.zeta, block.delta
         self._prior[atoms] += delta**2
         if block.distances is not None:
-            exponent = block.distances.exponent
-            self._near[atoms] += block.distances.near.explained(t_is, exponent, delta)
-            self._first[atoms] += block.distances.first.explained(t_is, exponent, delta)
+            near, first = block.distances.explained(t_is, block.distances.exponent, delta)
+            self._near[atoms] += near
+            self._first[atoms] += first
         if isinstance(block.posterior, SharedFactor):
             matrix = block.posterior.matrix
             k_is = _kernel(t_is, zeta, matrix.shape[1])

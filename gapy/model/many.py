@@ -24,6 +24,22 @@ ATOMS = 2048
 """Evaluated together at least: as fast as more (measured), and memory stays bounded."""
 
 
+UNCERTAINTIES = {False: {}, True: {"force_std": True}, "local": {"local_std": True}}
+
+
+def sigmas_of(uncertainty) -> dict[str, bool]:
+    """Options of `Potential.evaluate` for a word of the calculator; GapyError for another one."""
+    # 1 == True, but the calculator does not know it either.
+    if not any(
+        type(uncertainty) is type(known) and uncertainty == known for known in UNCERTAINTIES
+    ):
+        raise GapyError(
+            f"uncertainty: expected one of {tuple(UNCERTAINTIES)}, got {uncertainty!r}; "
+            "Potential.predict gives what the calculator has for 'full'"
+        )
+    return UNCERTAINTIES[uncertainty]
+
+
 def evaluate_many(potential, structures: Iterable, **options) -> Iterator[Evaluation]:
     """See `Potential.evaluate_many`; results one by one, computed as they are taken."""
     if isinstance(structures, Atoms):

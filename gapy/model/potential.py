@@ -234,17 +234,17 @@ class Potential:
     ) -> list[Evaluation]:
         """What `evaluate` gives for each of many structures, to rounding, in their order.
 
-        Some thousand atoms at a time go through the engine as if they were one structure: small
-        structures, on which `evaluate` spends most of its time around the work, take a fraction of
-        it, and memory does not grow with their number, but for the results. `uncertainty` is
-        another name of force_std. Descriptors that work on whole structures (`takes_neighbours`)
-        are evaluated one structure after the other. `threads` do not change the result.
+        (Sigmas, in part computed in single precision, to 1e-4 of themselves or so.) Some thousand
+        atoms at a time go through the engine as if they were one structure: small structures, on
+        which `evaluate` spends most of its time around the work, take a fraction of it, and memory
+        does not grow with their number, but for the results. `uncertainty`: True for force_std,
+        "local" for local_std, as in the calculator. Models with a descriptor that looks at whole
+        structures evaluate one after the other. `threads` do not change the result.
 
         Raises GapyErrors as `evaluate` does, with the place of the structure: "structures[7]: ...".
         """
-        force_std = force_std or uncertainty
-        options = {"local_std": local_std, "force_std": force_std, "threads": threads}
-        return list(many.evaluate_many(self, structures, **options))
+        sigmas = {"local_std": local_std, "force_std": force_std} | many.sigmas_of(uncertainty)
+        return list(many.evaluate_many(self, structures, **sigmas, threads=threads))
 
     def evaluate_arrays(
         self, numbers, pairs, *, local_std=False, force_std=False, indicators=False, threads=1

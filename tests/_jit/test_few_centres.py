@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gapy._jit.few_centres import few_centres
+from gapy._jit.few_centres import few_centres, few_squares
 
 
 def plain(x_id, x_sd, alpha_s, zeta):
@@ -42,3 +42,17 @@ def test_an_empty_environment_has_no_energy_and_no_slope():
     points, none = np.ones((3, 9)) / 3.0, np.empty((1, 0))
     few_centres(x_id, points, np.ones(3), 2, inv_norm_i, eps_i, g_id, none)
     assert eps_i[0] == 0.0 and inv_norm_i[0] == 0.0 and not g_id.any()
+
+
+@pytest.mark.parametrize("lower", [True, False])
+@pytest.mark.parametrize(("n_centres", "n_rows", "n_leading"), [(1, 1, 0), (3, 9, 4), (8, 20, 20)])
+def test_squares_equal_the_formula(lower, n_centres, n_rows, n_leading):
+    rng = np.random.default_rng(n_rows)
+    factor = rng.normal(size=(n_rows, n_rows))
+    factor = np.asfortranarray(np.tril(factor) if lower else np.triu(factor))
+    t_is = rng.uniform(-1, 1, (n_centres, n_rows + 3))  # of more points than the factor covers
+    expected = (factor @ (t_is[:, :n_rows] ** 3).T) ** 2
+    square_i, leading_i = np.empty((2, n_centres))
+    few_squares(t_is, 3, factor.T, lower, n_leading, square_i, leading_i)
+    np.testing.assert_allclose(square_i, expected.sum(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(leading_i, expected[:n_leading].sum(axis=0), rtol=1e-12)

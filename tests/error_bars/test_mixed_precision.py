@@ -10,7 +10,7 @@ from gapy.descriptors import smooth_soap
 from gapy.error_bars.mixed_precision import FEWEST, mixed_factor
 from gapy.gp.selection import select
 from gapy.model import engine
-from gapy.model.local_variance import Triangle
+from gapy.model.local_variance import Distances, Triangle
 
 DELTA = 3.0
 
@@ -52,6 +52,21 @@ def test_mixed_precision_equals_the_plain_formula(model, kind):
     assert far.sum() > 100
     np.testing.assert_allclose(np.sqrt(fast[far]), np.sqrt(exact[far]), rtol=1e-3)
     np.testing.assert_allclose(np.sqrt(checked[far]), np.sqrt(exact[far]), rtol=1e-3)
+
+
+def test_distances_of_few_centres_are_those_of_many(model):
+    """Few go another way: in double precision, both distances from one product."""
+    pool, points, _, inverse = model
+    few = np.asfortranarray(inverse[:20, :20])
+    near = Triangle(inverse, True, mixed_factor(inverse))
+    distances = Distances(near, Triangle(few, True))
+    t_is = pool[:60] @ points.T
+    of_many = np.array(distances.explained(t_is, 4, DELTA))
+    of_few = np.hstack([distances.explained(t_is[k : k + 6], 4, DELTA) for k in range(0, 60, 6)])
+    k_is = t_is**4
+    exact = [((inverse @ k_is.T) ** 2).sum(axis=0), ((few @ k_is[:, :20].T) ** 2).sum(axis=0)]
+    np.testing.assert_allclose(of_few, exact, rtol=1e-12)
+    np.testing.assert_allclose(of_many, exact, rtol=1e-5)
 
 
 def test_small_variances_are_computed_again_in_double_precision(model):

@@ -14,6 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from potential_helpers import SYMBOLS, make, three_species
 
+import gapy
+import gapy.data
 from gapy.baselines import ZBL, Contribution
 from gapy.descriptors import smooth_soap
 from gapy.errors import GapyError, SpeciesError, StructureError
@@ -117,12 +119,29 @@ def test_blocks_that_end_within_a_structure():
     check(three_species(), frames, 10_000)
 
 
-def test_uncertainty_is_force_std():
-    frames = random_frames(1, 4)
-    found = three_species().evaluate_many(frames, uncertainty=True)
-    expected = three_species().evaluate_many(frames, force_std=True)
-    for a, b in zip(found, expected):
-        np.testing.assert_array_equal(a.forces_std, b.forces_std)
+def test_uncertainty_in_the_words_of_the_calculator():
+    potential, frames = three_species(), random_frames(1, 4)
+    for word, options in ((True, {"force_std": True}), ("local", {"local_std": True}), (False, {})):
+        found = potential.evaluate_many(frames, word)
+        for a, b in zip(found, potential.evaluate_many(frames, **options)):
+            np.testing.assert_equal((a.energies_std, a.forces_std), (b.energies_std, b.forces_std))
+    for word in ("full", 1, None):
+        with pytest.raises(GapyError, match=r"uncertainty: expected one of .* got .*predict"):
+            potential.evaluate_many(frames, word)
+
+
+def test_sigmas_of_many_points_to_single_precision():
+    """From 128 points on, sigmas are computed in mixed precision where there are many centres."""
+    frames = gapy.data.frames("si", "train")[1::2]
+    potential = make(smooth_soap(["Si"], r_cut=4.5, n_max=4, l_max=3), frames, n_inducing=250)
+    cells = [bulk("Si", a=a) for a in np.linspace(5.2, 5.8, 12)]
+    for k, atoms in enumerate(cells):
+        atoms.rattle(0.1, seed=k)
+    assert potential.indicator_blocks[0].distances.near.mixed is not None
+    for out, atoms in zip(potential.evaluate_many(cells, **FULL), cells):
+        expected = potential.evaluate(atoms, **FULL)
+        np.testing.assert_allclose(out.forces_std, expected.forces_std, rtol=1e-3)
+        np.testing.assert_allclose(out.energies_std, expected.energies_std, rtol=1e-2)
 
 
 def test_descriptors_of_whole_structures_go_one_by_one():
