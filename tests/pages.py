@@ -1,17 +1,16 @@
 """README and docs as programs and commands that run as printed, for the tests of both.
 
-The Python of a page is one program, run in a fresh interpreter. Its commands run in their order,
-each in a process of its own. Both start in a directory with small files of the names that the pages
-use. What cannot run here says so and why in the page, in an HTML comment in front of it.
+The Python of a page is one program in a process of its own (see `warm`), in which nothing of gapy
+is imported yet; its commands run in their order, each in such a process. Both start in a directory
+with small files of the names that the pages use. What cannot run here says so and why in the page,
+in an HTML comment in front of it.
 """
 
-import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
+import warm
 from ase.build import bulk
 from ase.io import write
 
@@ -79,14 +78,10 @@ PREPARE = {
 }  # fmt: skip
 
 
-def run(name, arguments, files, folder) -> None:
-    """Run a process of a page in `folder`, a copy of `files`; it must succeed."""
+def run(name, code, arguments, files, folder) -> None:
+    """Run a program of a page in `folder`, a copy of `files`; it must succeed."""
     if not folder.exists():
         shutil.copytree(files, folder)
         PREPARE.get(name, lambda folder: None)(folder)
-    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", *arguments], cwd=folder, env=environment, capture_output=True,
-        text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, f"{' '.join(arguments)}\n{done.stdout}\n{done.stderr}"
+    program = warm.Program(code, arguments, folder=folder, output=folder.with_suffix(".out"))
+    assert program.wait() == 0, f"{code} {' '.join(arguments)}\n{program.communicate()[0]}"

@@ -18,4 +18,4 @@ def files(tmp_path_factory):
 @pytest.mark.parametrize("name", [name for name in PAGES if runnable(name)[1]])
 def test_the_commands_of_a_page_run_as_printed(name, files, tmp_path):
     for command in runnable(name)[1]:
-        run(name, [GAPY, *shlex.split(command, comments=True)[1:]], files, tmp_path / "page")
+        run(name, GAPY, shlex.split(command, comments=True)[1:], files, tmp_path / "page")

@@ -23,7 +23,7 @@ def files(tmp_path_factory):
 
 @pytest.mark.parametrize("name", [name for name in PAGES if runnable(name)[0]])
 def test_the_python_of_a_page_runs_as_printed(name, files, tmp_path):
-    run(name, [runnable(name)[0]], files, tmp_path / "page")
+    run(name, runnable(name)[0], [], files, tmp_path / "page")
 
 
 def test_what_does_not_run_is_listed_here_and_says_why():

@@ -26,7 +26,7 @@ from ase.io import write
 from ase.spacegroup import crystal
 
 HERE = Path(__file__).resolve().parent
-COMMAND = [sys.executable, "-c", "from gapy.cli import main; main()", "learn"]
+PROGRAM = "from gapy.cli import main; main()"
 CONFIG = """
 directory = "loop"
 seed = 3
@@ -95,23 +95,41 @@ def calls(directory: Path) -> dict:
     return {"begun": begun, "ended": sum(ended.values()), "structures": len(ended)}
 
 
-def disturbed(config: Path, kills: int, rng: random.Random, longest: float) -> tuple[int, int]:
+def start(arguments: list[str]) -> subprocess.Popen:
+    """A process of `gapy` with these arguments."""
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, *arguments],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def undisturbed(config: Path, start=start) -> float:
+    """Run to the end; the seconds that it took."""
+    began = time.perf_counter()
+    process = start(["learn", str(config)])
+    out, err = process.communicate()
+    if process.returncode != 0:
+        raise SystemExit(f"exit code {process.returncode}: {out}{err}")
+    return time.perf_counter() - began
+
+
+def disturbed(
+    config: Path, kills: int, rng: random.Random, longest: float, start=start
+) -> tuple[int, int]:
     """Run to the end, killed up to `kills` times; (kills, labels in the store that vanished)."""
     done = lost = stored = 0
     while True:
-        arguments = [*COMMAND, str(config)]
+        arguments = ["learn", str(config)]
         # A loop may be killed after its database was made and before its first state was on disk.
         if any((config.parent / "loop" / name).exists() for name in ("state.json", "labels.db")):
             arguments.append("--resume")
-        process = subprocess.Popen(
-            arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        process = start(arguments)
         if done < kills:
             try:
                 process.wait(rng.uniform(0.2, longest))
             except subprocess.TimeoutExpired:
                 os.kill(process.pid, signal.SIGKILL)
-        _, err = process.communicate()
+        out, err = process.communicate()
         database = config.parent / "loop" / "labels.db"
         now = (
             ase.db.connect(database, use_lock_file=False).count(record="label")
@@ -123,7 +141,7 @@ def disturbed(config: Path, kills: int, rng: random.Random, longest: float) -> t
         if process.returncode == 0:
             return done, lost
         if process.returncode != -signal.SIGKILL:
-            raise SystemExit(f"exit code {process.returncode}: {err}")
+            raise SystemExit(f"exit code {process.returncode}: {out}{err}")
         done += 1
 
 
@@ -136,9 +154,7 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         scratch = Path(scratch)
         config = prepare(scratch / "reference")
-        began = time.perf_counter()
-        subprocess.run([*COMMAND, str(config)], check=True, capture_output=True)
-        alone = time.perf_counter() - began
+        alone = undisturbed(config)
         reference = contents(config.parent)
         print(f"undisturbed: {alone:.1f} s, {json.dumps(reference)}", flush=True)
         kills = loops = lost = different = repeated = doubled = 0

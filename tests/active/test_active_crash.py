@@ -2,13 +2,13 @@
 
 import importlib.util
 import random
-import subprocess
 from pathlib import Path
 
 import pytest
+import warm
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "active" / "crash.py"
-KILLS = 5
+KILLS = 3
 
 
 @pytest.mark.slow
@@ -18,13 +18,18 @@ def test_a_killed_loop_ends_like_an_undisturbed_one(tmp_path):
     spec = importlib.util.spec_from_file_location("crash", SCRIPT)
     crash = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(crash)
-    small = {"labels": 16, "ps": 0.5, "checkpoint": 30}
+    small = {"labels": 12, "ps": 0.3, "checkpoint": 20}
     config = crash.prepare(tmp_path / "reference", **small)
-    subprocess.run([*crash.COMMAND, str(config)], check=True, capture_output=True)
+
+    def start(arguments):
+        place = {"folder": tmp_path, "output": tmp_path / "printed"}
+        return warm.Program(crash.PROGRAM, arguments, **place)
+
+    alone = crash.undisturbed(config, start)
     reference = crash.contents(config.parent)
     assert reference["labels"] > 6
     config = crash.prepare(tmp_path / "killed", **small)
-    kills, lost = crash.disturbed(config, KILLS, random.Random(), longest=3.5)
+    kills, lost = crash.disturbed(config, KILLS, random.Random(), 0.5 * alone, start)
     assert kills > 0 and lost == 0
     assert crash.contents(config.parent) == reference
     made = crash.calls(config.parent)

@@ -4,14 +4,11 @@ The calculator's neighbour list outlives many steps, so what is computed must no
 was made.
 """
 
-import os
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+import warm
 from ase.build import bulk
 from md_calculators import assert_same_run, log_columns
 
@@ -76,14 +73,10 @@ def test_killed_processes(potential, model_file, tmp_path):
         "restart = sys.argv[4] == 'restart'\n"
         "run(gapy.load(sys.argv[1]), sys.argv[2], 'nvt', restart=restart, callback=kill)\n"
     )
-    here = Path(__file__).parent
-    path = os.pathsep.join([str(here), str(here.parents[1])])
-    for step, how in (("27", "begin"), ("51", "restart")):
-        killed = subprocess.run(
-            [sys.executable, "-c", script, model_file, tmp_path / "parts", step, how],
-            env={**os.environ, "PYTHONPATH": path},
-        )
-        assert killed.returncode == -signal.SIGKILL
+    for step, how in ((27, "begin"), (51, "restart")):
+        arguments = [model_file, tmp_path / "parts", step, how]
+        killed = warm.Program(script, arguments, folder=tmp_path, output=tmp_path / "printed")
+        assert killed.wait() == -signal.SIGKILL
     run(potential, tmp_path / "parts", "nvt", restart=True)
     run(potential, tmp_path / "whole", "nvt")
     assert_same_run(tmp_path / "whole", tmp_path / "parts")

@@ -1,15 +1,13 @@
 """A run that was stopped anywhere continues as if it had not been."""
 
-import os
 import signal
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 import ase.io
 import numpy as np
 import pytest
+import warm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from md_calculators import (
@@ -108,13 +106,9 @@ def test_killed_process(tmp_path):
         "options = {'steps': 30, 'checkpoint_interval': 5}\n"
         "run_md(atoms, springs(atoms), sys.argv[1], **options, callback=kill)\n"
     )
-    here = Path(__file__).parent
-    path = os.pathsep.join([str(here), str(here.parents[1])])
-    killed = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path / "killed")],
-        env={**os.environ, "PYTHONPATH": path},
-    )
-    assert killed.returncode == -signal.SIGKILL
+    arguments = [tmp_path / "killed"]
+    killed = warm.Program(script, arguments, folder=tmp_path, output=tmp_path / "printed")
+    assert killed.wait() == -signal.SIGKILL
     atoms = ring()
     options = {"steps": 30, "checkpoint_interval": 5}
     assert log_columns(tmp_path / "killed" / "md.csv")["step"][-1] == 17
