@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gapy.error_bars.calibration import (
-    COARSE,
-    COARSE_LEAST,
     EXPONENT,
     FIRST,
     NEAR,
@@ -16,6 +14,7 @@ from gapy.error_bars.calibration import (
     ForceCalibration,
     Indicators,
     calibrate_forces,
+    coarse_points,
 )
 from gapy.error_bars.cross_validation import (
     LeaveOneOut,
@@ -50,7 +49,7 @@ def out_of_sample(posterior, noise: Noise, sampled, terms, *, approximate=False,
     posterior does not hold just these rows, see `gapy.gp.column_estimation`. Without `sigmas` only
     the residuals are computed, at half the cost.
     """
-    coarse = _fewer(posterior, COARSE, COARSE_LEAST)
+    coarse = _fewer(posterior, *coarse_points([t.zeta for t in terms]))
     near = landmarks(posterior, NEAR, NEAR_LEAST, EXPONENT) if sigmas else None
     first = near.leading(FIRST) if near else None
     shares: tuple[np.ndarray | None, np.ndarray | None] = (None, None)
@@ -123,7 +122,7 @@ def balance_energies(noise: Noise, errors, learnt) -> Noise:
     return best_noise
 
 
-def calibrate(results, noise: Noise) -> ForceCalibration:
+def calibrate(results, noise: Noise, terms) -> ForceCalibration:
     """Force calibration from what `out_of_sample` gives; `noise` where there are no forces."""
     errors, free, gathered = [np.empty((0, 3))], [np.empty(0, dtype=bool)], [np.empty((0, 4))]
     labels = [np.empty((0, 3))]
@@ -144,5 +143,10 @@ def calibrate(results, noise: Noise) -> ForceCalibration:
     indicators = Indicators(first, distances, variances, squared, beyond)
     found = calibrate_forces(np.concatenate(errors), indicators, np.concatenate(free), noise.forces)
     typical = np.sqrt((np.concatenate(labels) ** 2).mean()) if squared.size else 0.0
-    found = replace(found, beyond=max(float(typical), noise.forces), exponent=EXPONENT)
+    found = replace(
+        found,
+        beyond=max(float(typical), noise.forces),
+        exponent=EXPONENT,
+        coarse=coarse_points([t.zeta for t in terms]),
+    )
     return found.over(indicators) if found.largest > 0.0 else found

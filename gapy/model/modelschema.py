@@ -65,7 +65,11 @@ CALIBRATION = Record(
         "beyond": NOT_NEGATIVE,
         "follows": List(Text(choices=INDICATORS), 1, 3),
     },
-    optional={"largest": NOT_NEGATIVE, "exponent": Number(1, 1000, whole=True)},
+    optional={
+        "largest": NOT_NEGATIVE,
+        "exponent": Number(1, 1000, whole=True),
+        "coarse": List(NOT_NEGATIVE, 2, 2),
+    },
 )
 NOISE = Record(
     {

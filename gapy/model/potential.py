@@ -19,8 +19,6 @@ from gapy._support.remember import Remembered
 from gapy.baselines import Baseline, system_of
 from gapy.baselines import largest_cutoff as baselines_cutoff
 from gapy.error_bars.calibration import (
-    COARSE,
-    COARSE_LEAST,
     FIRST,
     NEAR,
     NEAR_LEAST,
@@ -140,7 +138,7 @@ class Potential:
     @cached_property
     def coarse(self) -> Coarse:
         """The posterior of fewer inducing points, behind the force sigma of `evaluate`."""
-        return self.posterior.coarse(COARSE, COARSE_LEAST)
+        return self.posterior.coarse(*self.calibration.coarse)
 
     @cached_property
     def near(self) -> Landmarks:

@@ -8,7 +8,14 @@ from helpers import labelled_frames, labels_in
 
 import gapy
 from gapy.descriptors import smooth_soap
-from gapy.error_bars.calibration import EXPONENT, FIRST, ForceCalibration
+from gapy.error_bars.calibration import (
+    COARSE,
+    COARSE_LEAST,
+    EXPONENT,
+    FIRST,
+    ForceCalibration,
+    coarse_points,
+)
 from gapy.error_bars.cross_validation import OWN, leave_one_out
 from gapy.error_bars.landmarks import landmarks
 from gapy.fit.labels import stacked
@@ -41,6 +48,7 @@ def left(k_nm, x_md, delta, exponent):
 def test_distances_are_those_of_the_sharper_kernel(blunt, frames):
     potential = blunt.potential_
     assert potential.calibration.exponent == EXPONENT
+    assert potential.calibration.coarse == coarse_points([1, 3]) != coarse_points([2, 4])
     zeta = potential.terms[0].zeta
     for atoms in frames[:2]:
         rows = local_rows(potential, atoms)
@@ -91,9 +99,9 @@ def test_a_sharp_kernel_keeps_its_factors(frames):
 def test_files_without_an_exponent_measure_with_zeta(blunt, frames):
     numbers = blunt.potential_.calibration.to_dict()
     assert ForceCalibration.from_dict(numbers) == blunt.potential_.calibration
-    del numbers["exponent"]
+    del numbers["exponent"], numbers["coarse"]
     old = replace(blunt.potential_, calibration=ForceCalibration.from_dict(numbers))
-    assert old.calibration.exponent == 1
+    assert old.calibration.exponent == 1 and old.calibration.coarse == (COARSE, COARSE_LEAST)
     rows = local_rows(old, frames[0])
     explained, _ = old.posterior.explained_and_posterior(rows)
     np.testing.assert_allclose(old.near.explained(rows), explained, rtol=1e-9)
