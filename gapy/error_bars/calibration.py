@@ -52,8 +52,10 @@ SMALL_FORCE = 0.01
 longer does. It is worth a factor of 1.5 in sigma between a force that vanishes and one of 1 eV/A,
 enough to rank atoms whose force vanishes by symmetry, right whatever the model, below others."""
 
-TAIL_WEIGHT = 0.6
-"""Of the second of the two factors of the coverage; the result moves little with it."""
+COVERED, WITHIN = 0.90, 1.64485
+"""Share of the errors that shall lie within so many sigmas, as with a normal distribution. Errors
+have longer tails, so that one factor cannot be right for all shares; this one is far enough out to
+matter and has enough errors beyond it to be measured."""
 
 FEWEST = 50
 """Atoms from which a curve and quantiles of their errors are taken."""
@@ -177,9 +179,7 @@ def calibrate_forces(errors, indicators: Indicators, free, sigma_forces) -> Forc
     errors (n, 3): left-out force residuals, eV/A; free (n,): whether the force is free of
     symmetry. Only such atoms take part: they choose what sigma follows, by rank correlation, and
     shape the curve, which maximises the likelihood. The sigmas are then scaled, all by one factor,
-    so that the errors lie within them as often as those of a normal distribution: the geometric
-    mean of the factor that brings 68 % within one sigma and that which brings 95 % within two
-    (weight TAIL_WEIGHT), since errors have longer tails.
+    so that 90 % of the errors lie within 1.645 of them, as with a normal distribution.
 
     `beyond` is the rms force error expected where an environment is twice as far out as any seen;
     the training set cannot tell, so it is set to `sigma_forces` here and to the rms force label by
@@ -242,6 +242,4 @@ def _coverage_factor(z: np.ndarray) -> float:
     """Factor for sigma from the errors in units of it, z (n, 3)."""
     if len(z) < FEWEST:
         return 1.0
-    q68, q95 = np.quantile(z, (0.6827, 0.95))
-    factor = q68 ** (1.0 - TAIL_WEIGHT) * (q95 / 1.95996) ** TAIL_WEIGHT
-    return float(np.clip(factor, 0.5, 2.0))
+    return float(np.clip(np.quantile(z, COVERED) / WITHIN, 0.5, 2.0))
