@@ -46,6 +46,11 @@ CHOICES = (ALL, ("first", "distances"), ("distances",))
 but in an ordered alloy labels may settle the sum of two local energies and not their difference, so
 that their variances are large and the forces are right."""
 
+SPREAD = ("spread",)
+SAMPLES = 8
+"""What the dearer sigma follows, and the posterior samples that it is taken from: of three
+components each, so that a root mean square of them is off by 14 %."""
+
 FORCE_POWER = 1.0 / 12.0
 SMALL_FORCE = 0.01
 """Power with which sigma^2 follows the squared force, and the force (eV/A) below which it no
@@ -75,7 +80,8 @@ class Indicators(NamedTuple):
     and more of them, leave unexplained; variances (n,) eV^2: posterior variance of the local
     energies (of the coarse posterior); forces (n,) (eV/A)^2: squared predicted force of the atom
     alone; beyond (n,): squared logarithm of 1 + excess over the reach of the training set, plus
-    squared closeness, no unit (see `gapy.error_bars.extrapolation`).
+    squared closeness, no unit (see `gapy.error_bars.extrapolation`); spread (n,) (eV/A)^2:
+    posterior variance of a force component of the atom alone, None where it is not known.
     """
 
     first: np.ndarray
@@ -83,9 +89,10 @@ class Indicators(NamedTuple):
     variances: np.ndarray
     forces: np.ndarray
     beyond: np.ndarray
+    spread: np.ndarray | None = None
 
     def together(self, names: tuple[str, ...]) -> np.ndarray:
-        """Geometric mean (n,) of those of ALL that are named, eV^2, times the force weight."""
+        """Geometric mean (n,) of those that are named, times the force weight."""
         out = self.weight()
         for name in names:
             out *= getattr(self, name) ** (1.0 / len(names))
@@ -112,6 +119,8 @@ class ForceCalibration:
     means that the size is not known, and sigma_F^2 = u. largest in eV/A: the largest sigma_F over
     the left-out atoms; 0 means not known. exponent: least exponent of the kernel behind D_1 and D,
     which is zeta where that is larger. coarse: share and least number of the points behind S.
+    posterior: the same for g = w times the posterior variance of the force itself, (eV/A)^2, where
+    that ranks the left-out errors better.
     """
 
     curve: tuple[tuple[float, float], ...]
@@ -120,6 +129,7 @@ class ForceCalibration:
     largest: float = 0.0
     exponent: int = 1
     coarse: tuple[float, int] = (COARSE, COARSE_LEAST)
+    posterior: ForceCalibration | None = None
 
     @property
     def largest_seen(self) -> float | None:
@@ -148,7 +158,7 @@ class ForceCalibration:
 
     def to_dict(self) -> dict:
         """The numbers, for JSON."""
-        return {
+        out = {
             "curve": [list(point) for point in self.curve],
             "beyond": self.beyond,
             "follows": list(self.follows),
@@ -156,13 +166,15 @@ class ForceCalibration:
             "exponent": self.exponent,
             "coarse": list(self.coarse),
         }
+        return out if self.posterior is None else out | {"posterior": self.posterior.to_dict()}
 
     @classmethod
     def from_dict(cls, numbers: dict) -> ForceCalibration:
         """The inverse of `to_dict`."""
         curve = tuple((float(g), float(sigma)) for g, sigma in numbers["curve"])
-        # Older files do not have the last three.
+        # Older files do not have what `get` asks for.
         share, least = numbers.get("coarse", (COARSE, COARSE_LEAST))
+        posterior = numbers.get("posterior")
         return cls(
             curve,
             float(numbers["beyond"]),
@@ -170,16 +182,20 @@ class ForceCalibration:
             float(numbers.get("largest", 0.0)),
             int(numbers.get("exponent", 1)),
             (float(share), int(least)),
+            None if posterior is None else cls.from_dict(posterior),
         )
 
 
-def calibrate_forces(errors, indicators: Indicators, free, sigma_forces) -> ForceCalibration:
+def calibrate_forces(
+    errors, indicators: Indicators, free, sigma_forces, choices=CHOICES
+) -> ForceCalibration:
     """Calibration on left-out errors: errors ~ N(0, sigma_F^2) with the form of ForceCalibration.
 
     errors (n, 3): left-out force residuals, eV/A; free (n,): whether the force is free of
-    symmetry. Only such atoms take part: they choose what sigma follows, by rank correlation, and
-    shape the curve, which maximises the likelihood. The sigmas are then scaled, all by one factor,
-    so that 90 % of the errors lie within 1.645 of them, as with a normal distribution.
+    symmetry. Only such atoms take part: they choose which of `choices` sigma follows, by rank
+    correlation, and shape the curve, which maximises the likelihood. The sigmas are then scaled,
+    all by one factor, so that 90 % of the errors lie within 1.645 of them, as with a normal
+    distribution.
 
     `beyond` is the rms force error expected where an environment is twice as far out as any seen;
     the training set cannot tell, so it is set to `sigma_forces` here and to the rms force label by
@@ -189,11 +205,11 @@ def calibrate_forces(errors, indicators: Indicators, free, sigma_forces) -> Forc
     if not np.any(free):
         return ForceCalibration(((sigma_forces**2, float(sigma_forces)),), float(sigma_forces))
     squared = (errors[free] ** 2).mean(axis=1)
-    choices = {names: np.maximum(indicators.together(names), 1e-300)[free] for names in CHOICES}
-    follows = ALL
+    asked = {names: np.maximum(indicators.together(names), 1e-300)[free] for names in choices}
+    follows = choices[0]
     if len(squared) >= FEWEST:
-        follows = max(CHOICES, key=lambda names: spearman(choices[names], squared) or 0.0)
-    curve = _most_likely_curve(choices[follows], squared)
+        follows = max(choices, key=lambda names: spearman(asked[names], squared) or 0.0)
+    curve = _most_likely_curve(asked[follows], squared)
     sigma = ForceCalibration(curve, follows=follows).sigma(indicators)
     factor = _coverage_factor(np.abs(errors[free]) / sigma[free, None])
     scaled = tuple((g, factor * s) for g, s in curve)

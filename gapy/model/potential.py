@@ -22,11 +22,12 @@ from gapy.error_bars.calibration import (
     FIRST,
     NEAR,
     NEAR_LEAST,
+    SAMPLES,
     ForceCalibration,
 )
 from gapy.error_bars.extrapolation import Contacts, Extrapolation, contacts
 from gapy.error_bars.landmarks import Landmarks, landmarks
-from gapy.errors import ModelFileError, SpeciesError, StructureError
+from gapy.errors import GapyError, ModelFileError, SpeciesError, StructureError
 from gapy.gp.neighbourhood import (
     Neighbourhood,
     largest_cutoff,
@@ -151,6 +152,11 @@ class Potential:
         return variance_blocks(self.terms, self.coarse, self.near, FIRST, self.reach)
 
     @cached_property
+    def samples(self) -> Committee:
+        """The posterior samples behind the force sigma of `force_std="posterior"`."""
+        return self.sample(SAMPLES)
+
+    @cached_property
     def contacts(self) -> Contacts | None:
         """Shortest distances of the training set; None if not known."""
         return contacts(self.terms, self.reach)
@@ -210,7 +216,10 @@ class Potential:
         (`gapy.error_bars.mixed_precision`; `predict` gives it exactly); two fifths of a force call
         more. force_std: calibrated force sigma of each atom (see `gapy.error_bars.calibration`),
         from the posterior of the leading inducing points, which then gives the local sigmas too
-        unless local_std is asked for; a quarter of a force call more. `threads` do not change the
+        unless local_std is asked for; a quarter of a force call more. force_std="posterior": where
+        `calibration.posterior` is known, which is where it ranks left-out errors better, the force
+        sigma follows the posterior of the force itself, from SAMPLES samples with a noise of 14 %;
+        four force calls more, elsewhere as True. `threads` do not change the
         result. `neighbourhood` of these atoms, as from the method of that name, or a function of
         the atoms that gives it, saves the search for neighbours.
         """
@@ -221,9 +230,12 @@ class Potential:
         found = neighbourhood or self.neighbourhood
         found = found(atoms) if callable(found) else found
         system = system_of(atoms, found.pairs) if self.baselines else None
+        spread = None
+        if _is_posterior(force_std) and self.calibration.posterior is not None:
+            spread = self.samples.force_spread(atoms, neighbourhood=found, threads=threads)
         return arrays.evaluate(
             self, numbers, found, free_atoms, system,
-            local_std=local_std, force_std=force_std, threads=threads,
+            local_std=local_std, force_std=bool(force_std), spread=spread, threads=threads,
         )  # fmt: skip
 
     def evaluate_arrays(
@@ -325,6 +337,14 @@ def load(path) -> Potential:
         other reference energies or sigmas than stored
     """
     return from_archive(modelfile.read(path), path)
+
+
+def _is_posterior(force_std) -> bool:
+    if isinstance(force_std, str) and force_std != "posterior":
+        raise GapyError(
+            f"force_std: expected False, True or 'posterior', got {force_std!r}; choose one of them"
+        )
+    return isinstance(force_std, str)
 
 
 def _restored(model: str, arrays: dict) -> Potential:
