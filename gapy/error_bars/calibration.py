@@ -46,10 +46,11 @@ CHOICES = (ALL, ("first", "distances"), ("distances",))
 but in an ordered alloy labels may settle the sum of two local energies and not their difference, so
 that their variances are large and the forces are right."""
 
-SPREAD = ("spread",)
+WITH_SPREAD = (("spread",), ("first", "distances", "spread"), (*ALL, "spread"))
 SAMPLES = 8
-"""What the dearer sigma follows, and the posterior samples that it is taken from: of three
-components each, so that a root mean square of them is off by 14 %."""
+"""What the dearer sigma may follow, and the posterior samples that the spread is taken from: of
+three components each, so that a root mean square of them is off by 14 %. The spread alone ranks
+alloys best; beside the others it leaves them what tells an environment outside the data."""
 
 FORCE_POWER = 1.0 / 12.0
 SMALL_FORCE = 0.01
@@ -119,8 +120,8 @@ class ForceCalibration:
     means that the size is not known, and sigma_F^2 = u. largest in eV/A: the largest sigma_F over
     the left-out atoms; 0 means not known. exponent: least exponent of the kernel behind D_1 and D,
     which is zeta where that is larger. coarse: share and least number of the points behind S.
-    posterior: the same for g = w times the posterior variance of the force itself, (eV/A)^2, where
-    that ranks the left-out errors better.
+    posterior: the same with the posterior variance V of the force itself, (eV/A)^2, alone or with
+    the others in the geometric mean, where that ranks the left-out errors better.
     """
 
     curve: tuple[tuple[float, float], ...]

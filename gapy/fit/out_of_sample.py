@@ -13,7 +13,7 @@ from gapy.error_bars.calibration import (
     FIRST,
     NEAR,
     NEAR_LEAST,
-    SPREAD,
+    WITH_SPREAD,
     ForceCalibration,
     Indicators,
     calibrate_forces,
@@ -163,5 +163,5 @@ def calibrate(results, noise: Noise, terms) -> ForceCalibration:
     cheap = replace(found(), exponent=EXPONENT, coarse=coarse_points([t.zeta for t in terms]))
     if free.sum() < FEWEST:
         return cheap
-    posterior = found(choices=(SPREAD,))
+    posterior = found(choices=WITH_SPREAD)
     return replace(cheap, posterior=posterior) if rank(posterior) > rank(cheap) else cheap

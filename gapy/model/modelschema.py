@@ -72,7 +72,7 @@ def _calibration(follows, also=()) -> Record:
     return Record({**keys, "follows": names}, optional={**CALIBRATION_EXTRA, **dict(also)})
 
 
-CALIBRATION = _calibration(INDICATORS, {"posterior": _calibration(("spread",))})
+CALIBRATION = _calibration(INDICATORS, {"posterior": _calibration((*INDICATORS, "spread"))})
 NOISE = Record(
     {
         **dict.fromkeys(KINDS, POSITIVE),

@@ -31,7 +31,7 @@ def fitted():
 @pytest.fixture(scope="module")
 def sampling(fitted):
     """The potential with a calibration of the posterior, whatever the errors prefer."""
-    known = calibration.ForceCalibration(CURVE, 0.5, calibration.SPREAD, 1.0)
+    known = calibration.ForceCalibration(CURVE, 0.5, ("spread",), 1.0)
     found = replace(fitted.potential_.calibration, posterior=known)
     return replace(fitted.potential_, calibration=found)
 
@@ -146,5 +146,5 @@ def test_the_posterior_is_taken_where_it_ranks_errors_better(fitted, monkeypatch
     found = leaving_out.calibrate(results, noise, state.terms)
     assert (found.posterior is not None) == tells
     if tells:
-        assert found.posterior.follows == calibration.SPREAD
+        assert found.posterior.follows == ("spread",)
         assert found.posterior.beyond == found.beyond
