@@ -26,9 +26,7 @@ class Triangle:
     def explained(self, t_is, zeta: int, delta: float) -> np.ndarray:
         """|T k|^2 (b,), in mixed precision unless too little of the prior delta^2 is left."""
         if self.mixed is None:
-            # A triangular factor halves the product; k_is.T is Fortran-ordered.
-            k_is = _kernel(t_is, zeta, self.matrix.shape[1])
-            l_mi = dtrmm(1.0, self.matrix, k_is.T, lower=self.lower, overwrite_b=1)
+            l_mi = self.product(t_is, zeta)
             return np.einsum("mi,mi->i", l_mi, l_mi)
         total, single = self.mixed.of(t_is, zeta)
         close = delta**2 - total < CLOSE * single
@@ -36,6 +34,12 @@ class Triangle:
             exact = Triangle(self.matrix, self.lower)
             total[close] = exact.explained(t_is[close], zeta, delta)
         return total
+
+    def product(self, t_is, zeta: int) -> np.ndarray:
+        """T k (m, b) in double precision."""
+        # A triangular factor halves the product; k_is.T is Fortran-ordered.
+        k_is = _kernel(t_is, zeta, self.matrix.shape[1])
+        return dtrmm(1.0, self.matrix, k_is.T, lower=self.lower, overwrite_b=1)
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,18 @@ class Distances:
     exponent: int
     near: Triangle
     first: Triangle
+
+    def explained(self, t_is, delta: float) -> tuple[np.ndarray, np.ndarray]:
+        """|T k|^2 (b,) of both."""
+        if self.near.mixed is not None:
+            exponent = self.exponent
+            return self.near.explained(t_is, exponent, delta), self.first.explained(
+                t_is, exponent, delta
+            )
+        # L^-1 is lower triangular: its leading rows are those of the first points.
+        l_mi = self.near.product(t_is, self.exponent)
+        first_mi = l_mi[: len(self.first.matrix)]
+        return np.einsum("mi,mi->i", l_mi, l_mi), np.einsum("mi,mi->i", first_mi, first_mi)
 
 
 @dataclass(frozen=True)
@@ -91,9 +107,9 @@ class VarianceSums:
         zeta, delta = block.zeta, block.delta
         self._prior[atoms] += delta**2
         if block.distances is not None:
-            exponent = block.distances.exponent
-            self._near[atoms] += block.distances.near.explained(t_is, exponent, delta)
-            self._first[atoms] += block.distances.first.explained(t_is, exponent, delta)
+            near, first = block.distances.explained(t_is, delta)
+            self._near[atoms] += near
+            self._first[atoms] += first
         if isinstance(block.posterior, SharedFactor):
             matrix = block.posterior.matrix
             k_is = _kernel(t_is, zeta, matrix.shape[1])
