@@ -67,6 +67,9 @@ def test_theory_states_the_numbers_of_the_code():
     quantiles = [f"{100 * q:.0f}" for q in calibration.QUANTILES]
     assert f"{', '.join(quantiles[:-1])} and {quantiles[-1]} % quantiles" in text
     for share, least in (
-        (calibration.COARSE, calibration.COARSE_LEAST), (calibration.NEAR, calibration.NEAR_LEAST)
+        (calibration.COARSE, calibration.COARSE_LEAST),
+        (calibration.QUADRATIC_COARSE, calibration.QUADRATIC_COARSE_LEAST),
+        (calibration.NEAR, calibration.NEAR_LEAST),
+        (calibration.QUADRATIC_NEAR, calibration.QUADRATIC_NEAR_LEAST),
     ):  # fmt: skip
         assert re.search(rf"leading {100 * share:.0f} %[^()]*\(at least {least}\)", text)

@@ -28,10 +28,15 @@ it). Farther out the left-out errors are believed."""
 
 COARSE, COARSE_LEAST = 0.6, 500
 NEAR, NEAR_LEAST = 0.2, 200
+QUADRATIC_COARSE, QUADRATIC_COARSE_LEAST = 0.4, 400
+QUADRATIC_NEAR, QUADRATIC_NEAR_LEAST = 0.1, 100
 FIRST = 50
 """Shares of the inducing points, the leading ones, that variances and distances behind the force
-sigma take into account, and the least numbers of them: the cost goes with the square. FIRST is the
-number behind the distance from the first ones."""
+sigma take into account, and the least numbers of them: the cost goes with the square. QUADRATIC:
+where zeta is below EXPONENT, so that forces are cheap (measured on silicon, 1000 points and zeta 2:
+rank correlation 0.775 with 400 behind the variances, 0.771 with 600, 0.738 with 300; AUROC of
+surfaces and vacancies left out 0.958, 0.782 with 100 behind the distances, 0.960, 0.787 with 200).
+FIRST is the number behind the distance from the first ones."""
 
 EXPONENT = 4
 """Least exponent of the kernel behind the distances: with that of zeta = 2 sigma tells less of what
@@ -43,17 +48,39 @@ CHOICES = (ALL, ("first", "distances"), ("distances",))
 but in an ordered alloy labels may settle the sum of two local energies and not their difference, so
 that their variances are large and the forces are right."""
 
+WITH_SPREAD = (("spread",), ("first", "distances", "spread"), (*ALL, "spread"))
+SAMPLES = 8
+"""What the dearer sigma may follow, and the posterior samples that the spread is taken from: of
+three components each, so that a root mean square of them is off by 14 %. The spread alone ranks
+alloys best; beside the others it leaves them what tells an environment outside the data."""
+
 FORCE_POWER = 1.0 / 12.0
 SMALL_FORCE = 0.01
 """Power with which sigma^2 follows the squared force, and the force (eV/A) below which it no
 longer does. It is worth a factor of 1.5 in sigma between a force that vanishes and one of 1 eV/A,
 enough to rank atoms whose force vanishes by symmetry, right whatever the model, below others."""
 
-TAIL_WEIGHT = 0.6
-"""Of the second of the two factors of the coverage; the result moves little with it."""
+COVERED, WITHIN = 0.90, 1.64485
+"""Share of the errors that shall lie within so many sigmas, as with a normal distribution. Errors
+have longer tails, so that one factor cannot be right for all shares; this one is far enough out to
+matter and has enough errors beyond it to be measured."""
 
 FEWEST = 50
 """Atoms from which a curve and quantiles of their errors are taken."""
+
+
+def coarse_points(zetas) -> tuple[float, int]:
+    """(share, least number) of the leading points behind the variances, from the terms' zeta."""
+    if max(zetas) < EXPONENT:
+        return QUADRATIC_COARSE, QUADRATIC_COARSE_LEAST
+    return COARSE, COARSE_LEAST
+
+
+def near_points(zetas) -> tuple[float, int]:
+    """As `coarse_points`, of those behind the distances."""
+    if max(zetas) < EXPONENT:
+        return QUADRATIC_NEAR, QUADRATIC_NEAR_LEAST
+    return NEAR, NEAR_LEAST
 
 
 class Indicators(NamedTuple):
@@ -63,7 +90,8 @@ class Indicators(NamedTuple):
     and more of them, leave unexplained; variances (n,) eV^2: posterior variance of the local
     energies (of the coarse posterior); forces (n,) (eV/A)^2: squared predicted force of the atom
     alone; beyond (n,): squared logarithm of 1 + excess over the reach of the training set, plus
-    squared closeness, no unit (see `gapy.error_bars.extrapolation`).
+    squared closeness, no unit (see `gapy.error_bars.extrapolation`); spread (n,) (eV/A)^2:
+    posterior variance of a force component of the atom alone, None where it is not known.
     """
 
     first: np.ndarray
@@ -71,9 +99,10 @@ class Indicators(NamedTuple):
     variances: np.ndarray
     forces: np.ndarray
     beyond: np.ndarray
+    spread: np.ndarray | None = None
 
     def together(self, names: tuple[str, ...]) -> np.ndarray:
-        """Geometric mean (n,) of those of ALL that are named, eV^2, times the force weight."""
+        """Geometric mean (n,) of those that are named, times the force weight."""
         out = self.weight()
         for name in names:
             out *= getattr(self, name) ** (1.0 / len(names))
@@ -99,7 +128,10 @@ class ForceCalibration:
     (with delta learnt from energies, u alone gave alloys of two metals trained apart 380 eV/A); 0
     means that the size is not known, and sigma_F^2 = u. largest in eV/A: the largest sigma_F over
     the left-out atoms; 0 means not known. exponent: least exponent of the kernel behind D_1 and D,
-    which is zeta where that is larger.
+    which is zeta where that is larger. coarse, near: share and least number of the points behind S
+    and behind D.
+    posterior: the same with the posterior variance V of the force itself, (eV/A)^2, alone or with
+    the others in the geometric mean, where that ranks the left-out errors better.
     """
 
     curve: tuple[tuple[float, float], ...]
@@ -107,6 +139,9 @@ class ForceCalibration:
     follows: tuple[str, ...] = ALL
     largest: float = 0.0
     exponent: int = 1
+    coarse: tuple[float, int] = (COARSE, COARSE_LEAST)
+    near: tuple[float, int] = (NEAR, NEAR_LEAST)
+    posterior: ForceCalibration | None = None
 
     @property
     def largest_seen(self) -> float | None:
@@ -135,32 +170,47 @@ class ForceCalibration:
 
     def to_dict(self) -> dict:
         """The numbers, for JSON."""
-        return {
+        out = {
             "curve": [list(point) for point in self.curve],
             "beyond": self.beyond,
             "follows": list(self.follows),
             "largest": self.largest,
             "exponent": self.exponent,
+            "coarse": list(self.coarse),
+            "near": list(self.near),
         }
+        return out if self.posterior is None else out | {"posterior": self.posterior.to_dict()}
 
     @classmethod
     def from_dict(cls, numbers: dict) -> ForceCalibration:
         """The inverse of `to_dict`."""
         curve = tuple((float(g), float(sigma)) for g, sigma in numbers["curve"])
-        # Older files do not have the last two.
-        largest, exponent = float(numbers.get("largest", 0.0)), int(numbers.get("exponent", 1))
-        return cls(curve, float(numbers["beyond"]), tuple(numbers["follows"]), largest, exponent)
+        # Older files do not have what `get` asks for.
+        coarse_share, coarse_least = numbers.get("coarse", (COARSE, COARSE_LEAST))
+        near_share, near_least = numbers.get("near", (NEAR, NEAR_LEAST))
+        posterior = numbers.get("posterior")
+        return cls(
+            curve,
+            float(numbers["beyond"]),
+            tuple(numbers["follows"]),
+            float(numbers.get("largest", 0.0)),
+            int(numbers.get("exponent", 1)),
+            (float(coarse_share), int(coarse_least)),
+            (float(near_share), int(near_least)),
+            None if posterior is None else cls.from_dict(posterior),
+        )
 
 
-def calibrate_forces(errors, indicators: Indicators, free, sigma_forces) -> ForceCalibration:
+def calibrate_forces(
+    errors, indicators: Indicators, free, sigma_forces, choices=CHOICES
+) -> ForceCalibration:
     """Calibration on left-out errors: errors ~ N(0, sigma_F^2) with the form of ForceCalibration.
 
     errors (n, 3): left-out force residuals, eV/A; free (n,): whether the force is free of
-    symmetry. Only such atoms take part: they choose what sigma follows, by rank correlation, and
-    shape the curve, which maximises the likelihood. The sigmas are then scaled, all by one factor,
-    so that the errors lie within them as often as those of a normal distribution: the geometric
-    mean of the factor that brings 68 % within one sigma and that which brings 95 % within two
-    (weight TAIL_WEIGHT), since errors have longer tails.
+    symmetry. Only such atoms take part: they choose which of `choices` sigma follows, by rank
+    correlation, and shape the curve, which maximises the likelihood. The sigmas are then scaled,
+    all by one factor, so that 90 % of the errors lie within 1.645 of them, as with a normal
+    distribution.
 
     `beyond` is the rms force error expected where an environment is twice as far out as any seen;
     the training set cannot tell, so it is set to `sigma_forces` here and to the rms force label by
@@ -170,11 +220,11 @@ def calibrate_forces(errors, indicators: Indicators, free, sigma_forces) -> Forc
     if not np.any(free):
         return ForceCalibration(((sigma_forces**2, float(sigma_forces)),), float(sigma_forces))
     squared = (errors[free] ** 2).mean(axis=1)
-    choices = {names: np.maximum(indicators.together(names), 1e-300)[free] for names in CHOICES}
-    follows = ALL
+    asked = {names: np.maximum(indicators.together(names), 1e-300)[free] for names in choices}
+    follows = choices[0]
     if len(squared) >= FEWEST:
-        follows = max(CHOICES, key=lambda names: spearman(choices[names], squared) or 0.0)
-    curve = _most_likely_curve(choices[follows], squared)
+        follows = max(choices, key=lambda names: spearman(asked[names], squared) or 0.0)
+    curve = _most_likely_curve(asked[follows], squared)
     sigma = ForceCalibration(curve, follows=follows).sigma(indicators)
     factor = _coverage_factor(np.abs(errors[free]) / sigma[free, None])
     scaled = tuple((g, factor * s) for g, s in curve)
@@ -223,6 +273,4 @@ def _coverage_factor(z: np.ndarray) -> float:
     """Factor for sigma from the errors in units of it, z (n, 3)."""
     if len(z) < FEWEST:
         return 1.0
-    q68, q95 = np.quantile(z, (0.6827, 0.95))
-    factor = q68 ** (1.0 - TAIL_WEIGHT) * (q95 / 1.95996) ** TAIL_WEIGHT
-    return float(np.clip(factor, 0.5, 2.0))
+    return float(np.clip(np.quantile(z, COVERED) / WITHIN, 0.5, 2.0))

@@ -5,8 +5,9 @@ H = B^T B, the residual that the model would make without the structure's labels
 
     r_loo = (1 - H)^-1 r,        P_without^-1 = R^-1 [1 + B (1 - H)^-1 B^T] R^-T,
 
-so that the local variance without them is var + |(1 - H)^-1/2 B^T R^-T l|^2. The distance from
-the inducing points, delta^2 - |l|^2, is that without the structure's own points S,
+so that the local variance without them is var + |(1 - H)^-1/2 B^T R^-T l|^2, and the posterior
+variance of the labels themselves, in units of their noise, the diagonal of (1 - H)^-1 - 1. The
+distance from the inducing points, delta^2 - |l|^2, is that without the structure's own points S,
 
     d_without = d + g_S^T (K^-1)_SS^-1 g_S,     g = K_MM^-1 k,
 
@@ -38,14 +39,16 @@ class LeaveOneOut:
     """What the model would say of a structure without having seen its labels.
 
     residual: of every label, in label units; local_std (n,) eV; distances and first (n,) eV^2 from
-    the inducing points of other structures, of all of them and of the first ones. All but the
-    residual may be None where only errors are asked for.
+    the inducing points of other structures, of all of them and of the first ones; label_variance:
+    posterior variance of what each label measures, in label units squared. All but the residual may
+    be None where only errors are asked for.
     """
 
     residual: np.ndarray
     local_std: np.ndarray | None = None
     distances: np.ndarray | None = None
     first: np.ndarray | None = None
+    label_variance: np.ndarray | None = None
 
 
 def leave_one_out(
@@ -73,6 +76,8 @@ def leave_one_out(
     l_rows = posterior.whiten(rows) / sigma
     lower, b = _remainder(posterior, l_rows, data_shares[0])
     left_out = _residual(posterior, rows, y, sigma, lower)
+    root = solve_triangular(lower, np.eye(len(lower)), lower=True)
+    label_variance = (np.einsum("ij,ij->j", root, root) - 1.0) * sigma**2
     precision, local = posterior, local_rows
     if coarse is not None:
         precision, local = coarse, local_rows[:, coarse.columns]
@@ -88,6 +93,7 @@ def leave_one_out(
         local_std=np.sqrt(variance),
         distances=_left_out_distances(near, local_rows, local_prior),
         first=_left_out_distances(first or near, local_rows, local_prior),
+        label_variance=label_variance,
     )
 
 

@@ -6,16 +6,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gapy._support.ranking import spearman
 from gapy.error_bars.calibration import (
-    COARSE,
-    COARSE_LEAST,
     EXPONENT,
+    FEWEST,
     FIRST,
-    NEAR,
-    NEAR_LEAST,
+    WITH_SPREAD,
     ForceCalibration,
     Indicators,
     calibrate_forces,
+    coarse_points,
+    near_points,
 )
 from gapy.error_bars.cross_validation import (
     LeaveOneOut,
@@ -50,8 +51,9 @@ def out_of_sample(posterior, noise: Noise, sampled, terms, *, approximate=False,
     posterior does not hold just these rows, see `gapy.gp.column_estimation`. Without `sigmas` only
     the residuals are computed, at half the cost.
     """
-    coarse = _fewer(posterior, COARSE, COARSE_LEAST)
-    near = landmarks(posterior, NEAR, NEAR_LEAST, EXPONENT) if sigmas else None
+    zetas = [t.zeta for t in terms]
+    coarse = _fewer(posterior, *coarse_points(zetas))
+    near = landmarks(posterior, *near_points(zetas), EXPONENT) if sigmas else None
     first = near.leading(FIRST) if near else None
     shares: tuple[np.ndarray | None, np.ndarray | None] = (None, None)
     if approximate:
@@ -123,27 +125,47 @@ def balance_energies(noise: Noise, errors, learnt) -> Noise:
     return best_noise
 
 
-def calibrate(results, noise: Noise) -> ForceCalibration:
-    """Force calibration from what `out_of_sample` gives; `noise` where there are no forces."""
-    errors, free, gathered = [np.empty((0, 3))], [np.empty(0, dtype=bool)], [np.empty((0, 4))]
+def calibrate(results, noise: Noise, terms) -> ForceCalibration:
+    """Force calibration from what `out_of_sample` gives; `noise` where there are no forces.
+
+    With that of the posterior variance of forces, if it ranks the errors better.
+    """
+    residuals, movable, gathered = [np.empty((0, 3))], [np.empty(0, dtype=bool)], [np.empty((0, 5))]
     labels = [np.empty((0, 3))]
     for one, stack, out in results:
         if "forces" not in stack.where:
             continue
         residual = stack.of("forces", out.residual).reshape(-1, 3)
-        free.append(~vanishes(one.structure.forces, one.structure.forces - residual))
+        movable.append(~vanishes(one.structure.forces, one.structure.forces - residual))
         # What the Gaussian process is asked for and gives: a baseline has no error bar.
         label = stack.of("forces", stack.y).reshape(-1, 3)
         predicted = label - residual
         own = np.stack([out.first, out.distances, out.local_std**2], axis=1)
         squared = np.einsum("nc,nc->n", predicted, predicted)
-        gathered.append(np.column_stack([worst_around(one.pairs, own), squared]))
-        errors.append(residual)
+        spread = stack.of("forces", out.label_variance).reshape(-1, 3).mean(axis=1)
+        gathered.append(np.column_stack([worst_around(one.pairs, own), squared, spread]))
+        residuals.append(residual)
         labels.append(label)
-    first, distances, variances, squared = np.concatenate(gathered).T
+    first, distances, variances, squared, spread = np.concatenate(gathered).T
     beyond = np.zeros(len(squared))
-    indicators = Indicators(first, distances, variances, squared, beyond)
-    found = calibrate_forces(np.concatenate(errors), indicators, np.concatenate(free), noise.forces)
+    indicators = Indicators(first, distances, variances, squared, beyond, spread)
+    errors, free = np.concatenate(residuals), np.concatenate(movable)
     typical = np.sqrt((np.concatenate(labels) ** 2).mean()) if squared.size else 0.0
-    found = replace(found, beyond=max(float(typical), noise.forces), exponent=EXPONENT)
-    return found.over(indicators) if found.largest > 0.0 else found
+    size = max(float(typical), noise.forces)
+
+    def found(**options) -> ForceCalibration:
+        one = calibrate_forces(errors, indicators, free, noise.forces, **options)
+        one = replace(one, beyond=size)
+        return one.over(indicators) if one.largest > 0.0 else one
+
+    def rank(one: ForceCalibration) -> float:
+        return spearman(one.sigma(indicators)[free], (errors[free] ** 2).mean(axis=1)) or 0.0
+
+    zetas = [t.zeta for t in terms]
+    cheap = replace(
+        found(), exponent=EXPONENT, coarse=coarse_points(zetas), near=near_points(zetas)
+    )
+    if free.sum() < FEWEST:
+        return cheap
+    posterior = found(choices=WITH_SPREAD)
+    return replace(cheap, posterior=posterior) if rank(posterior) > rank(cheap) else cheap

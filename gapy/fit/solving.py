@@ -67,7 +67,9 @@ def solve(
         fitted = posterior_of(state, state.noise)
         if calibrated or state.potential is None:
             results = _left_out(state, fitted, state.noise, rows or SampleRows())
-            calibration = calibrate(track(results, "calibration", progress), state.noise)
+            calibration = calibrate(
+                track(results, "calibration", progress), state.noise, state.terms
+            )
         else:
             calibration = state.potential.calibration
         potential = Potential(

@@ -60,7 +60,8 @@ def evaluate(
 ) -> Evaluation:
     """See `Potential.evaluate_arrays`; free_atoms (n,): energies of the free atoms, eV.
 
-    system: what the potential's baselines see; unless given, numbers and pairs alone.
+    system: what the potential's baselines see; unless given, numbers and pairs alone. spread (n,):
+    posterior variance of a force component, (eV/A)^2, which the force sigma then follows.
     """
     base = None
     if potential.baselines:
@@ -81,6 +82,7 @@ def parts(
     local_std=False,
     force_std=False,
     indicators=False,
+    spread=None,
     threads=1,
 ) -> Parts:
     """Of one structure, or of those that `first_m` divides the atoms into (see `engine.evaluate`).
@@ -110,10 +112,10 @@ def parts(
     own, sigma, variances = None, None, out.variances
     if gathers:
         asked_for = (out.first, out.distances, out.variances, out.excess)
-        first, distances, spread, excess = cast("tuple[np.ndarray, ...]", asked_for)
-        own = np.stack([first, distances, spread, np.log1p(excess) ** 2], axis=1)
+        first, distances, local, excess = cast("tuple[np.ndarray, ...]", asked_for)
+        own = np.stack([first, distances, local, np.log1p(excess) ** 2], axis=1)
         if force_std:
-            sigma = force_sigma(potential, own, numbers, pairs, out.forces)
+            sigma = force_sigma(potential, own, numbers, pairs, out.forces, spread)
         if local_std:
             variances = engine.evaluate(
                 potential.energy_blocks, envs, n, potential.variance_blocks, **sizes
@@ -142,9 +144,13 @@ def gathered(potential, own, numbers, pairs: Pairs, forces) -> Indicators:
     return Indicators(first, distances, variances, squared, beyond)
 
 
-def force_sigma(potential, own, numbers, pairs: Pairs, forces) -> np.ndarray:
+def force_sigma(potential, own, numbers, pairs: Pairs, forces, spread=None) -> np.ndarray:
     """Calibrated force sigma (n,) eV/A of every centre, 0 of other atoms; see `force_std`."""
-    sigma = potential.calibration.sigma(gathered(potential, own, numbers, pairs, forces))
+    indicators = gathered(potential, own, numbers, pairs, forces)
+    if spread is None:
+        sigma = potential.calibration.sigma(indicators)
+    else:
+        sigma = potential.calibration.posterior.sigma(indicators._replace(spread=spread))
     if len(pairs) < len(numbers):
         only, sigma = sigma, np.zeros(len(numbers))
         sigma[pairs.centre_i] = only[pairs.centre_i]

@@ -14,6 +14,10 @@ from gapy.gp.quadratic import quadratic_form
 from gapy.model.local_energy import EnergyBlock, Kernel, Projected, Quadratic
 from gapy.model.local_variance import Distances, SharedFactor, Triangle, VarianceBlock
 
+SINGLE_FROM = 256
+"""Points from which distances are in mixed precision. Ordinary atoms are close to the points of a
+smooth kernel, and are computed again in double precision: 200 took twice as long (measured)."""
+
 
 def energy_blocks(terms, posterior: Posterior, bases=()) -> tuple[EnergyBlock, ...]:
     """Blocks for energies and forces; `bases` (D, r), if any, to project each block onto."""
@@ -69,7 +73,8 @@ def _distances(near: Landmarks, i: int, n_first: int) -> Distances:
     inverse = scipy.linalg.solve_triangular(lower, np.eye(len(lower)), lower=True)
     whiten = np.asfortranarray(b.delta * inverse)
     few = np.asfortranarray(whiten[:n_first, :n_first])
-    return Distances(b.zeta, Triangle(whiten, True, mixed_factor(whiten)), Triangle(few, True))
+    mixed = mixed_factor(whiten) if len(whiten) >= SINGLE_FROM else None
+    return Distances(b.zeta, Triangle(whiten, True, mixed), Triangle(few, True))
 
 
 def _short_cut(kernel: Kernel, basis_dr) -> Quadratic | Projected | None:

@@ -15,7 +15,7 @@ from gapy.errors import GapyError
 from gapy.geometry.moving import MovingPairs
 from gapy.geometry.neighbours import differ
 
-MODES = (False, True, "local", "full")
+MODES = (False, True, "posterior", "local", "full")
 OF_ASE = ("atoms", "label", "directory")
 """Keywords of every ASE calculator that mean something here."""
 
@@ -50,11 +50,13 @@ class GAPCalculator(Calculator):
     Arguments
     ---------
     potential : gapy.Potential, or the path of a model file
-    uncertainty : False, True, "local" or "full"
+    uncertainty : False, True, "posterior", "local" or "full"
         True adds `forces_std` (n, 3), the force error to expect (eV/A), the same for x, y and z,
         calibrated on leave-one-structure-out residuals of the training set, and `energies_std`
         (n,), the posterior standard deviation of each local energy (eV) with the leading inducing
-        points only, mostly larger than the exact one. "local" gives `energies_std` alone, of all
+        points only, mostly larger than the exact one. "posterior" does the same, with `forces_std`
+        from posterior samples of the forces where they rank left-out errors better
+        (`Potential.evaluate`), at four force calls more. "local" gives `energies_std` alone, of all
         points and within 1 % of the exact one. "full" gives the exact `energies_std` and
         what the GP itself says of every component, `forces_std` (n, 3), `energy_std` (eV) and
         `stress_std` (6,) (eV/A^3); it costs as much as training rows.
@@ -160,7 +162,10 @@ class GAPCalculator(Calculator):
     def largest_force_std(self) -> float | None:
         """Largest force sigma over the left-out training structures, eV/A; None where the
         `forces_std` of this calculator are not calibrated."""
-        return self.potential.calibration.largest_seen if self.uncertainty is True else None
+        calibration = self.potential.calibration
+        if self.uncertainty == "posterior":
+            return (calibration.posterior or calibration).largest_seen
+        return calibration.largest_seen if self.uncertainty is True else None
 
     @property
     def shortest_distances(self) -> dict[tuple[int, int], float]:
@@ -212,10 +217,12 @@ class GAPCalculator(Calculator):
         wanted = set(properties)
         full = self.uncertainty == "full" or bool(wanted & {"energy_std", "stress_std"})
         local = self.uncertainty == "local"
+        sampled = self.uncertainty == "posterior"
         calibrated = self.uncertainty is True or bool(wanted & {"energies_std", "forces_std"})
-        calibrated = calibrated and self.uncertainty != "full"
+        calibrated = sampled or (calibrated and self.uncertainty != "full")
         out = self.potential.evaluate(
-            atoms, local_std=local, force_std=calibrated, neighbourhood=self._neighbourhood,
+            atoms, local_std=local, force_std="posterior" if sampled else calibrated,
+            neighbourhood=self._neighbourhood,
             threads=self.threads,
         )  # fmt: skip
         results = {

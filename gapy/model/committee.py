@@ -128,6 +128,14 @@ class Committee:
             None if out.virials is None else out.virials + base.virial,
         )
 
+    def force_spread(self, atoms, *, neighbourhood=None, threads=1) -> np.ndarray:
+        """Mean square deviation (n,) (eV/A)^2 of the members' force components from the mean's."""
+        out = self.evaluate(
+            atoms, forces_members=True, neighbourhood=neighbourhood, threads=threads
+        )
+        deviation = out.forces_members - out.forces
+        return np.einsum("knc,knc->n", deviation, deviation) / (3 * len(self))
+
     def check_driver(self, driver) -> int | None:
         """`driver`, or GapyError if there is no such member."""
         if driver is None:

@@ -32,9 +32,7 @@ class Triangle:
         if len(t_is) <= FEW:
             return self.of_few(t_is, zeta)[0]
         if self.mixed is None:
-            # A triangular factor halves the product; k_is.T is Fortran-ordered.
-            k_is = _kernel(t_is, zeta, self.matrix.shape[1])
-            l_mi = dtrmm(1.0, self.matrix, k_is.T, lower=self.lower, overwrite_b=1)
+            l_mi = self.product(t_is, zeta)
             return np.einsum("mi,mi->i", l_mi, l_mi)
         total, single = self.mixed.of(t_is, zeta)
         close = delta**2 - total < CLOSE * single
@@ -48,6 +46,12 @@ class Triangle:
         square_i, leading_i = np.empty(len(t_is)), np.empty(len(t_is))
         few_squares(t_is, zeta, self.matrix.T, self.lower, n_leading, square_i, leading_i)
         return square_i, leading_i
+
+    def product(self, t_is, zeta: int) -> np.ndarray:
+        """T k (m, b) in double precision."""
+        # A triangular factor halves the product; k_is.T is Fortran-ordered.
+        k_is = _kernel(t_is, zeta, self.matrix.shape[1])
+        return dtrmm(1.0, self.matrix, k_is.T, lower=self.lower, overwrite_b=1)
 
 
 @dataclass(frozen=True)
@@ -66,13 +70,17 @@ class Distances:
     near: Triangle
     first: Triangle
 
-    def explained(self, t_is, zeta: int, delta: float) -> tuple[np.ndarray, np.ndarray]:
+    def explained(self, t_is, delta: float) -> tuple[np.ndarray, np.ndarray]:
         """|T k|^2 (b,) of both."""
-        if len(t_is) > FEW:
-            of = (t_is, zeta, delta)
-            return self.near.explained(*of), self.first.explained(*of)
         # T is lower triangular: its leading rows are those of `first`.
-        return self.near.of_few(t_is, zeta, len(self.first.matrix))
+        if len(t_is) <= FEW:
+            return self.near.of_few(t_is, self.exponent, len(self.first.matrix))
+        if self.near.mixed is not None:
+            of = (t_is, self.exponent, delta)
+            return self.near.explained(*of), self.first.explained(*of)
+        l_mi = self.near.product(t_is, self.exponent)
+        first_mi = l_mi[: len(self.first.matrix)]
+        return np.einsum("mi,mi->i", l_mi, l_mi), np.einsum("mi,mi->i", first_mi, first_mi)
 
 
 @dataclass(frozen=True)
@@ -111,7 +119,7 @@ class VarianceSums:
         zeta, delta = block.zeta, block.delta
         self._prior[atoms] += delta**2
         if block.distances is not None:
-            near, first = block.distances.explained(t_is, block.distances.exponent, delta)
+            near, first = block.distances.explained(t_is, delta)
             self._near[atoms] += near
             self._first[atoms] += first
         if isinstance(block.posterior, SharedFactor):

@@ -65,7 +65,9 @@ def evaluate_many(potential, structures: Iterable, **options) -> Iterator[Evalua
 
 def _named(potential, batch: list[Atoms], begin: int, options) -> list[Evaluation]:
     """Results of structures from number `begin` on; an error names the one that it is about."""
-    if len(batch) > 1 and all(t.descriptor.takes_neighbours for t in potential.terms):
+    # Samples of the posterior are drawn through one structure at a time.
+    at_once = isinstance(options.get("force_std", False), bool)
+    if len(batch) > 1 and at_once and all(t.descriptor.takes_neighbours for t in potential.terms):
         try:
             return _together(potential, batch, **options)
         except GapyError:

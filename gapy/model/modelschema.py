@@ -59,14 +59,21 @@ TERM = Record(
     },
     optional={"serves": List(SYMBOL, 1), "n_components": FROM_ONE, "n_channels": FROM_ONE},
 )
-CALIBRATION = Record(
-    {
-        "curve": List(List(POSITIVE, 2, 2), 1, 1000),
-        "beyond": NOT_NEGATIVE,
-        "follows": List(Text(choices=INDICATORS), 1, 3),
-    },
-    optional={"largest": NOT_NEGATIVE, "exponent": Number(1, 1000, whole=True)},
-)
+CALIBRATION_EXTRA = {
+    "largest": NOT_NEGATIVE,
+    "exponent": Number(1, 1000, whole=True),
+    "coarse": List(NOT_NEGATIVE, 2, 2),
+    "near": List(NOT_NEGATIVE, 2, 2),
+}
+
+
+def _calibration(follows, also=()) -> Record:
+    keys = {"curve": List(List(POSITIVE, 2, 2), 1, 1000), "beyond": NOT_NEGATIVE}
+    names = List(Text(choices=follows), 1, len(follows))
+    return Record({**keys, "follows": names}, optional={**CALIBRATION_EXTRA, **dict(also)})
+
+
+CALIBRATION = _calibration(INDICATORS, {"posterior": _calibration((*INDICATORS, "spread"))})
 NOISE = Record(
     {
         **dict.fromkeys(KINDS, POSITIVE),

@@ -34,6 +34,7 @@ def test_calibration_covers_errors_with_long_tails():
     errors[~told] = 0.0
     found = calibration.calibrate_forces(errors, indicators, told, 10.0)
     z = np.abs(errors[told]) / found.sigma(indicators)[told, None]
+    assert (z < 1.64485).mean() == pytest.approx(0.90, abs=0.01)
     assert 0.64 < (z < 1.0).mean() < 0.76
     assert 0.91 < (z < 1.96).mean() < 0.97
 

@@ -125,8 +125,7 @@ def test_few_points_need_no_second_posterior(two_metals, unmixed, monkeypatch):
     monkeypatch.setattr(
         cross_validation, "_remainder", lambda *a: factors.append(1) or remainder(*a)
     )  # fmt: skip
-    monkeypatch.setattr(leaving_out, "COARSE_LEAST", most)
-    monkeypatch.setattr(leaving_out, "NEAR_LEAST", most)
+    monkeypatch.setattr(leaving_out, "coarse_points", lambda zetas: (0.0, most))
     one = [out for _, _, out in leaving_out.out_of_sample(*arguments)]
     assert len(factors) == 3
     monkeypatch.setattr(leaving_out, "_fewer", lambda p, share, least: p.coarse(1.0))
