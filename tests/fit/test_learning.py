@@ -9,6 +9,7 @@ from gapy._support.threads import blas_threads
 from gapy.descriptors import smooth_soap
 from gapy.fit.labels import Labels, add_labels
 from gapy.gp import posterior
+from gapy.gp.noise import KINDS
 from gapy.gp.statistic import Group, SufficientStatistic
 
 
@@ -48,14 +49,16 @@ def learnt(frames):
 def test_learning_raises_the_likelihood(frames, learnt, monkeypatch):
     before = fit(frames, optimize=False)
     balanced = learnt.log_marginal_likelihood()
-    monkeypatch.setattr("gapy.fit.solving.balance_energies", lambda noise, errors, learnt: noise)
+    monkeypatch.setattr("gapy.fit.solving.balanced", lambda noise, *rest: noise)
     free = fit(frames)
     assert free.log_marginal_likelihood() > before.log_marginal_likelihood()
     assert free.log_marginal_likelihood() >= balanced
-    assert balanced > before.log_marginal_likelihood()
-    # Only the energies' sigma differs between the two.
-    assert free.potential_.noise.forces == learnt.potential_.noise.forces
+    # Only the noise differs between the two, by one factor for each kind.
     assert free.potential_.terms[0].delta == learnt.potential_.terms[0].delta
+    one, other = free.potential_.noise, learnt.potential_.noise
+    for kind in KINDS:
+        factors = {other.sigma(kind, name) / one.sigma(kind, name) for name in ("pure", "alloy")}
+        assert max(factors) == pytest.approx(min(factors))
 
 
 def test_the_potential_has_the_learnt_numbers(learnt):
