@@ -214,9 +214,9 @@ def compare(found: list, counts: Counter, rare: str | None) -> dict:
             if mask.any()
         ]
         ratio = np.array([a / b for a, b in pairs])
-        two = (
-            2.0 * ratio.std(axis=0, ddof=1) / len(ratio) ** 0.5 if len(ratio) > 1 else [np.nan] * 2
-        )
+        two = np.full(2, np.nan)
+        if len(ratio) > 1:
+            two = 2.0 * ratio.std(axis=0, ddof=1) / len(ratio) ** 0.5
         out["lines"][name] = {
             "structures": int(sum(m.sum() for m in masks)),
             "learnt": np.sqrt(np.mean([a**2 for a, _ in pairs], axis=0)).tolist(),

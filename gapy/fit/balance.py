@@ -1,19 +1,21 @@
 """Label kinds weighed against one another by the errors of left-out structures.
 
 The likelihood takes errors for independent noise. Those of a model are not: the forces of one
-structure err together, and the misfit of a rare kind of structure is no noise at all. So the
-sigmas of every kind are multiplied by a factor exp(x_f) with the least error of parts of the sample
-left out in turn. With the moments S_f, c_f of the whitened rows of a kind, divided by the sigmas in
-force, those of part k of the sample S_kf, c_kf, and D the delta of each column,
+structure err together, and the misfit of a rare kind of structure is no noise at all. So the sigmas
+of every kind are multiplied by the factor exp(x_f) that gives the least errors J of parts of the
+sample left out in turn. With the moments S_f, c_f of the whitened rows of a kind, divided by the
+sigmas in force, those of part k of the sample S_kf, c_kf, and D the delta of each column,
 
     A_k = D^-2 + sum_f exp(-2 x_f) (S_f - S_kf),     A_k a_k = sum_f exp(-2 x_f) (c_f - c_kf)
 
 are the weights without part k, whose errors with them are its left-out errors. What is minimised is
 
-    J = sum over kinds v [1/2 log RMSE + 1/2 sum over lines l of share_l log RMSE_l],
+    J = G(all structures) + sum over lines l of share_l G(l),
+    G = 1/4 [sum over kinds v log MSE + log (MSE_energy + LENGTH^2 MSE_forces)],
 
 lines the config_types (those of few structures in one), so that neither the largest errors nor the
-most frequent structures decide alone. Its slope costs one more solution with the same factor:
+most frequent structures decide alone; the last term is about the worse of energies and forces. The
+slope of J costs one more solution with the same factor:
 
     dJ/dx_f = -2 exp(-2 x_f) sum_k h_k . [c_f - c_kf - (S_f - S_kf) a_k],     A_k h_k = dJ/da_k.
 
@@ -28,11 +30,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.linalg
+from scipy.linalg.blas import dsyrk
 from scipy.optimize import minimize
 
 from gapy.fit.sample import Sampled
 from gapy.gp.likelihood import Moments
-from gapy.gp.noise import Noise
+from gapy.gp.noise import KINDS, Noise
 from gapy.gp.posterior import whiten
 from gapy.gp.statistic import Group
 from gapy.structures import is_isolated_atom
@@ -41,7 +44,7 @@ VALUE = {"energy": 1.0, "forces": 1.0, "stress": 0.2}
 """v: how much one per cent of error of each kind counts."""
 LENGTH = 0.04
 """A: an energy error per atom of LENGTH times the force error is as bad as that."""
-WORSE = 2.0
+WORSE = 1.0
 """How much the worse of energy and force error counts beside each of them."""
 FEW = 10
 """Structures of the sample below which a config_type has no line of its own."""
@@ -72,46 +75,55 @@ class _Part:
     labels: list[tuple[str, str, np.ndarray, np.ndarray]]
 
 
-def balanced(noise: Noise, learnt, table, cholesky, moments, sampled, approximate: bool) -> Noise:
-    """The noise with the sigmas of each kind scaled by the factor with the least left-out errors.
+def balanced(candidates, learnt, table, cholesky, moments, sampled, approximate: bool) -> Noise:
+    """The noise with the least left-out errors among the candidates, the kinds of each scaled.
 
-    learnt: groups that are scaled; nothing is where they are of one kind, or the sample is small.
-    moments: {groups: Moments} of all labels, groups that share a sigma. sampled: structures of the
-    sample with their rows. approximate: `moments` do not hold the labels of the sample just as
-    they are (see `gapy.gp.column_estimation`); then parts of the sample answer for one another.
+    candidates: noises with other ratios of the groups of a kind. learnt: groups that are scaled;
+    where they are of one kind, or the sample is small, the first candidate stays as it is. moments:
+    {groups: Moments} of all labels, groups that share a sigma. sampled: structures of the sample
+    with their rows. approximate: `moments` do not hold the labels of the sample just as they are
+    (see `gapy.gp.column_estimation`); then parts of the sample answer for one another.
     """
     sampled = [one for one in sampled if not is_isolated_atom(one.structure)]
     families = sorted({(g.kind, g.own) for g in learnt})
-    seen = {one_of.group.kind for one in sampled for one_of in one.labels}
+    seen = {labels.group.kind for one in sampled for labels in one.labels}
     if len(sampled) < LEAST_SAMPLE or len({k for k, _ in families} & seen) < 2:
-        return noise
-    parts = _parts(noise, table, cholesky, sampled)
-    if approximate:
-        everything = _added([(p.s, p.c) for p in parts])
-    else:
-        everything = _added(_weighed(groups[0], found, noise) for groups, found in moments.items())
-    objective = _LeftOut(families, table, cholesky, everything, parts)
-    found = minimize(
-        objective,
-        np.zeros(len(families)),
-        jac=True,
-        method="L-BFGS-B",
-        bounds=[tuple(np.log(FACTORS))] * len(families),
-        options={"maxiter": ITERATIONS, "ftol": 1e-4},
-    )
-    factors = dict(zip(families, map(float, np.exp(found.x))))
-    return noise.scaled(factors, learnt)
+        return candidates[0]
+    best, least, floor = candidates[0], np.inf, None
+    start = np.zeros(len(families))
+    for noise in candidates:
+        parts = _parts(noise, table, cholesky, sampled)
+        if approximate:
+            everything = _added((part.s, part.c) for part in parts)
+        else:
+            everything = _added(_weighed(keys[0], of, noise) for keys, of in moments.items())
+        objective = _LeftOut(families, table, cholesky, everything, parts, floor)
+        found = minimize(
+            objective,
+            start,
+            jac=True,
+            method="L-BFGS-B",
+            bounds=[tuple(np.log(FACTORS))] * len(families),
+            options={"maxiter": ITERATIONS, "ftol": 1e-4},
+        )
+        if found.fun < least:
+            least, best = (
+                found.fun,
+                noise.scaled(dict(zip(families, map(float, np.exp(found.x)))), learnt),
+            )
+        start, floor = found.x, objective.floor
+    return best
 
 
 class _LeftOut:
     """J and its slope over x, one for each family."""
 
-    def __init__(self, families, table, cholesky, everything, parts):
+    def __init__(self, families, table, cholesky, everything, parts, floor=None):
         self._families, self._table, self._cholesky = families, table, cholesky
         self._s, self._c = everything
         self._parts = parts
         self._prior = np.concatenate([np.full(b.stop - b.start, b.delta**-2.0) for b in table])
-        self._floor: dict[str, float] | None = None
+        self.floor: dict[str, float] | None = floor
         self._first = 0.0
 
     def __call__(self, x):
@@ -177,31 +189,27 @@ class _LeftOut:
             for (kind, line, _, _), r in zip(part.labels, rest):
                 squares[kind, line] += float(r @ r) / len(r)
                 counts[kind, line] += 1
-        kinds = {kind for kind, _ in counts}
-        n = {k: sum(v for key, v in counts.items() if key[0] == k) for k in kinds}
-        total = {k: sum(v for key, v in squares.items() if key[0] == k) / n[k] for k in kinds}
-        if self._floor is None:
-            self._floor = {k: EXACT**2 * total[k] for k in kinds if total[k] > 0.0}
-        kinds &= self._floor.keys()
-        value, slopes = 0.0, Counter()
         lines = sorted({line for _, line in counts})
-        for line in [None, *lines]:
-            mean, slope_of, share = {}, {}, 1.0
-            for kind in kinds:
-                if line is None:
-                    mean[kind] = total[kind] + self._floor[kind]
-                elif (kind, line) in counts:
-                    mean[kind] = squares[kind, line] / counts[kind, line] + self._floor[kind]
-            if line is not None:
-                share = max(counts[k, line] / n[k] for k in mean) if mean else 0.0
+        of_kind = {kind: [k for k in sorted(counts) if k[0] == kind] for kind in KINDS}
+        number = {kind: sum(counts[k] for k in keys) for kind, keys in of_kind.items()}
+        total = {
+            kind: sum(squares[k] for k in keys) / number[kind]
+            for kind, keys in of_kind.items()
+            if any(squares[k] > 0.0 for k in keys)
+        }
+        if self.floor is None:
+            self.floor = {kind: EXACT**2 * mean for kind, mean in total.items()}
+        floor = self.floor
+        value, slope_of = _worth({kind: total[kind] + floor[kind] for kind in floor})
+        slopes = {k: slope_of[k[0]] / number[k[0]] for k in counts if k[0] in floor}
+        for line in lines:
+            keys = [(kind, line) for kind in floor if (kind, line) in counts]
+            mean = {k[0]: squares[k] / counts[k] + floor[k[0]] for k in keys}
+            share = max((counts[k] / number[k[0]] for k in keys), default=0.0)
             one, slope_of = _worth(mean)
             value += share * one
-            for kind, slope in slope_of.items():
-                if line is None:
-                    for other in lines:
-                        slopes[kind, other] += slope / n[kind]
-                else:
-                    slopes[kind, line] += share * slope / counts[kind, line]
+            for k in keys:
+                slopes[k] += share * slope_of[k[0]] / counts[k]
         return value, slopes
 
 
@@ -233,12 +241,15 @@ def _parts(noise: Noise, table, cholesky, sampled: list[Sampled]) -> list[_Part]
             for b, delta in zip(table, unit):
                 w[b.columns] /= delta
             if family not in part.s:
-                part.s[family], part.c[family] = np.zeros((m, m)), np.zeros(m)
-            part.s[family] += w @ w.T
+                part.s[family], part.c[family] = np.zeros((m, m), order="F"), np.zeros(m)
+            part.s[family] = dsyrk(1.0, w.T, 1.0, part.s[family], trans=1, lower=1, overwrite_c=1)
             part.c[family] += w @ (labels.y / labels.sigma(noise))
             size = len(one.structure.atoms) if labels.group.kind == "energy" else 1
             line = name if counts[name] >= FEW else ""
             part.labels.append((labels.group.kind, line, labels.rows / size, labels.y / size))
+    for part in parts:
+        for s in part.s.values():
+            s += np.tril(s, -1).T
     return parts
 
 

@@ -36,9 +36,9 @@ def learn(state: TrainingState, *, rows: SampleRows | None = None) -> TrainingSt
     rows = rows or SampleRows()
     with blas_threads(1):
         best = maximise_likelihood(state.terms, state.cholesky, state.statistic, state.noise)
-        learnt = replace(state, terms=best.terms, noise=best.near_kinds())
+        learnt = replace(state, terms=best.terms)
         noise = balanced(
-            learnt.noise,
+            (best.near_kinds(), best.noise),
             best.learnt,
             blocks(best.terms),
             state.cholesky,

@@ -83,7 +83,7 @@ def test_slope_equals_finite_differences(left_out):
 def balanced(absorbed, learnt, approximate=False):
     _, state, sampled, moments = absorbed
     table = blocks(state.terms)
-    found = balance.balanced(NOISE, learnt, table, state.cholesky, moments, sampled, approximate)
+    found = balance.balanced([NOISE], learnt, table, state.cholesky, moments, sampled, approximate)
     return found
 
 
