@@ -59,8 +59,8 @@ class SparseGPRegressor(BaseEstimator):
     noise_overrides : {config_type: {"energy" | "forces" | "stress": sigma}}
     optimize : bool
         Learn delta of every species and the noise of every label kind and config_type from the
-        data, starting from those above: by marginal likelihood, then the energies against the
-        forces by leave-one-out errors; see `optimize_hyperparameters`.
+        data, starting from those above: by marginal likelihood, then the kinds against one another
+        by errors of left-out structures; see `optimize_hyperparameters`.
     e0 : "auto", "isolated", "fit", "zero", {symbol: eV} or "Si=-107.1,..."
     baselines : gapy.baselines.Baseline objects, such as ZBL()
         What labels lose before the fit, and predictions get back exactly.
@@ -215,8 +215,8 @@ class SparseGPRegressor(BaseEstimator):
     def optimize_hyperparameters(self):
         """Learn delta and every sigma from the labels seen so far, and fit again.
 
-        First by the log marginal likelihood (`gapy.gp.hyperparameters`), then the energies against
-        the forces by leave-one-out errors (`gapy.fit.out_of_sample.balance_energies`).
+        First by the log marginal likelihood (`gapy.gp.hyperparameters`), then the kinds against
+        one another by the errors of left-out structures (`gapy.fit.balance`).
         """
         check_is_fitted(self, "training_")
         self.training_ = self.solved(self.training_, SampleRows(), learnt=True)

@@ -12,39 +12,41 @@ import numpy as np
 import gapy
 from gapy._support.progress import track
 from gapy._support.threads import blas_threads
+from gapy.fit.balance import balanced
 from gapy.fit.labels import labels_of, rows_of
-from gapy.fit.out_of_sample import balance_energies, calibrate, out_of_sample, out_of_sample_errors
+from gapy.fit.out_of_sample import calibrate, out_of_sample
 from gapy.fit.sample import Sampled, SampleRows
 from gapy.fit.training import TrainingState
 from gapy.gp import posterior
 from gapy.gp.frames import Frames
 from gapy.gp.hyperparameters import maximise_likelihood
 from gapy.gp.noise import Noise
+from gapy.gp.terms import blocks
 from gapy.model.potential import Potential
 
-N_BALANCE = 64
-"""Structures on which energy and force errors are weighed against each other."""
 N_REFERENCES = 3
 
 
 def learn(state: TrainingState, *, rows: SampleRows | None = None) -> TrainingState:
     """The state with the delta and the noise that its labels prefer; not solved yet.
 
-    First by the log marginal likelihood (`gapy.gp.hyperparameters`), then the energies against
-    the forces by leave-one-out errors (`gapy.fit.out_of_sample.balance_energies`).
+    First by the log marginal likelihood (`gapy.gp.hyperparameters`), then the kinds against one
+    another by the errors of left-out structures (`gapy.fit.balance`).
     """
     rows = rows or SampleRows()
     with blas_threads(1):
         best = maximise_likelihood(state.terms, state.statistic, state.noise)
-        learnt = replace(state, terms=best.terms, noise=best.noise)
-
-        def errors(noise: Noise):
-            fitted = posterior_of(learnt, noise)
-            return out_of_sample_errors(
-                _left_out(learnt, fitted, noise, rows, most=N_BALANCE, sigmas=False)
-            )
-
-        return replace(learnt, noise=balance_energies(best.noise, errors, best.learnt))
+        learnt = replace(state, terms=best.terms)
+        noise = balanced(
+            (best.near_kinds(), best.noise),
+            best.learnt,
+            blocks(best.terms),
+            state.cholesky,
+            best.moments,
+            _sampled(learnt, rows),
+            state.approximate,
+        )
+        return replace(learnt, noise=noise)
 
 
 def solve(
@@ -98,17 +100,21 @@ def posterior_of(state: TrainingState, noise: Noise) -> posterior.Posterior:
     return posterior.solve(state.terms, state.cholesky, state.statistic, noise.sigma)
 
 
-def _left_out(state, fitted, noise, rows: SampleRows, *, most=None, sigmas=True):
+def _left_out(state, fitted, noise, rows: SampleRows):
+    sampled = _sampled(state, rows)
+    return out_of_sample(fitted, noise, sampled, state.terms, approximate=state.approximate)
+
+
+def _sampled(state: TrainingState, rows: SampleRows):
+    """The sample with its rows, one structure at a time."""
+
     def compute(s):
         frames = Frames([s.atoms], state.terms)
         found = rows_of(state.terms, s, state.kinds, frames.environments(0), local=True)
         labels = labels_of(s, found, state.e0, state.baselines)
         return Sampled(s, cast("np.ndarray", found.local), labels, frames.pairs(0))
 
-    sampled = rows.all_of(state.calibration_sample[:most], compute)
-    return out_of_sample(
-        fitted, noise, sampled, state.terms, approximate=state.approximate, sigmas=sigmas
-    )
+    return rows.all_of(state.calibration_sample, compute)
 
 
 def _metadata(state: TrainingState, fitted: posterior.Posterior) -> dict:

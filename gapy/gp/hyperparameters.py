@@ -7,6 +7,11 @@ there because the likelihood takes model errors for independent noise: without i
 labels are nearly exact (small strains of a crystal) pull the fit away from all others. Groups of
 few labels share one sigma.
 
+What the likelihood calls the noise of a group may be what the sparse model cannot describe of it,
+and as noise it would be ignored for good: a few surfaces among many crystals. `near_kinds` gives
+the noise that fits use: no group is less exact than its kind, and the exact ones are half way, in
+the logarithm, between their kind and what the likelihood says.
+
 Labels that vanish (forces of perfect crystals, energies that are all e0) fit at any noise and would
 only pull it to the floor: their group learns nothing. It has the sigma of its kind, and a kind of
 which all labels vanish the noise that it came with.
@@ -15,12 +20,13 @@ which all labels vanish the noise that it came with.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import minimize
 
-from gapy.gp.likelihood import Likelihood, group_moments
+from gapy.gp.likelihood import Likelihood, Moments, group_moments
 from gapy.gp.noise import KINDS, Noise
 from gapy.gp.statistic import Group, SufficientStatistic
 from gapy.gp.terms import Term, blocks
@@ -44,13 +50,29 @@ ITERATIONS = 50
 class Optimum:
     """Terms with the new delta, the new noise, and log p(y) there less that at the start.
 
-    learnt: the groups whose noise is new.
+    learnt: the groups whose noise is new. shared: sigma of the first step by (kind, own). moments:
+    of all labels at delta = 1, by the groups that share a sigma.
     """
 
     terms: tuple[Term, ...]
     noise: Noise
     gain: float
     learnt: frozenset[Group]
+    shared: Mapping[tuple[str, bool], float]
+    moments: Mapping[tuple[Group, ...], Moments]
+
+    def near_kinds(self) -> Noise:
+        """The noise with every learnt sigma drawn to that of its kind."""
+        tables: dict[bool, dict] = {
+            own: {name: dict(sigmas) for name, sigmas in given.items()}
+            for own, given in ((False, self.noise.overrides), (True, self.noise.own))
+        }
+        for group in self.learnt:
+            sigmas = tables[group.own].get(group.config_type, {})
+            if group.kind in sigmas:
+                shared = self.shared[group.kind, group.own]
+                sigmas[group.kind] = min(shared, (shared * sigmas[group.kind]) ** 0.5)
+        return replace(self.noise, overrides=tables[False], own=tables[True])
 
 
 def maximise_likelihood(terms, statistic: SufficientStatistic, noise: Noise) -> Optimum:
@@ -63,17 +85,19 @@ def maximise_likelihood(terms, statistic: SufficientStatistic, noise: Noise) -> 
     informative = [g for g in sorted(statistic.factors) if not _vanishes(g, statistic.factors[g])]
     _say_what_stays(statistic, informative, noise)
     if not informative:
-        return Optimum(terms, noise, 0.0, frozenset())
+        return Optimum(terms, noise, 0.0, frozenset(), {}, {})
     families = _families(informative)
     groups = [keys for family in families for keys in _split(statistic, family)]
-    moments = group_moments(statistic, groups)
+    silent = [[g] for g in sorted(statistic.factors) if g not in informative]
+    every = group_moments(statistic, [*groups, *silent])
+    moments = every[: len(groups)]
     start_delta = np.log([b.delta for b in table])
     start = np.log([_mean_sigma(statistic, noise, keys) for keys in families])
     family_of = [next(f for f, keys in enumerate(families) if g[0] in keys) for g in groups]
     likelihood = Likelihood(table, moments)
-    shared = np.eye(len(families))[family_of]
     limits = [tuple(np.log(_limits(keys[0]))) for keys in families]
-    first = _maximise(likelihood, shared, np.clip(start, *np.array(limits).T), start_delta, limits)
+    together = Likelihood(table, [_sum(moments, family_of, f) for f in range(len(families))])
+    first = _maximise(together, np.clip(start, *np.array(limits).T), start_delta, limits)
     log_sigma, log_delta = first.log_parameters[family_of], first.log_delta
     best = first
     if len(groups) > len(families):
@@ -81,7 +105,7 @@ def maximise_likelihood(terms, statistic: SufficientStatistic, noise: Noise) -> 
             (max(x - np.log(SPREAD), limits[f][0]), min(x + np.log(SPREAD), limits[f][1]))
             for x, f in zip(log_sigma, family_of)
         ]
-        best = _maximise(likelihood, np.eye(len(groups)), log_sigma, log_delta, near)
+        best = _maximise(likelihood, log_sigma, log_delta, near)
         log_sigma, log_delta = best.log_parameters, best.log_delta
     begin, *_ = likelihood.value_and_gradient(start[family_of], start_delta)
     sigmas = {
@@ -107,6 +131,11 @@ def maximise_likelihood(terms, statistic: SufficientStatistic, noise: Noise) -> 
         ),
         gain=0.5 * (begin - best.value),
         learnt=frozenset(informative),
+        shared={
+            (keys[0].kind, keys[0].own): float(np.exp(x))
+            for keys, x in zip(families, first.log_parameters)
+        },
+        moments={tuple(keys): found for keys, found in zip([*groups, *silent], every)},
     )
 
 
@@ -117,15 +146,26 @@ class _Point:
     value: float
 
 
-def _maximise(likelihood, spread_gp, start, start_delta, limits) -> _Point:
-    """L-BFGS-B over log sigma = spread_gp @ parameters and log delta."""
-    n = spread_gp.shape[1]
+def _sum(moments: list[Moments], family_of: list[int], family: int) -> Moments:
+    """Moments of all groups of a family."""
+    parts = [x for x, f in zip(moments, family_of) if f == family]
+    if len(parts) == 1:
+        return parts[0]
+    s = parts[0].s.copy()
+    for one in parts[1:]:
+        s += one.s
+    return Moments(s, sum(x.c for x in parts), sum(x.q for x in parts), sum(x.n for x in parts))
+
+
+def _maximise(likelihood, start, start_delta, limits) -> _Point:
+    """L-BFGS-B over log sigma and log delta."""
+    n = len(start)
 
     def objective(x):
-        value, slope, slope_delta = likelihood.value_and_gradient(spread_gp @ x[:n], x[n:])
+        value, slope, slope_delta = likelihood.value_and_gradient(x[:n], x[n:])
         # A block on which the labels say nothing takes the mean delta of the others.
         off = x[n:] - x[n:].mean()
-        slopes = np.concatenate([spread_gp.T @ slope, slope_delta + 2.0 * off])
+        slopes = np.concatenate([slope, slope_delta + 2.0 * off])
         return value + off @ off, slopes
 
     bounds = [*limits, *[tuple(np.log(DELTA_RANGE))] * len(start_delta)]

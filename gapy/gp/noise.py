@@ -71,28 +71,29 @@ class Noise:
             return self.own.get(config_type, {}).get(kind, 1.0)
         return self.overrides.get(config_type, {}).get(kind, getattr(self, kind))
 
-    def energy_scaled(self, factor: float, groups) -> "Noise":
-        """Noise whose energy sigmas are multiplied by a factor, those of `groups` only.
+    def scaled(self, factors: Mapping[tuple[str, bool], float], groups) -> "Noise":
+        """Noise with the sigmas of `groups` multiplied by the factor of their (kind, own).
 
-        groups : (kind, config_type, own) of noise groups. The sigma of the kind is scaled with any
+        groups : (kind, config_type, own) of noise groups. The sigma of a kind is scaled with any
         group of it that states no own noise.
         """
-        by = {(name, own) for kind, name, own in groups if kind == "energy"}
+        groups = [tuple(group) for group in groups]
 
-        def scaled(table, of_own):
+        def of(table, own):
             return {
                 name: {
-                    k: v * factor if k == "energy" and (name, of_own) in by else v
+                    k: v * factors.get((k, own), 1.0) if (k, name, own) in groups else v
                     for k, v in sigmas.items()
                 }
                 for name, sigmas in table.items()
             }
 
+        kinds = {kind for kind, _, own in groups if not own}
         return replace(
             self,
-            energy=self.energy * factor if any(not own for _, own in by) else self.energy,
-            overrides=scaled(self.overrides, False),
-            own=scaled(self.own, True),
+            **{kind: getattr(self, kind) * factors.get((kind, False), 1.0) for kind in kinds},
+            overrides=of(self.overrides, False),
+            own=of(self.own, True),
         )
 
     def to_dict(self) -> dict:

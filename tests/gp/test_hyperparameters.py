@@ -1,4 +1,4 @@
-"""Learnt noise and prior scale: the likelihood, its maximum, the energies' balance."""
+"""Learnt noise and prior scale: the likelihood and its maximum."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gapy._support.threads import blas_threads
-from gapy.fit.out_of_sample import FORCE_SACRIFICE, SCALES, OutOfSampleErrors, balance_energies
 from gapy.gp import posterior
 from gapy.gp.hyperparameters import LIMITS, SMALL, SPREAD, maximise_likelihood
 from gapy.gp.likelihood import Likelihood, group_moments
@@ -208,56 +207,13 @@ def test_a_block_without_labels_takes_the_mean_delta():
     assert log_delta[3] > np.log(3.0)
 
 
-LEARNT = frozenset({Group("energy", "a"), Group("energy", "b"), Group("forces", "a")})
-
-
-@pytest.mark.parametrize("best", SCALES)
-def test_balance_finds_the_scale_of_the_least_energy_error(best):
-    asked = []
-
-    def errors(noise):
-        scale = noise.energy / 0.008
-        asked.append(scale)
-        return OutOfSampleErrors(energy=1.0 + abs(np.log(scale / best)), forces=1.0)
-
-    start = Noise(0.008, 0.1, 0.01, {"a": {"energy": 0.016, "forces": 0.3}, "b": {"stress": 0.1}})
-    found = balance_energies(start, errors, LEARNT)
-    assert found.energy == pytest.approx(0.008 * best)
-    assert found.sigma("energy", "a") == pytest.approx(0.016 * best)
-    assert (found.forces, found.stress) == (0.1, 0.01)
-    assert found.sigma("forces", "a") == 0.3 and found.sigma("stress", "b") == 0.1
-    # The search stops one step after the minimum.
-    assert asked == pytest.approx(SCALES[: SCALES.index(best) + 2])
-
-
-def test_balance_sacrifices_no_more_force_error_than_allowed():
-    """Energies gain at every step and forces lose 4 %: the second step is too far."""
-    step = 0.04
-
-    def errors(noise):
-        halvings = np.log2(0.008 / noise.energy)
-        return OutOfSampleErrors(energy=0.5**halvings, forces=1.0 + step * halvings)
-
-    assert 1.0 + step < FORCE_SACRIFICE < 1.0 + 2 * step
-    assert balance_energies(Noise(energy=0.008), errors, LEARNT).energy == pytest.approx(0.004)
-
-
-def test_balance_leaves_alone_what_was_not_learnt():
-    """Overrides of groups without labels, and factors of own noise, stay as they came."""
-
-    def errors(noise):
-        return OutOfSampleErrors(energy=noise.energy, forces=1.0)
-
-    start = Noise(0.008, overrides={"later": {"energy": 0.5}}, own={"a": {"energy": 2.0}})
-    found = balance_energies(start, errors, LEARNT)
-    assert found.energy < 0.008
-    assert found.overrides == start.overrides and found.own == start.own
-    only_forces = {Group("forces", "a"), Group("energy", "a", True)}
-    scaled = balance_energies(start, lambda n: errors(Noise(n.own["a"]["energy"])), only_forces)
-    assert scaled.energy == 0.008 and scaled.own["a"]["energy"] < 2.0
-
-
-@pytest.mark.parametrize("known", [(None, 1.0), (1.0, None)])
-def test_balance_needs_both_kinds_of_labels(known):
-    start = Noise(energy=0.008)
-    assert balance_energies(start, lambda noise: OutOfSampleErrors(*known), LEARNT) == start
+def test_noise_of_the_fit_is_never_above_that_of_its_kind():
+    """And half way, in the logarithm, where the likelihood finds a group more exact."""
+    problem = Problem(np.random.default_rng(8), MANY)
+    statistic = problem.statistic(problem.labels(lambda *key: TRUE[key]))
+    found = maximise_likelihood(problem.terms, problem.cholesky, statistic, Noise())
+    near = found.near_kinds()
+    assert found.noise.sigma("forces", "liquid") > found.noise.forces
+    assert near.sigma("forces", "liquid") == near.forces == found.noise.forces
+    exact = found.noise.sigma("energy", "solid")
+    assert near.sigma("energy", "solid") == pytest.approx((exact * near.energy) ** 0.5)

@@ -1,0 +1,269 @@
+"""Label kinds weighed against one another by the errors of left-out structures.
+
+The likelihood takes errors for independent noise. Those of a model are not: the forces of one
+structure err together, and the misfit of a rare kind of structure is no noise at all. So the sigmas
+of every kind are multiplied by the factor exp(x_f) that gives the least errors J of parts of the
+sample left out in turn. With the moments S_f, c_f of the whitened rows of a kind, divided by the
+sigmas in force, those of part k of the sample S_kf, c_kf, and D the delta of each column,
+
+    A_k = D^-2 + sum_f exp(-2 x_f) (S_f - S_kf),     A_k a_k = sum_f exp(-2 x_f) (c_f - c_kf)
+
+are the weights without part k, whose errors with them are its left-out errors. What is minimised is
+
+    J = G(all structures) + sum over lines l of share_l G(l),
+    G = 1/4 [sum over kinds v log MSE + log (MSE_energy + LENGTH^2 MSE_forces)],
+
+lines the config_types (those of few structures in one), so that neither the largest errors nor the
+most frequent structures decide alone; the last term is about the worse of energies and forces. The
+slope of J costs one more solution with the same factor:
+
+    dJ/dx_f = -2 exp(-2 x_f) sum_k h_k . [c_f - c_kf - (S_f - S_kf) a_k],     A_k h_k = dJ/da_k.
+
+One evaluation is a Cholesky factor of M x M for each part, whatever the number of labels.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+from scipy.linalg.blas import dsyrk
+from scipy.optimize import minimize
+
+from gapy.fit.sample import Sampled
+from gapy.gp.likelihood import Moments
+from gapy.gp.noise import KINDS, Noise
+from gapy.gp.posterior import whiten
+from gapy.gp.statistic import Group
+from gapy.structures import is_isolated_atom
+
+VALUE = {"energy": 1.0, "forces": 1.0, "stress": 0.2}
+"""v: how much one per cent of error of each kind counts."""
+LENGTH = 0.04
+"""A: an energy error per atom of LENGTH times the force error is as bad as that."""
+WORSE = 1.0
+"""How much the worse of energy and force error counts beside each of them."""
+FEW = 10
+"""Structures of the sample below which a config_type has no line of its own."""
+EXACT = 0.1
+"""Errors of a line below this share of all are as good as none."""
+PARTS, LEAST_PARTS = 4, 2
+PART_NUMBERS = 12_000_000
+"""Numbers in the moments of all parts, above which there are fewer parts."""
+LEAST_SAMPLE = 8
+"""Structures without which nothing can be said of others."""
+TIE = 0.002
+"""Weight of x^2: where errors do not decide, sigmas stay."""
+FACTORS = (1.0 / 64.0, 16.0)
+ITERATIONS = 12
+FAILED = 10.0
+"""Added to J where rounding leaves no positive A_k."""
+
+Family = tuple[str, bool]
+"""A label kind, and whether its structures state their own sigma."""
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Moments by family, and labels [(kind, line, rows per atom or component, y)] of a part."""
+
+    s: dict[Family, np.ndarray]
+    c: dict[Family, np.ndarray]
+    labels: list[tuple[str, str, np.ndarray, np.ndarray]]
+
+
+def balanced(candidates, learnt, table, cholesky, moments, sampled, approximate: bool) -> Noise:
+    """The noise with the least left-out errors among the candidates, the kinds of each scaled.
+
+    candidates: noises with other ratios of the groups of a kind. learnt: groups that are scaled;
+    where they are of one kind, or the sample is small, the first candidate stays as it is. moments:
+    {groups: Moments} of all labels, groups that share a sigma. sampled: structures of the sample
+    with their rows. approximate: `moments` do not hold the labels of the sample just as they are
+    (see `gapy.gp.column_estimation`); then parts of the sample answer for one another.
+    """
+    sampled = [one for one in sampled if not is_isolated_atom(one.structure)]
+    families = sorted({(g.kind, g.own) for g in learnt})
+    seen = {labels.group.kind for one in sampled for labels in one.labels}
+    if len(sampled) < LEAST_SAMPLE or len({k for k, _ in families} & seen) < 2:
+        return candidates[0]
+    best, least, floor = candidates[0], np.inf, None
+    start = np.zeros(len(families))
+    for noise in candidates:
+        parts = _parts(noise, table, cholesky, sampled)
+        if approximate:
+            everything = _added((part.s, part.c) for part in parts)
+        else:
+            everything = _added(_weighed(keys[0], of, noise) for keys, of in moments.items())
+        objective = _LeftOut(families, table, cholesky, everything, parts, floor)
+        found = minimize(
+            objective,
+            start,
+            jac=True,
+            method="L-BFGS-B",
+            bounds=[tuple(np.log(FACTORS))] * len(families),
+            options={"maxiter": ITERATIONS, "ftol": 1e-4},
+        )
+        if found.fun < least:
+            least, best = (
+                found.fun,
+                noise.scaled(dict(zip(families, map(float, np.exp(found.x)))), learnt),
+            )
+        start, floor = found.x, objective.floor
+    return best
+
+
+class _LeftOut:
+    """J and its slope over x, one for each family."""
+
+    def __init__(self, families, table, cholesky, everything, parts, floor=None):
+        self._families, self._table, self._cholesky = families, table, cholesky
+        self._s, self._c = everything
+        self._parts = parts
+        self._prior = np.concatenate([np.full(b.stop - b.start, b.delta**-2.0) for b in table])
+        self.floor: dict[str, float] | None = floor
+        self._first = 0.0
+
+    def __call__(self, x):
+        scale = dict(zip(self._families, np.exp(-2.0 * x)))
+        try:
+            solved = [self._without(part, scale) for part in self._parts]
+        except np.linalg.LinAlgError:
+            return self._first + FAILED, np.zeros(len(x))
+        residuals = [self._residuals(part, a) for part, (_, a) in zip(self._parts, solved)]
+        value, slopes = self._score(residuals)
+        gradient = np.zeros(len(x))
+        for part, (lower, a), rest in zip(self._parts, solved, residuals):
+            by_row = sum(
+                -2.0 * slopes[kind, line] / len(r) * (r @ rows)
+                for (kind, line, rows, _), r in zip(part.labels, rest)
+                if (kind, line) in slopes
+            )
+            h = scipy.linalg.cho_solve(lower, self._whitened(by_row))
+            for f, family in enumerate(self._families):
+                if family not in self._s:
+                    continue
+                rest_c = self._c[family] - self._s[family] @ a
+                if family in part.s:
+                    rest_c -= part.c[family] - part.s[family] @ a
+                gradient[f] -= 2.0 * scale[family] * (h @ rest_c)
+        self._first = self._first or value
+        return value + TIE * (x @ x), gradient + 2.0 * TIE * x
+
+    def _without(self, part: _Part, scale):
+        """(Cholesky factor of A_k, a_k)."""
+        a_mm, b_m = np.diag(self._prior), np.zeros(len(self._prior))
+        for family, s in self._s.items():
+            weight = scale.get(family, 1.0)
+            a_mm += weight * s
+            b_m += weight * self._c[family]
+            if family in part.s:
+                a_mm -= weight * part.s[family]
+                b_m -= weight * part.c[family]
+        lower = scipy.linalg.cho_factor(a_mm, lower=True, overwrite_a=True)
+        return lower, scipy.linalg.cho_solve(lower, b_m)
+
+    def _residuals(self, part: _Part, a):
+        alpha = np.empty_like(a)
+        for b, lower in zip(self._table, self._cholesky):
+            alpha[b.columns] = scipy.linalg.solve_triangular(
+                lower, a[b.columns], lower=True, trans="T"
+            )
+        return [y - rows @ alpha for _, _, rows, y in part.labels]
+
+    def _whitened(self, row):
+        return np.concatenate(
+            [
+                scipy.linalg.solve_triangular(lower, row[b.columns], lower=True)
+                for b, lower in zip(self._table, self._cholesky)
+            ]
+        )
+
+    def _score(self, residuals):
+        """J, and its slope with respect to the squared error of each (kind, line)."""
+        squares: defaultdict[tuple[str, str], float] = defaultdict(float)
+        counts: Counter = Counter()
+        for part, rest in zip(self._parts, residuals):
+            for (kind, line, _, _), r in zip(part.labels, rest):
+                squares[kind, line] += float(r @ r) / len(r)
+                counts[kind, line] += 1
+        lines = sorted({line for _, line in counts})
+        of_kind = {kind: [k for k in sorted(counts) if k[0] == kind] for kind in KINDS}
+        number = {kind: sum(counts[k] for k in keys) for kind, keys in of_kind.items()}
+        total = {
+            kind: sum(squares[k] for k in keys) / number[kind]
+            for kind, keys in of_kind.items()
+            if any(squares[k] > 0.0 for k in keys)
+        }
+        if self.floor is None:
+            self.floor = {kind: EXACT**2 * mean for kind, mean in total.items()}
+        floor = self.floor
+        value, slope_of = _worth({kind: total[kind] + floor[kind] for kind in floor})
+        slopes = {k: slope_of[k[0]] / number[k[0]] for k in counts if k[0] in floor}
+        for line in lines:
+            keys = [(kind, line) for kind in floor if (kind, line) in counts]
+            mean = {k[0]: squares[k] / counts[k] + floor[k[0]] for k in keys}
+            share = max((counts[k] / number[k[0]] for k in keys), default=0.0)
+            one, slope_of = _worth(mean)
+            value += share * one
+            for k in keys:
+                slopes[k] += share * slope_of[k[0]] / counts[k]
+        return value, slopes
+
+
+def _worth(mean: Mapping[str, float]):
+    """What mean squared errors by kind contribute to J, and the slopes with respect to them."""
+    value = sum(0.25 * VALUE[kind] * np.log(x) for kind, x in mean.items())
+    slopes = {kind: 0.25 * VALUE[kind] / x for kind, x in mean.items()}
+    if "energy" in mean and "forces" in mean:
+        both = mean["energy"] + LENGTH**2 * mean["forces"]
+        value += 0.25 * WORSE * np.log(both)
+        slopes["energy"] += 0.25 * WORSE / both
+        slopes["forces"] += 0.25 * WORSE * LENGTH**2 / both
+    return float(value), slopes
+
+
+def _parts(noise: Noise, table, cholesky, sampled: list[Sampled]) -> list[_Part]:
+    """The sample dealt out, each config_type over all parts."""
+    m = table[-1].stop
+    counts = Counter(one.structure.config_type for one in sampled)
+    n_families = len({(x.group.kind, x.group.own) for one in sampled for x in one.labels})
+    number = int(np.clip(PART_NUMBERS // (n_families * m * m), LEAST_PARTS, PARTS))
+    unit = [b.delta for b in table]
+    parts = [_Part({}, {}, []) for _ in range(number)]
+    for k, one in enumerate(sorted(sampled, key=lambda one: one.structure.config_type)):
+        part, name = parts[k % number], one.structure.config_type
+        for labels in one.labels:
+            family = (labels.group.kind, labels.group.own)
+            w = whiten(table, cholesky, labels.rows / labels.sigma(noise))
+            for b, delta in zip(table, unit):
+                w[b.columns] /= delta
+            if family not in part.s:
+                part.s[family], part.c[family] = np.zeros((m, m), order="F"), np.zeros(m)
+            part.s[family] = dsyrk(1.0, w.T, 1.0, part.s[family], trans=1, lower=1, overwrite_c=1)
+            part.c[family] += w @ (labels.y / labels.sigma(noise))
+            size = len(one.structure.atoms) if labels.group.kind == "energy" else 1
+            line = name if counts[name] >= FEW else ""
+            part.labels.append((labels.group.kind, line, labels.rows / size, labels.y / size))
+    for part in parts:
+        for s in part.s.values():
+            s += np.tril(s, -1).T
+    return parts
+
+
+def _weighed(group: Group, found: Moments, noise: Noise):
+    family, weight = (group.kind, group.own), noise.sigma(*group) ** -2.0
+    return {family: weight * found.s}, {family: weight * found.c}
+
+
+def _added(pairs) -> tuple[Mapping[Family, np.ndarray], Mapping[Family, np.ndarray]]:
+    """Sums of S and of c by family."""
+    s: dict[Family, np.ndarray] = {}
+    c: dict[Family, np.ndarray] = {}
+    for s_f, c_f in pairs:
+        for family in s_f:
+            s[family] = s[family] + s_f[family] if family in s else s_f[family].copy()
+            c[family] = c[family] + c_f[family] if family in c else c_f[family].copy()
+    return s, c

@@ -1,0 +1,152 @@
+"""Label kinds weighed against one another by the errors of left-out structures."""
+
+import numpy as np
+import pytest
+from ase.build import bulk, fcc100, fcc110, fcc111
+from ase.calculators.emt import EMT
+from helpers import labelled_frames
+
+import gapy
+from gapy._support.threads import blas_threads
+from gapy.descriptors import smooth_soap
+from gapy.fit import balance
+from gapy.fit.sample import SampleRows
+from gapy.fit.training import absorb
+from gapy.gp import posterior
+from gapy.gp.hyperparameters import maximise_likelihood
+from gapy.gp.noise import KINDS, Noise
+from gapy.gp.statistic import Group
+from gapy.gp.terms import blocks
+from gapy.structures import from_atoms
+
+SOAP = smooth_soap(["Al", "Cu"], r_cut=4.0, n_max=3, l_max=2)
+NOISE = Noise(0.004, 0.1, 0.002, {"pure": {"forces": 0.03}})
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    with blas_threads(1):
+        yield
+
+
+@pytest.fixture(scope="module")
+def absorbed():
+    """A state, its rows, and the moments of all of its labels."""
+    structures = from_atoms(labelled_frames(24, seed=2))
+    rows = SampleRows()
+    start = gapy.SparseGPRegressor(SOAP, n_inducing=12, delta=3.0).begin(structures)
+    state = absorb(start, structures, rows=rows)
+    moments = maximise_likelihood(state.terms, state.cholesky, state.statistic, NOISE).moments
+    sampled = list(rows.all_of(state.calibration_sample, lambda s: None))
+    return start, state, sampled, moments
+
+
+@pytest.fixture
+def left_out(absorbed):
+    _, state, sampled, moments = absorbed
+    table = blocks(state.terms)
+    parts = balance._parts(NOISE, table, state.cholesky, sampled)
+    everything = balance._added(
+        balance._weighed(groups[0], found, NOISE) for groups, found in moments.items()
+    )
+    families = [(kind, False) for kind in KINDS]
+    return balance._LeftOut(families, table, state.cholesky, everything, parts)
+
+
+def test_left_out_errors_are_those_of_fits_without_the_part(absorbed, left_out):
+    start, state, sampled, _ = absorbed
+    factors = np.array([0.5, 2.0, 3.0])
+    noise = NOISE.scaled(
+        {(kind, False): x for kind, x in zip(KINDS, factors)}, state.statistic.factors
+    )
+    scale = {(kind, False): x**-2.0 for kind, x in zip(KINDS, factors)}
+    dealt = sorted(sampled, key=lambda one: one.structure.config_type)
+    n = len(left_out._parts)
+    for k, part in enumerate(left_out._parts):
+        rest = [one.structure for j, one in enumerate(dealt) if j % n != k]
+        fewer = absorb(start, rest)
+        fitted = posterior.solve(fewer.terms, fewer.cholesky, fewer.statistic, noise.sigma)
+        _, a = left_out._without(part, scale)
+        for (_, _, rows, y), r in zip(part.labels, left_out._residuals(part, a)):
+            np.testing.assert_allclose(r, y - rows @ fitted.alpha, rtol=1e-5, atol=1e-7)
+
+
+def test_slope_equals_finite_differences(left_out):
+    left_out(np.zeros(3))  # floors of exact errors are those of the start
+    for x in np.random.default_rng(0).normal(0.0, 0.7, (3, 3)):
+        _, slope = left_out(x)
+        step = 1e-4 * np.eye(3)
+        differences = [(left_out(x + h)[0] - left_out(x - h)[0]) / 2e-4 for h in step]
+        np.testing.assert_allclose(slope, differences, rtol=1e-4, atol=1e-6)
+
+
+def balanced(absorbed, learnt, approximate=False):
+    _, state, sampled, moments = absorbed
+    table = blocks(state.terms)
+    found = balance.balanced([NOISE], learnt, table, state.cholesky, moments, sampled, approximate)
+    return found
+
+
+@pytest.mark.parametrize("approximate", [False, True])
+def test_only_learnt_groups_are_scaled(absorbed, approximate):
+    learnt = {Group("energy", "pure"), Group("forces", "alloy"), Group("forces", "pure")}
+    found = balanced(absorbed, learnt, approximate)
+    assert found.energy != NOISE.energy and found.forces != NOISE.forces
+    assert found.stress == NOISE.stress
+    ratio = found.forces / NOISE.forces
+    assert found.sigma("forces", "pure") == pytest.approx(0.03 * ratio)
+    assert balance.FACTORS[0] <= ratio <= balance.FACTORS[1]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_kind_has_nothing_to_be_weighed_against(absorbed, kind):
+    assert balanced(absorbed, {Group(kind, "pure"), Group(kind, "alloy")}) == NOISE
+
+
+def test_without_positive_moments_the_search_goes_on(left_out):
+    first, _ = left_out(np.zeros(3))
+    left_out._prior = -left_out._prior * 1e9
+    value, slope = left_out(np.zeros(3))
+    assert value == pytest.approx(first + balance.FAILED) and not slope.any()
+
+
+def labelled(atoms, config_type):
+    atoms.calc = EMT()
+    atoms.info.update(REF_energy=atoms.get_potential_energy(), config_type=config_type)
+    atoms.arrays["REF_forces"] = atoms.get_forces()
+    atoms.calc = None
+    return atoms
+
+
+def crystals(n, rng):
+    for _ in range(n):
+        atoms = bulk("Cu", a=3.6 * (1.0 + 0.02 * rng.normal()), cubic=True)
+        atoms.rattle(0.08, rng=rng)
+        yield labelled(atoms, "bulk")
+
+
+def surfaces(n, rng):
+    for k in range(n):
+        face = (fcc111, fcc100, fcc110)[k % 3]
+        atoms = face("Cu", (1, 1, 3 + k % 3), a=3.6, vacuum=4.0, periodic=True)
+        atoms.rattle(0.05, rng=rng)
+        yield labelled(atoms, "surface")
+
+
+def test_misfit_of_a_rare_group_is_no_noise():
+    """Eleven surfaces among 60 crystals, and a basis too small for both.
+
+    The likelihood alone takes the surfaces' energies for noise: errors of the others are then
+    twenty times those with noise set by hand.
+    """
+    rng = np.random.default_rng(1)
+    train = [*crystals(60, rng), *surfaces(11, rng)]
+    test = list(surfaces(9, rng))
+    soap = smooth_soap(["Cu"], r_cut=4.0, n_max=3, l_max=2)
+
+    def energy_error(optimize):
+        gp = gapy.SparseGPRegressor(soap, n_inducing=40, zeta=2, optimize=optimize, e0="fit")
+        return gapy.evaluate(gp.fit(train).potential_, test).total.energy_rmse
+
+    by_hand = energy_error(False)
+    assert energy_error(True) < 4.0 * by_hand < 0.02
