@@ -21,7 +21,7 @@ from gapy.model import arrays
 from gapy.model.arrays import Evaluation
 
 ATOMS = 2048
-"""Evaluated together at least: as fast as more (measured), and memory stays bounded."""
+"""Evaluated together at most, unless one structure has more: as fast as more (measured)."""
 
 
 UNCERTAINTIES = {False: {}, True: {"force_std": True}, "local": {"local_std": True}}
@@ -42,9 +42,10 @@ def sigmas_of(uncertainty) -> dict[str, bool]:
 
 def evaluate_many(potential, structures: Iterable, **options) -> Iterator[Evaluation]:
     """See `Potential.evaluate_many`; results one by one, computed as they are taken."""
-    if isinstance(structures, Atoms):
+    if isinstance(structures, Atoms) or not isinstance(structures, Iterable):
         raise StructureError(
-            "structures: expected a list of ase.Atoms, got one; give [atoms] or call evaluate"
+            f"structures: expected a list of ase.Atoms, got {type(structures).__name__}; give "
+            "[atoms] or call evaluate"
         )
     batch: list[Atoms] = []
     begin = n_atoms = 0
@@ -55,11 +56,11 @@ def evaluate_many(potential, structures: Iterable, **options) -> Iterator[Evalua
                 f"structures[{k}]: expected ase.Atoms, got {type(atoms).__name__}; give a list of "
                 "structures"
             )
+        if n_atoms + len(atoms) > ATOMS:
+            yield from _named(potential, batch, begin, options)
+            batch, begin, n_atoms = [], k, 0
         batch.append(atoms)
         n_atoms += len(atoms)
-        if n_atoms >= ATOMS:
-            yield from _named(potential, batch, begin, options)
-            batch, begin, n_atoms = [], k + 1, 0
     yield from _named(potential, batch, begin, options)
 
 

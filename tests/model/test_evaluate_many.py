@@ -192,6 +192,7 @@ def test_images_that_the_model_does_not_see_are_refused():
         not_images().evaluate_many([Atoms("Si"), bulk("Si")])
 
 
-def test_one_structure_is_no_list():
-    with pytest.raises(GapyError, match=r"structures: expected a list of ase\.Atoms, got one"):
-        three_species().evaluate_many(bulk("Si"))
+@pytest.mark.parametrize("given_", [bulk("Si"), None, 3])
+def test_what_is_no_list_is_refused(given_):
+    with pytest.raises(GapyError, match=r"structures: expected a list of ase\.Atoms, got .*give"):
+        three_species().evaluate_many(given_)
