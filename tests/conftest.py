@@ -15,6 +15,18 @@ from gapy.descriptors import smooth_soap
 settings.register_profile("gapy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("gapy")
 
+LONG = (
+    "test_page_commands.py", "test_active_loop.py", "test_pages.py", "test_active_oracle.py",
+    "test_streams.py", "test_active_crash.py", "test_md_run.py", "test_modelfile_fuzz.py",
+    "test_notebooks.py", "test_cli_tune.py", "test_md_restart.py", "test_demo.py",
+)  # fmt: skip
+"""Files that take longest, first: one that begins at the end leaves the other workers idle."""
+
+
+def pytest_collection_modifyitems(items):
+    place = {name: k for k, name in enumerate(LONG)}
+    items.sort(key=lambda item: place.get(item.path.name, len(LONG)))
+
 
 @pytest.fixture(scope="session")
 def train_frames():

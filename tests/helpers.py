@@ -95,15 +95,22 @@ def richardson(f, h):
     return (4.0 * fine - coarse) / 3.0
 
 
-def along_atom(f, atoms, j, c, h=1e-3):
-    """d f(atoms) / d r_jc by finite differences."""
+def along(f, atoms, direction, h=1e-3):
+    """sum_jc direction_jc d f(atoms) / d r_jc by finite differences."""
 
     def moved(step):
         copy = atoms.copy()
-        copy.positions[j, c] += step
+        copy.positions += step * direction
         return f(copy)
 
     return richardson(moved, h)
+
+
+def along_atom(f, atoms, j, c, h=1e-3):
+    """d f(atoms) / d r_jc by finite differences."""
+    direction = np.zeros((len(atoms), 3))
+    direction[j, c] = 1.0
+    return along(f, atoms, direction, h)
 
 
 def along_strain(f, atoms, v, h=1e-3):

@@ -2,11 +2,10 @@
 
 import configparser
 import importlib.metadata
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+import warm
 
 import gapy
 
@@ -42,9 +41,10 @@ def test_installed_metadata_agree():
 
 
 @pytest.mark.parametrize("name", ["data", "descriptors", "md", "structures", "errors", "tuning"])
-def test_modules_are_attributes_after_importing_gapy_alone(name):
+def test_modules_are_attributes_after_importing_gapy_alone(name, tmp_path):
     code = f"import gapy; assert gapy.{name}.__name__ == 'gapy.{name}' and {name!r} in dir(gapy)"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    program = warm.Program(code, (), folder=tmp_path, output=tmp_path / "printed")
+    assert program.wait() == 0, program.communicate()
 
 
 def test_what_gapy_does_not_have(monkeypatch):

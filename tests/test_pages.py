@@ -1,8 +1,5 @@
 """Every Python block of README and docs runs as printed; what is excused is listed here."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from pages import NOT_RUN, PAGE_NOT_RUN, PAGES, run, runnable, write_files
@@ -39,10 +36,10 @@ def test_what_does_not_run_is_listed_here_and_says_why():
     assert {n for n, p in PAGES.items() if PAGE_NOT_RUN.search(p.read_text())} == SYNOPSES
 
 
-def test_the_shipped_data_are_there_after_importing_gapy_alone():
+def test_the_shipped_data_are_there_after_importing_gapy_alone(files, tmp_path):
     assert 'gapy.data.frames("si", "train")' in PAGES["README.md"].read_text(encoding="utf-8")
     code = 'import gapy; assert len(gapy.data.frames("si", "train")) > 100'
-    subprocess.run([sys.executable, "-c", code], check=True)
+    run("README.md", code, [], files, tmp_path / "page")
 
 
 def test_small_files_have_what_the_pages_ask_for(files):

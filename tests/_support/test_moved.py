@@ -1,12 +1,11 @@
 """Names of modules from before the rooms, and what type checkers are told."""
 
 import ast
-import subprocess
-import sys
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+import warm
 
 import gapy
 from gapy._support.moved import MOVED
@@ -22,7 +21,7 @@ def test_an_old_name_is_the_module_of_today(old):
     assert old.removeprefix("gapy.") in dir(gapy)
 
 
-def test_names_are_imported_from_old_modules_in_a_fresh_start():
+def test_names_are_imported_from_old_modules_in_a_fresh_start(tmp_path):
     code = (
         "import gapy.plots\n"
         "from gapy.state import load_state, save_state\n"
@@ -34,7 +33,8 @@ def test_names_are_imported_from_old_modules_in_a_fresh_start():
         "assert gapy.validation.plots.__spec__.name == 'gapy.validation.plots'\n"
         "assert load_state.__module__ == 'gapy.fit.checkpoint'\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    program = warm.Program(code, (), folder=tmp_path, output=tmp_path / "printed")
+    assert program.wait() == 0, program.communicate()
 
 
 def test_a_name_that_never_was_is_not_found():

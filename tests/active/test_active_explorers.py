@@ -33,7 +33,7 @@ EXPLORERS = {
     "relaxation-cell": lambda: Relaxation(alloy(), n=2, max_steps=30, cell=True),
     "basin-hopping": lambda: BasinHopping(alloy(), hops=3, max_steps=15),
     "random": lambda: RandomStructures(alloy(), n=12, max_steps=4),
-    "random-unrelaxed": lambda: RandomStructures(alloy(), n=60, max_steps=0),
+    "random-unrelaxed": lambda: RandomStructures(alloy(), n=20, max_steps=0),
     "swaps": lambda: Swaps(alloy(), steps=100, temperature=500, temperature_end=1000),
 }
 TOGETHER = 50
@@ -136,15 +136,22 @@ class Impurities(Calculator):
 
     implemented_properties: ClassVar[list[str]] = ["energy", "forces"]
 
+    def check_state(self, atoms, tol=0.0):
+        """ASE's own comparison takes longer than the energy."""
+        same = self.atoms is not None and np.array_equal(self.atoms.positions, atoms.positions)
+        return [] if same else ["positions"]
+
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
         super().calculate(atoms, properties, system_changes)
         i, j = np.flatnonzero(atoms.numbers == 79)
-        energy = 0.3 * np.cos(atoms.get_distance(i, j, mic=True))
+        between = atoms.positions[i] - atoms.positions[j]
+        lengths = atoms.cell.lengths()  # of an orthorhombic cell
+        between -= lengths * np.round(between / lengths)
+        energy = 0.3 * np.cos(np.linalg.norm(between))
         zero = np.zeros((len(atoms), 3))
         self.results = {"energy": energy, "forces": zero, "forces_std": zero}
 
 
-@pytest.mark.slow
 def test_swaps_sample_the_boltzmann_distribution():
     """Populations of all placements of two impurities, enumerated, against Monte Carlo."""
     atoms = bulk("Cu", a=3.7, cubic=True).repeat((2, 1, 1))

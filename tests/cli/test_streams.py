@@ -9,6 +9,8 @@ import pytest
 import gapy
 
 GAPY = (sys.executable, "-m", "gapy")
+WRONG = ("tune", "none.xyz", "-o", "none", "--zeta", "x")
+"""An error that is found before anything large is imported."""
 
 
 def shell(words: str, *arguments) -> subprocess.CompletedProcess:
@@ -39,18 +41,18 @@ def test_closed_standard_output_costs_no_work(train_xyz, tmp_path):
     assert not (tmp_path / "m.gapy").exists()
 
 
-def test_closed_standard_error(model_file, tmp_path):
-    assert shell("2>&-", "info", tmp_path / "none.gapy").returncode == 2
+def test_closed_standard_error(model_file):
+    assert shell("2>&-", *WRONG).returncode == 2
     done = shell("2>&- </dev/null", "info", model_file)
     assert done.returncode == 0 and "species" in done.stdout
     done = shell("2>&- >&-", "info", model_file)
     assert (done.returncode, done.stdout, done.stderr) == (2, "", "")
 
 
-def test_abandoned_pipe(model_file, tmp_path):
+def test_abandoned_pipe(model_file):
     done = shell("| head -0; exit ${PIPESTATUS[0]}", "info", model_file)
     assert done.returncode in (0, 1) and done.stderr == ""
-    done = shell("2>&1 | true; exit ${PIPESTATUS[0]}", "info", tmp_path / "none.gapy")
+    done = shell("2>&1 | true; exit ${PIPESTATUS[0]}", *WRONG)
     assert done.returncode == 2 and done.stderr == ""
 
 

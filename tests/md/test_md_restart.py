@@ -50,18 +50,18 @@ def test_restart_is_bit_identical(tmp_path, ensemble):
     }
     if ensemble != "nve":
         options["temperature_end"] = 1500.0
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    run_md(copper(), UncertainEMT(), whole, **options)
+    whole, parts, atoms = tmp_path / "whole", tmp_path / "parts", copper((2, 1, 1))
+    run_md(atoms, UncertainEMT(), whole, **options)
     with pytest.raises(Interrupted):
-        run_md(copper(), UncertainEMT(), parts, **options, callback=stop_at(18))
+        run_md(atoms, UncertainEMT(), parts, **options, callback=stop_at(18))
     with pytest.raises(Interrupted):
-        run_md(copper(), UncertainEMT(), parts, **options, restart=True, callback=stop_at(33))
+        run_md(atoms, UncertainEMT(), parts, **options, restart=True, callback=stop_at(33))
     # what a crash in the middle of a write leaves
     with open(parts / "md.csv", "a") as log:
         log.write("34,170.0,31")
     with open(parts / "md.extxyz", "a") as trajectory:
         trajectory.write('32\nLattice="7.2 0.0')
-    result = run_md(copper(), UncertainEMT(), parts, **options, restart=True)
+    result = run_md(atoms, UncertainEMT(), parts, **options, restart=True)
     assert result.n_steps == 45
     assert_same_run(whole, parts)
     assert len(ase.io.read(parts / "md.extxyz", ":")) == 13

@@ -107,7 +107,7 @@ def test_noise_far_above_the_others(energies, named):
 
 
 def test_fit_evaluate_and_info_warn_of_it(cli, tmp_path):
-    frames = labelled_frames(120, 1)
+    frames = labelled_frames(60, 1)
     rng = np.random.default_rng(0)
     for atoms in frames:
         if atoms.info["config_type"] == "alloy":
