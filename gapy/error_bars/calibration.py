@@ -48,11 +48,14 @@ CHOICES = (ALL, ("first", "distances"), ("distances",))
 but in an ordered alloy labels may settle the sum of two local energies and not their difference, so
 that their variances are large and the forces are right."""
 
-WITH_SPREAD = (("spread",), ("first", "distances", "spread"), (*ALL, "spread"))
+WITH_SPREAD = (("first", "distances", "spread"), (*ALL, "spread"), ("spread",))
+WITH_SPREAD_MARGIN = 0.03
 SAMPLES = 8
-"""What the dearer sigma may follow, and the posterior samples that the spread is taken from: of
-three components each, so that a root mean square of them is off by 14 %. The spread alone ranks
-alloys best; beside the others it leaves them what tells an environment outside the data."""
+"""What the dearer sigma may follow; how much better a later choice must rank the left-out errors
+than an earlier one; and the posterior samples that the spread is taken from, of three components
+each, so that a root mean square of them is off by 14 %. Alone the spread ranks left-out errors
+best, but the distances tell what lies outside the data (measured: AUROC of surfaces left out 0.966
+with them, 0.916 without); in alloys they spoil the order, by far more than the margin."""
 
 FORCE_POWER = 1.0 / 12.0
 SMALL_FORCE = 0.01
@@ -202,15 +205,15 @@ class ForceCalibration:
 
 
 def calibrate_forces(
-    errors, indicators: Indicators, free, sigma_forces, choices=CHOICES
+    errors, indicators: Indicators, free, sigma_forces, choices=CHOICES, margin=0.0
 ) -> ForceCalibration:
     """Calibration on left-out errors: errors ~ N(0, sigma_F^2) with the form of ForceCalibration.
 
     errors (n, 3): left-out force residuals, eV/A; free (n,): whether the force is free of
-    symmetry. Only such atoms take part: they choose which of `choices` sigma follows, by rank
-    correlation, and shape the curve, which maximises the likelihood. The sigmas are then scaled,
-    all by one factor, so that 90 % of the errors lie within 1.645 of them, as with a normal
-    distribution.
+    symmetry. Only such atoms take part: they choose which of `choices` sigma follows, the first
+    whose rank correlation is within `margin` of the best, and shape the curve, which maximises the
+    likelihood. The sigmas are then scaled, all by one factor, so that 90 % of the errors lie within
+    1.645 of them, as with a normal distribution.
 
     `beyond` is the rms force error expected where an environment is twice as far out as any seen;
     the training set cannot tell, so it is set to `sigma_forces` here and to the rms force label by
@@ -223,7 +226,8 @@ def calibrate_forces(
     asked = {names: np.maximum(indicators.together(names), 1e-300)[free] for names in choices}
     follows = choices[0]
     if len(squared) >= FEWEST:
-        follows = max(choices, key=lambda names: spearman(asked[names], squared) or 0.0)
+        ranks = [spearman(asked[names], squared) or 0.0 for names in choices]
+        follows = choices[int(np.argmax(np.array(ranks) >= max(ranks) - margin))]
     curve = _most_likely_curve(asked[follows], squared)
     sigma = ForceCalibration(curve, follows=follows).sigma(indicators)
     factor = _coverage_factor(np.abs(errors[free]) / sigma[free, None])

@@ -12,6 +12,7 @@ from gapy.error_bars.calibration import (
     FEWEST,
     FIRST,
     WITH_SPREAD,
+    WITH_SPREAD_MARGIN,
     ForceCalibration,
     Indicators,
     calibrate_forces,
@@ -166,5 +167,5 @@ def calibrate(results, noise: Noise, terms) -> ForceCalibration:
     )
     if free.sum() < FEWEST:
         return cheap
-    posterior = found(choices=WITH_SPREAD)
+    posterior = found(choices=WITH_SPREAD, margin=WITH_SPREAD_MARGIN)
     return replace(cheap, posterior=posterior) if rank(posterior) > rank(cheap) else cheap
