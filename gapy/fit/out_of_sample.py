@@ -11,13 +11,14 @@ from gapy.error_bars.calibration import (
     EXPONENT,
     FEWEST,
     FIRST,
+    NEAR,
+    NEAR_LEAST,
     WITH_SPREAD,
     WITH_SPREAD_MARGIN,
     ForceCalibration,
     Indicators,
     calibrate_forces,
     coarse_points,
-    near_points,
 )
 from gapy.error_bars.cross_validation import (
     LeaveOneOut,
@@ -52,9 +53,8 @@ def out_of_sample(posterior, noise: Noise, sampled, terms, *, approximate=False,
     posterior does not hold just these rows, see `gapy.gp.column_estimation`. Without `sigmas` only
     the residuals are computed, at half the cost.
     """
-    zetas = [t.zeta for t in terms]
-    coarse = _fewer(posterior, *coarse_points(zetas))
-    near = landmarks(posterior, *near_points(zetas), EXPONENT) if sigmas else None
+    coarse = _fewer(posterior, *coarse_points([t.zeta for t in terms]))
+    near = landmarks(posterior, NEAR, NEAR_LEAST, EXPONENT) if sigmas else None
     first = near.leading(FIRST) if near else None
     shares: tuple[np.ndarray | None, np.ndarray | None] = (None, None)
     if approximate:
@@ -161,10 +161,7 @@ def calibrate(results, noise: Noise, terms) -> ForceCalibration:
     def rank(one: ForceCalibration) -> float:
         return spearman(one.sigma(indicators)[free], (errors[free] ** 2).mean(axis=1)) or 0.0
 
-    zetas = [t.zeta for t in terms]
-    cheap = replace(
-        found(), exponent=EXPONENT, coarse=coarse_points(zetas), near=near_points(zetas)
-    )
+    cheap = replace(found(), exponent=EXPONENT, coarse=coarse_points([t.zeta for t in terms]))
     if free.sum() < FEWEST:
         return cheap
     posterior = found(choices=WITH_SPREAD, margin=WITH_SPREAD_MARGIN)

@@ -18,7 +18,7 @@ import numpy as np
 from gapy._support.remember import Remembered
 from gapy.baselines import Baseline, system_of
 from gapy.baselines import largest_cutoff as baselines_cutoff
-from gapy.error_bars.calibration import FIRST, SAMPLES, ForceCalibration
+from gapy.error_bars.calibration import FIRST, NEAR, NEAR_LEAST, SAMPLES, ForceCalibration
 from gapy.error_bars.extrapolation import Contacts, Extrapolation, contacts
 from gapy.error_bars.landmarks import Landmarks, landmarks
 from gapy.errors import GapyError, ModelFileError, SpeciesError, StructureError
@@ -138,7 +138,7 @@ class Potential:
     @cached_property
     def near(self) -> Landmarks:
         """The still fewer points from which the force sigma of `evaluate` measures distances."""
-        return landmarks(self.posterior, *self.calibration.near, self.calibration.exponent)
+        return landmarks(self.posterior, NEAR, NEAR_LEAST, self.calibration.exponent)
 
     @cached_property
     def indicator_blocks(self) -> tuple[VarianceBlock, ...]:
