@@ -210,12 +210,12 @@ class Potential:
         (`gapy.error_bars.mixed_precision`; `predict` gives it exactly); two fifths of a force call
         more. force_std: calibrated force sigma of each atom (see `gapy.error_bars.calibration`),
         from the posterior of the leading inducing points, which then gives the local sigmas too
-        unless local_std is asked for; a quarter of a force call more. force_std="posterior": where
-        `calibration.posterior` is known, which is where it ranks left-out errors better, the force
-        sigma follows the posterior of the force itself, from SAMPLES samples with a noise of 14 %;
-        four force calls more, elsewhere as True. `threads` do not change the
-        result. `neighbourhood` of these atoms, as from the method of that name, or a function of
-        the atoms that gives it, saves the search for neighbours.
+        unless local_std is asked for; a quarter of a force call more, half of one with zeta below
+        4. force_std="posterior": where `calibration.posterior` is known, which is where it ranks
+        left-out errors better, the force sigma follows the posterior of the force itself, from
+        SAMPLES samples with a noise of 14 %; four force calls more. Elsewhere as True. `threads` do
+        not change the result. `neighbourhood` of these atoms, as from the method of that name, or a
+        function of the atoms that gives it, saves the search for neighbours.
         """
         one_structure(atoms)
         numbers = atoms.numbers
