@@ -1,6 +1,7 @@
 """What the error bars are worth: ranking, coverage, learnt noise, and groups never seen.
 
-    python benchmarks/uncertainty.py --data DIR [--only NAME...] [--quick] [--json OUT.json]
+    python benchmarks/uncertainty.py --data DIR [--only NAME...] [--quick] [--zeta Z]
+        [--n-components N] [--json OUT.json]
 
 Two kinds of rows, each fit in a process of its own and one after the other:
 
@@ -11,6 +12,9 @@ Two kinds of rows, each fit in a process of its own and one after the other:
   these and of the group, all of them and without atoms whose force vanishes by symmetry. Ethanol
   that loses a hydrogen atom has energies only: structures whose energy error exceeds 3 times the
   RMSE of the molecules are to be found by their largest `forces_std`.
+
+Rank correlation and AUROC are also given of the sigma that follows the posterior of the force
+(`uncertainty="posterior"`), with what it follows; without it the two sigmas are the same.
 
 DIR as for accuracy.py. Figures of quippy: measured once, same sets and cutoffs.
 """
@@ -75,6 +79,11 @@ def case_of(name: str):
     return CASES[(LEARNING.get(name) or EXTRAPOLATION[name]).case]
 
 
+def kernel_of(arguments) -> dict:
+    """What the command line says of the kernel."""
+    return {"zeta": arguments.zeta, "n_components": arguments.n_components}
+
+
 def regressor(case, structures, n_inducing, **options):
     """An unfitted regressor for a case."""
     import gapy
@@ -89,7 +98,7 @@ def regressor(case, structures, n_inducing, **options):
         periodic=case.periodic,
     )
     return gapy.SparseGPRegressor(
-        soap, n_inducing=n_inducing or case.n_inducing, zeta=4, e0=case.e0, **options
+        soap, n_inducing=n_inducing or case.n_inducing, e0=case.e0, **options
     )
 
 
@@ -102,11 +111,12 @@ def training_structures(case, data):
     return [s for s in train if set(s.atoms.numbers.tolist()) <= bonded]
 
 
-def learn(case, data, n_inducing) -> dict:
+def learn(case, data, n_inducing, kernel) -> dict:
     """Figures before and after the hyperparameters are learnt."""
     train = training_structures(case, data)
     tests = {label: structures_of(name, data) for label, name in case.tests.items()}
-    gp = regressor(case, train, n_inducing, sigma_energy=0.001, sigma_forces=0.05, delta=1.0)
+    hand = {"sigma_energy": 0.001, "sigma_forces": 0.05, "delta": 1.0}
+    gp = regressor(case, train, n_inducing, **hand, **kernel)
     began = time.perf_counter()
     gp.fit(train)
     out = {"fit_seconds": time.perf_counter() - began, "hand": judged(gp, tests)}
@@ -119,12 +129,15 @@ def learn(case, data, n_inducing) -> dict:
 def judged(gp, tests) -> dict:
     """Errors, error bars and learnt numbers of a fitted regressor."""
     import gapy
+    from gapy._support.ranking import spearman
 
     potential = gp.potential_
     report = gapy.evaluate(potential, tests["test"])
     bars = report.error_bars.to_dict()
     bars.pop("reliability")
+    error, sigma, told = atoms_of(potential, tests["test"], "posterior")
     out = {
+        "posterior_spearman": spearman(sigma[told], error[told]),
         "energy": 1000.0 * report.total.energy_rmse,
         "forces": report.total.forces_rmse,
         **bars,
@@ -176,17 +189,19 @@ def groups_of(row: Extrapolation, case, data):
     )
 
 
-def extrapolate(row: Extrapolation, case, data, n_inducing) -> dict:
+def extrapolate(row: Extrapolation, case, data, n_inducing, kernel) -> dict:
     """Figures of a fit without a group."""
     from gapy._support.ranking import auroc, spearman
 
     train, near, far = groups_of(row, case, data)
-    gp = regressor(case, train, n_inducing, optimize=True).fit(train)
+    gp = regressor(case, train, n_inducing, optimize=True, **kernel).fit(train)
     parts = [atoms_of(gp.potential_, group) for group in (near, far)]
     rmse = float(np.sqrt((parts[0][0] ** 2).mean()))
     error, sigma, told = (np.concatenate(pair) for pair in zip(*parts))
     large = error > THRESHOLD * rmse
+    posterior = [atoms_of(gp.potential_, group, "posterior")[1] for group in (near, far)]
     return {
+        "posterior_auroc": auroc(np.concatenate(posterior), large),
         "n_train": len(train),
         "n_near": len(parts[0][0]),
         "n_far": len(parts[1][0]),
@@ -202,11 +217,11 @@ def extrapolate(row: Extrapolation, case, data, n_inducing) -> dict:
     }
 
 
-def atoms_of(potential, structures):
+def atoms_of(potential, structures, uncertainty=True):
     """RMS force error, sigma, and whether the force may differ from zero, of every atom."""
     from gapy.geometry.symmetry import vanishes
 
-    calculator = potential.calculator(uncertainty=True)
+    calculator = potential.calculator(uncertainty=uncertainty)
     errors, sigmas, told = [], [], []
     for s in structures:
         if s.forces is None:
@@ -222,8 +237,10 @@ def run_one(name: str, arguments) -> dict:
     """One row in this process."""
     case = case_of(name)
     if name in LEARNING:
-        return learn(case, arguments.data, arguments.n_inducing)
-    return extrapolate(EXTRAPOLATION[name], case, arguments.data, arguments.n_inducing)
+        return learn(case, arguments.data, arguments.n_inducing, kernel_of(arguments))
+    return extrapolate(
+        EXTRAPOLATION[name], case, arguments.data, arguments.n_inducing, kernel_of(arguments)
+    )
 
 
 def run_in_own_process(name: str, arguments) -> dict:
@@ -232,6 +249,7 @@ def run_in_own_process(name: str, arguments) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "result.json"
         command = [sys.executable, __file__, "--one", name, "--json", str(out)]
+        command += ["--zeta", str(arguments.zeta), "--n-components", arguments.n_components]
         if arguments.data is not None:
             command += ["--data", str(arguments.data)]
         if arguments.n_inducing is not None:
@@ -302,6 +320,7 @@ def print_learning(name: str, result: dict) -> None:
             f"  {title:7s} E {v['energy']:.2f} meV/atom  F {v['forces']:.4f} eV/A  "
             f"rho {v['forces_std_spearman']:.3f}  coverage {coverage} %  "
             f"area {v['miscalibration_area']:.3f}  nll {v['nll']:.3f}  "
+            f"rho of posterior {v['posterior_spearman']:.3f}  "
             f"AUROC {v['auroc'] or float('nan'):.3f}"
         )
     print(f"  fit {result['fit_seconds']:.0f} s, learning {result['learn_seconds']:.0f} s")
@@ -316,6 +335,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, help="also write all figures to this file")
     parser.add_argument("--n-inducing", type=int, help="instead of each case's own, for a trial")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_INDUCING} inducing points")
+    parser.add_argument("--zeta", type=int, default=4)
+    parser.add_argument("--n-components", default="auto", help='"auto" (default) or "off"')
     parser.add_argument("--one", choices=NAMES, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.quick and arguments.n_inducing is None:
@@ -344,7 +365,8 @@ def main() -> int:
             print(
                 f"  force RMSE {result['near_rmse']:.3f} like the training set, "
                 f"{result['far_rmse']:.3f} in the group; rms sigma {result['near_sigma']:.3f}, "
-                f"{result['far_sigma']:.3f} eV/A; rho {result['spearman']:.3f}"
+                f"{result['far_sigma']:.3f} eV/A; rho {result['spearman']:.3f}; "
+                f"AUROC of posterior {result['posterior_auroc'] or float('nan'):.3f}"
             )
         table += [(name, *row) for row in checks(name, result)]
         sys.stdout.flush()

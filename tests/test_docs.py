@@ -70,6 +70,5 @@ def test_theory_states_the_numbers_of_the_code():
         (calibration.COARSE, calibration.COARSE_LEAST),
         (calibration.QUADRATIC_COARSE, calibration.QUADRATIC_COARSE_LEAST),
         (calibration.NEAR, calibration.NEAR_LEAST),
-        (calibration.QUADRATIC_NEAR, calibration.QUADRATIC_NEAR_LEAST),
     ):  # fmt: skip
         assert re.search(rf"leading {100 * share:.0f} %[^()]*\(at least {least}\)", text)

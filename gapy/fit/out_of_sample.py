@@ -11,12 +11,14 @@ from gapy.error_bars.calibration import (
     EXPONENT,
     FEWEST,
     FIRST,
+    NEAR,
+    NEAR_LEAST,
     WITH_SPREAD,
+    WITH_SPREAD_MARGIN,
     ForceCalibration,
     Indicators,
     calibrate_forces,
     coarse_points,
-    near_points,
 )
 from gapy.error_bars.cross_validation import data_share, leave_one_out
 from gapy.error_bars.landmarks import landmarks
@@ -33,9 +35,8 @@ def out_of_sample(posterior, noise: Noise, sampled, terms, *, approximate=False)
     sampled: structures with local rows and labels, see `gapy.fit.sample.Sampled`; approximate: the
     posterior does not hold just these rows, see `gapy.gp.column_estimation`.
     """
-    zetas = [t.zeta for t in terms]
-    coarse = _fewer(posterior, *coarse_points(zetas))
-    near = landmarks(posterior, *near_points(zetas), EXPONENT)
+    coarse = _fewer(posterior, *coarse_points([t.zeta for t in terms]))
+    near = landmarks(posterior, NEAR, NEAR_LEAST, EXPONENT)
     first = near.leading(FIRST)
     shares: tuple[np.ndarray | None, np.ndarray | None] = (None, None)
     if approximate:
@@ -101,11 +102,8 @@ def calibrate(results, noise: Noise, terms) -> ForceCalibration:
     def rank(one: ForceCalibration) -> float:
         return spearman(one.sigma(indicators)[free], (errors[free] ** 2).mean(axis=1)) or 0.0
 
-    zetas = [t.zeta for t in terms]
-    cheap = replace(
-        found(), exponent=EXPONENT, coarse=coarse_points(zetas), near=near_points(zetas)
-    )
+    cheap = replace(found(), exponent=EXPONENT, coarse=coarse_points([t.zeta for t in terms]))
     if free.sum() < FEWEST:
         return cheap
-    posterior = found(choices=WITH_SPREAD)
+    posterior = found(choices=WITH_SPREAD, margin=WITH_SPREAD_MARGIN)
     return replace(cheap, posterior=posterior) if rank(posterior) > rank(cheap) else cheap

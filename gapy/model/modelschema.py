@@ -63,7 +63,6 @@ CALIBRATION_EXTRA = {
     "largest": NOT_NEGATIVE,
     "exponent": Number(1, 1000, whole=True),
     "coarse": List(NOT_NEGATIVE, 2, 2),
-    "near": List(NOT_NEGATIVE, 2, 2),
 }
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from gapy._support.remember import Remembered
 from gapy.baselines import Baseline, system_of
 from gapy.baselines import largest_cutoff as baselines_cutoff
-from gapy.error_bars.calibration import FIRST, SAMPLES, ForceCalibration
+from gapy.error_bars.calibration import FIRST, NEAR, NEAR_LEAST, SAMPLES, ForceCalibration
 from gapy.error_bars.extrapolation import Contacts, Extrapolation, contacts
 from gapy.error_bars.landmarks import Landmarks, landmarks
 from gapy.errors import GapyError, ModelFileError, SpeciesError, StructureError
@@ -138,7 +138,7 @@ class Potential:
     @cached_property
     def near(self) -> Landmarks:
         """The still fewer points from which the force sigma of `evaluate` measures distances."""
-        return landmarks(self.posterior, *self.calibration.near, self.calibration.exponent)
+        return landmarks(self.posterior, NEAR, NEAR_LEAST, self.calibration.exponent)
 
     @cached_property
     def indicator_blocks(self) -> tuple[VarianceBlock, ...]:
@@ -211,12 +211,12 @@ class Potential:
         (`gapy.error_bars.mixed_precision`; `predict` gives it exactly); two fifths of a force call
         more. force_std: calibrated force sigma of each atom (see `gapy.error_bars.calibration`),
         from the posterior of the leading inducing points, which then gives the local sigmas too
-        unless local_std is asked for; a quarter of a force call more. force_std="posterior": where
-        `calibration.posterior` is known, which is where it ranks left-out errors better, the force
-        sigma follows the posterior of the force itself, from SAMPLES samples with a noise of 14 %;
-        four force calls more, elsewhere as True. `threads` do not change the
-        result. `neighbourhood` of these atoms, as from the method of that name, or a function of
-        the atoms that gives it, saves the search for neighbours.
+        unless local_std is asked for; a quarter of a force call more, half of one with zeta below
+        4. force_std="posterior": where `calibration.posterior` is known, which is where it ranks
+        left-out errors better, the force sigma follows the posterior of the force itself, from
+        SAMPLES samples with a noise of 14 %; four force calls more. Elsewhere as True. `threads` do
+        not change the result. `neighbourhood` of these atoms, as from the method of that name, or a
+        function of the atoms that gives it, saves the search for neighbours.
         """
         one_structure(atoms)
         numbers = atoms.numbers

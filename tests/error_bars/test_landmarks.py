@@ -13,11 +13,8 @@ from gapy.error_bars.calibration import (
     COARSE_LEAST,
     EXPONENT,
     FIRST,
-    NEAR,
-    NEAR_LEAST,
     ForceCalibration,
     coarse_points,
-    near_points,
 )
 from gapy.error_bars.cross_validation import OWN, leave_one_out
 from gapy.error_bars.landmarks import landmarks
@@ -52,7 +49,6 @@ def test_distances_are_those_of_the_sharper_kernel(blunt, frames):
     potential = blunt.potential_
     assert potential.calibration.exponent == EXPONENT
     assert potential.calibration.coarse == coarse_points([1, 3]) != coarse_points([2, 4])
-    assert potential.calibration.near == near_points([1, 3]) != near_points([2, 4])
     zeta = potential.terms[0].zeta
     for atoms in frames[:2]:
         rows = local_rows(potential, atoms)
@@ -103,11 +99,10 @@ def test_a_sharp_kernel_keeps_its_factors(frames):
 def test_files_without_an_exponent_measure_with_zeta(blunt, frames):
     numbers = blunt.potential_.calibration.to_dict()
     assert ForceCalibration.from_dict(numbers) == blunt.potential_.calibration
-    del numbers["exponent"], numbers["coarse"], numbers["near"]
+    del numbers["exponent"], numbers["coarse"]
     old = replace(blunt.potential_, calibration=ForceCalibration.from_dict(numbers))
     assert old.calibration.exponent == 1
     assert old.calibration.coarse == (COARSE, COARSE_LEAST)
-    assert old.calibration.near == (NEAR, NEAR_LEAST)
     rows = local_rows(old, frames[0])
     explained, _ = old.posterior.explained_and_posterior(rows)
     np.testing.assert_allclose(old.near.explained(rows), explained, rtol=1e-9)
