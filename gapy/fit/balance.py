@@ -10,7 +10,7 @@ sigmas in force, those of part k of the sample S_kf, c_kf, and D the delta of ea
 
 are the weights without part k, whose errors with them are its left-out errors. What is minimised is
 
-    J = G(all structures) + sum over lines l of share_l G(l),
+    J = G(MSE of all) + sum over lines l of share_l G(MSE of l + EXACT^2 MSE of all),
     G = 1/4 [sum over kinds v log MSE + log (MSE_energy + LENGTH^2 MSE_forces)],
 
 lines the config_types (those of few structures in one), so that neither the largest errors nor the
@@ -48,8 +48,9 @@ WORSE = 1.0
 """How much the worse of energy and force error counts beside each of them."""
 FEW = 10
 """Structures of the sample below which a config_type has no line of its own."""
-EXACT = 0.1
-"""Errors of a line below this share of all are as good as none."""
+EXACT = 0.5
+"""Errors of a line below this share of all are good enough: that one kind of structure is described
+ten times better than the others is not worth an error of those."""
 PARTS, LEAST_PARTS = 4, 2
 PART_NUMBERS = 12_000_000
 """Numbers in the moments of all parts, above which there are fewer parts."""
@@ -89,7 +90,7 @@ def balanced(candidates, learnt, table, cholesky, moments, sampled, approximate:
     seen = {labels.group.kind for one in sampled for labels in one.labels}
     if len(sampled) < LEAST_SAMPLE or len({k for k, _ in families} & seen) < 2:
         return candidates[0]
-    best, least, floor = candidates[0], np.inf, None
+    best, least = candidates[0], np.inf
     start = np.zeros(len(families))
     for noise in candidates:
         parts = _parts(noise, table, cholesky, sampled)
@@ -97,7 +98,7 @@ def balanced(candidates, learnt, table, cholesky, moments, sampled, approximate:
             everything = _added((part.s, part.c) for part in parts)
         else:
             everything = _added(_weighed(keys[0], of, noise) for keys, of in moments.items())
-        objective = _LeftOut(families, table, cholesky, everything, parts, floor)
+        objective = _LeftOut(families, table, cholesky, everything, parts)
         found = minimize(
             objective,
             start,
@@ -111,19 +112,18 @@ def balanced(candidates, learnt, table, cholesky, moments, sampled, approximate:
                 found.fun,
                 noise.scaled(dict(zip(families, map(float, np.exp(found.x)))), learnt),
             )
-        start, floor = found.x, objective.floor
+        start = found.x
     return best
 
 
 class _LeftOut:
     """J and its slope over x, one for each family."""
 
-    def __init__(self, families, table, cholesky, everything, parts, floor=None):
+    def __init__(self, families, table, cholesky, everything, parts):
         self._families, self._table, self._cholesky = families, table, cholesky
         self._s, self._c = everything
         self._parts = parts
         self._prior = np.concatenate([np.full(b.stop - b.start, b.delta**-2.0) for b in table])
-        self.floor: dict[str, float] | None = floor
         self._first = 0.0
 
     def __call__(self, x):
@@ -197,20 +197,20 @@ class _LeftOut:
             for kind, keys in of_kind.items()
             if any(squares[k] > 0.0 for k in keys)
         }
-        if self.floor is None:
-            self.floor = {kind: EXACT**2 * mean for kind, mean in total.items()}
-        floor = self.floor
-        value, slope_of = _worth({kind: total[kind] + floor[kind] for kind in floor})
-        slopes = {k: slope_of[k[0]] / number[k[0]] for k in counts if k[0] in floor}
+        value, slope_of_total = _worth(total)
+        slopes = {}
         for line in lines:
-            keys = [(kind, line) for kind in floor if (kind, line) in counts]
-            mean = {k[0]: squares[k] / counts[k] + floor[k[0]] for k in keys}
+            keys = [(kind, line) for kind in total if (kind, line) in counts]
+            mean = {k[0]: squares[k] / counts[k] + EXACT**2 * total[k[0]] for k in keys}
             share = max((counts[k] / number[k[0]] for k in keys), default=0.0)
             one, slope_of = _worth(mean)
             value += share * one
             for k in keys:
-                slopes[k] += share * slope_of[k[0]] / counts[k]
-        return value, slopes
+                slopes[k] = share * slope_of[k[0]] / counts[k]
+                slope_of_total[k[0]] += share * slope_of[k[0]] * EXACT**2
+        return value, {
+            k: slope + slope_of_total[k[0]] / number[k[0]] for k, slope in slopes.items()
+        }
 
 
 def _worth(mean: Mapping[str, float]):

@@ -24,6 +24,8 @@ from gapy.gp.noise import Noise
 from gapy.gp.terms import blocks
 from gapy.model.potential import Potential
 
+SHARES = (0.5, 1.0)
+"""How much more exact than its kind a group may be, of what the likelihood says (a logarithm)."""
 N_REFERENCES = 3
 
 
@@ -38,7 +40,7 @@ def learn(state: TrainingState, *, rows: SampleRows | None = None) -> TrainingSt
         best = maximise_likelihood(state.terms, state.statistic, state.noise)
         learnt = replace(state, terms=best.terms)
         noise = balanced(
-            (best.near_kinds(), best.noise),
+            [best.near_kinds(share) for share in SHARES],
             best.learnt,
             blocks(best.terms),
             state.cholesky,

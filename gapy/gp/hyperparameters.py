@@ -9,8 +9,7 @@ few labels share one sigma.
 
 What the likelihood calls the noise of a group may be what the sparse model cannot describe of it,
 and as noise it would be ignored for good: a few surfaces among many crystals. `near_kinds` gives
-the noise that fits use: no group is less exact than its kind, and the exact ones are half way, in
-the logarithm, between their kind and what the likelihood says.
+the noise that fits use: no group is less exact than its kind.
 
 Labels that vanish (forces of perfect crystals, energies that are all e0) fit at any noise and would
 only pull it to the floor: their group learns nothing. It has the sigma of its kind, and a kind of
@@ -61,8 +60,11 @@ class Optimum:
     shared: Mapping[tuple[str, bool], float]
     moments: Mapping[tuple[Group, ...], Moments]
 
-    def near_kinds(self) -> Noise:
-        """The noise with every learnt sigma drawn to that of its kind."""
+    def near_kinds(self, share: float) -> Noise:
+        """The noise with no learnt sigma above that of its kind.
+
+        Smaller ones keep a share of their distance, in the logarithm.
+        """
         tables: dict[bool, dict] = {
             own: {name: dict(sigmas) for name, sigmas in given.items()}
             for own, given in ((False, self.noise.overrides), (True, self.noise.own))
@@ -71,7 +73,8 @@ class Optimum:
             sigmas = tables[group.own].get(group.config_type, {})
             if group.kind in sigmas:
                 shared = self.shared[group.kind, group.own]
-                sigmas[group.kind] = min(shared, (shared * sigmas[group.kind]) ** 0.5)
+                smaller = min(1.0, sigmas[group.kind] / shared)
+                sigmas[group.kind] = shared * smaller**share
         return replace(self.noise, overrides=tables[False], own=tables[True])
 
 

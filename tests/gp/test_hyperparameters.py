@@ -208,12 +208,14 @@ def test_a_block_without_labels_takes_the_mean_delta():
 
 
 def test_noise_of_the_fit_is_never_above_that_of_its_kind():
-    """And half way, in the logarithm, where the likelihood finds a group more exact."""
+    """Where the likelihood finds a group more exact, it is so by a share of the logarithm."""
     problem = Problem(np.random.default_rng(8), MANY)
     statistic = problem.statistic(problem.labels(lambda *key: TRUE[key]))
     found = maximise_likelihood(problem.terms, problem.cholesky, statistic, Noise())
-    near = found.near_kinds()
+    near = found.near_kinds(0.5)
     assert found.noise.sigma("forces", "liquid") > found.noise.forces
     assert near.sigma("forces", "liquid") == near.forces == found.noise.forces
     exact = found.noise.sigma("energy", "solid")
     assert near.sigma("energy", "solid") == pytest.approx((exact * near.energy) ** 0.5)
+    assert found.near_kinds(1.0).sigma("energy", "solid") == pytest.approx(exact)
+    assert found.near_kinds(0.0).sigma("energy", "solid") == pytest.approx(near.energy)
