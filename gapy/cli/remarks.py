@@ -15,7 +15,7 @@ def remark_on_noise(outliers) -> None:
         warnings.warn(
             f"{group['config_type']}: learnt noise of the {group['kind']} labels {sigma:.3g} "
             f"{unit}, {sigma / others:.1f} times that of the other config_types ({others:.3g}): "
-            "the model hardly follows them; check these labels, or give more inducing points or "
+            "the model hardly fits them; check these labels, or give more inducing points or "
             "structures",
             stacklevel=2,
         )

@@ -48,7 +48,7 @@ def learn(state: TrainingState, *, rows: SampleRows | None = None) -> TrainingSt
             _sampled(learnt, rows),
             state.approximate,
         )
-        return replace(learnt, noise=noise)
+        return replace(learnt, noise=noise, likely=best.noise)
 
 
 def solve(
@@ -125,7 +125,10 @@ def _metadata(state: TrainingState, fitted: posterior.Posterior) -> dict:
     for group, factor in sorted(state.statistic.factors.items()):
         of = counts.setdefault(group.config_type, {})
         of[group.kind] = of.get(group.kind, 0) + factor.n_rows
+    before = {} if state.potential is None else state.potential.metadata
+    likely = before.get("likely_noise") if state.likely is None else state.likely.to_dict()
     return {
+        **({} if likely is None else {"likely_noise": likely}),
         "gapy": gapy.__version__,
         "python": platform.python_version(),
         "numpy": np.__version__,

@@ -68,6 +68,8 @@ class TrainingState:
     approximate : whether columns of old data are estimated rather than computed
     potential : the model of the last `solve`, None before it
     solved_from : the terms, the noise and the statistic that it was solved for
+    likely : where noise was learnt, what the likelihood alone takes for noise; groups far above the
+        others are named, `gapy.gp.noise.outliers`
     earlier : of a state read from a file of version 2, the number of structures that it had seen
         and their digest in their order; `digest` is that of those that came later
     """
@@ -89,6 +91,7 @@ class TrainingState:
     potential: Potential | None = None
     solved_from: tuple[tuple[Term, ...], Noise, SufficientStatistic] | None = None
     earlier: tuple[int, bytes] | None = None
+    likely: Noise | None = None
 
     def __post_init__(self) -> None:
         # Factors gather rows and triangularise them later; a state that others may read at the
@@ -255,6 +258,7 @@ def merge(a: TrainingState, b: TrainingState) -> TrainingState:
         n_updates=a.n_updates + b.n_updates,
         approximate=a.approximate or b.approximate,
         potential=None,
+        likely=None,
     )
 
 

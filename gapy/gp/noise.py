@@ -125,11 +125,14 @@ class Noise:
 def outliers(noise: Noise, metadata: Mapping) -> tuple[dict, ...]:
     """Groups of labels whose learnt noise is far above the median of the others of their kind.
 
-    metadata: of the model; it says whether the noise was learnt, given noise is nobody's surprise.
+    As the likelihood has it; in a fit no group is much less exact than its kind. metadata: of the
+    model; it says whether the noise was learnt, given noise is nobody's surprise.
     Each is {"config_type", "kind", "sigma", "others"}, in eV/atom, eV/A, eV/A^3.
     """
     if not metadata.get("noise_learnt", True):
         return ()
+    if "likely_noise" in metadata:
+        noise = Noise.from_dict(metadata["likely_noise"])
     found = []
     for kind in KINDS:
         sigmas = {name: of[kind] for name, of in noise.overrides.items() if kind in of}
