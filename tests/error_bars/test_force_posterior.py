@@ -9,7 +9,7 @@ from helpers import labels_in
 
 import gapy
 from gapy.error_bars import calibration
-from gapy.error_bars.cross_validation import leave_one_out
+from gapy.error_bars.cross_validation import LeaveOneOut, leave_one_out
 from gapy.errors import GapyError
 from gapy.fit import out_of_sample as leaving_out
 from gapy.fit.labels import add_labels, stacked
@@ -17,7 +17,7 @@ from gapy.fit.sample import Sampled
 from gapy.gp import posterior
 from gapy.gp.rows import structure_rows
 from gapy.gp.statistic import SufficientStatistic
-from gapy.gp.terms import local_prior
+from gapy.gp.terms import blocks, local_prior
 from gapy.structures import from_atoms
 
 CURVE = ((1e-8, 0.01), (1e-2, 1.0))
@@ -53,7 +53,7 @@ def test_variance_of_left_out_labels_equals_a_refit(fitted):
         without = SufficientStatistic(fitted.statistic_.n_columns)
         for j, other in enumerate(everything):
             if j != k:
-                add_labels(without, other[1])
+                add_labels(without, other[1], blocks(terms), fitted.training_.cholesky)
         refit = posterior.solve(terms, fitted.training_.cholesky, without, noise.sigma)
         _, expected = refit.explained_and_posterior(stack.rows)
         np.testing.assert_allclose(out.label_variance, expected, rtol=1e-4, atol=1e-12)
@@ -140,7 +140,7 @@ def test_the_posterior_is_taken_where_it_ranks_errors_better(fitted, monkeypatch
         variance[stack.where["forces"]] = np.repeat(spread, 3)
         pairs = fitted.potential_.neighbourhood(s.atoms).pairs
         sampled = Sampled(s, rows.local, labels, pairs)
-        out = leaving_out.LeaveOneOut(residual, np.sqrt(local), local, local, variance)
+        out = LeaveOneOut(residual, np.sqrt(local), local, local, variance)
         results.append((sampled, stack, out))
     monkeypatch.setattr(leaving_out, "worst_around", lambda pairs, own: own)
     found = leaving_out.calibrate(results, noise, state.terms)

@@ -59,10 +59,10 @@ def test_distances_of_few_centres_are_those_of_many(model):
     pool, points, _, inverse = model
     few = np.asfortranarray(inverse[:20, :20])
     near = Triangle(inverse, True, mixed_factor(inverse))
-    distances = Distances(near, Triangle(few, True))
+    distances = Distances(4, near, Triangle(few, True))
     t_is = pool[:60] @ points.T
-    of_many = np.array(distances.explained(t_is, 4, DELTA))
-    of_few = np.hstack([distances.explained(t_is[k : k + 6], 4, DELTA) for k in range(0, 60, 6)])
+    of_many = np.array(distances.explained(t_is, DELTA))
+    of_few = np.hstack([distances.explained(t_is[k : k + 6], DELTA) for k in range(0, 60, 6)])
     k_is = t_is**4
     exact = [((inverse @ k_is.T) ** 2).sum(axis=0), ((few @ k_is[:, :20].T) ** 2).sum(axis=0)]
     np.testing.assert_allclose(of_few, exact, rtol=1e-12)

@@ -36,7 +36,7 @@ def absorbed():
     rows = SampleRows()
     start = gapy.SparseGPRegressor(SOAP, n_inducing=12, delta=3.0).begin(structures)
     state = absorb(start, structures, rows=rows)
-    moments = maximise_likelihood(state.terms, state.cholesky, state.statistic, NOISE).moments
+    moments = maximise_likelihood(state.terms, state.statistic, NOISE).moments
     sampled = list(rows.all_of(state.calibration_sample, lambda s: None))
     return start, state, sampled, moments
 

@@ -211,7 +211,7 @@ def test_noise_of_the_fit_is_never_above_that_of_its_kind():
     """Where the likelihood finds a group more exact, it is so by a share of the logarithm."""
     problem = Problem(np.random.default_rng(8), MANY)
     statistic = problem.statistic(problem.labels(lambda *key: TRUE[key]))
-    found = maximise_likelihood(problem.terms, problem.cholesky, statistic, Noise())
+    found = maximise_likelihood(problem.terms, statistic, Noise())
     near = found.near_kinds(0.5)
     assert found.noise.sigma("forces", "liquid") > found.noise.forces
     assert near.sigma("forces", "liquid") == near.forces == found.noise.forces

@@ -137,7 +137,7 @@ def test_sigmas_of_many_points_to_single_precision():
     cells = [bulk("Si", a=a) for a in np.linspace(5.2, 5.8, 12)]
     for k, atoms in enumerate(cells):
         atoms.rattle(0.1, seed=k)
-    assert potential.indicator_blocks[0].distances.near.mixed is not None
+    assert potential.indicator_blocks[0].posterior.mixed is not None
     for out, atoms in zip(potential.evaluate_many(cells, **FULL), cells):
         expected = potential.evaluate(atoms, **FULL)
         np.testing.assert_allclose(out.forces_std, expected.forces_std, rtol=1e-3)

@@ -12,7 +12,7 @@ from gapy.gp.rows import structure_rows
 from gapy.gp.statistic import Group, SufficientStatistic
 from gapy.gp.whitening import whitened
 from gapy.structures import from_atoms
-from gapy.tuning import scores
+from gapy.tuning import cost, scores
 from gapy.tuning.candidates import Candidate, work
 from gapy.tuning.cost import force_cost, neighbours_within, timing_structure
 from gapy.tuning.scores import _left_out, _without_own_labels, score, stratified
@@ -147,7 +147,7 @@ def test_too_few_to_hold_out(structures):
 
 def test_timing_structure_is_large_where_it_can_be(train_frames):
     atoms = timing_structure(from_atoms(train_frames))
-    assert 200 <= len(atoms) < 400 and atoms.pbc.all()
+    assert cost.N_ATOMS <= len(atoms) < 2 * cost.N_ATOMS and atoms.pbc.all()
     assert atoms.get_volume() / len(atoms) == pytest.approx(train_frames[0].get_volume() / 4, rel=1)
     ethanol = molecule("CH3CH2OH")
     ethanol.info["REF_energy"] = 0.0
