@@ -11,7 +11,7 @@ from gapy.gp import posterior
 from gapy.gp.rows import structure_rows
 from gapy.gp.statistic import Group, SufficientStatistic
 from gapy.structures import from_atoms
-from gapy.tuning import scores
+from gapy.tuning import cost, scores
 from gapy.tuning.candidates import Candidate, work
 from gapy.tuning.cost import force_cost, neighbours_within, timing_structure
 from gapy.tuning.scores import _left_out, _without_own_labels, score, stratified
@@ -144,7 +144,8 @@ def test_too_few_to_hold_out(structures):
 # -- cost ---------------------------------------------------------------------------------------
 
 
-def test_timing_structure_is_large_where_it_can_be(train_frames):
+def test_timing_structure_is_large_where_it_can_be(train_frames, monkeypatch):
+    monkeypatch.setattr(cost, "N_ATOMS", 200)
     atoms = timing_structure(from_atoms(train_frames))
     assert 200 <= len(atoms) < 400 and atoms.pbc.all()
     assert atoms.get_volume() / len(atoms) == pytest.approx(train_frames[0].get_volume() / 4, rel=1)
