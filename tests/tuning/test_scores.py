@@ -145,7 +145,8 @@ def test_too_few_to_hold_out(structures):
 # -- cost ---------------------------------------------------------------------------------------
 
 
-def test_timing_structure_is_large_where_it_can_be(train_frames):
+def test_timing_structure_is_large_where_it_can_be(train_frames, monkeypatch):
+    monkeypatch.setattr(cost, "N_ATOMS", 200)
     atoms = timing_structure(from_atoms(train_frames))
     assert cost.N_ATOMS <= len(atoms) < 2 * cost.N_ATOMS and atoms.pbc.all()
     assert atoms.get_volume() / len(atoms) == pytest.approx(train_frames[0].get_volume() / 4, rel=1)
