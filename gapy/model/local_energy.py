@@ -15,9 +15,9 @@ from gapy._jit.covariance import energy_and_weights
 from gapy._jit.few_centres import few_centres
 from gapy._jit.few_rows import product
 
-FEW = 8
-"""Centres for which one pass over the inducing points takes half the time of matrix products; both
-take the same for 12 (measured)."""
+FEW = 6
+"""Centres for which one pass over the inducing points takes less time than matrix products: half for
+two to four; both take the same for 6 on an Intel Xeon and for 12 on an AMD EPYC (measured)."""
 
 
 class _Scratch(local):
