@@ -21,7 +21,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from gapy.descriptors.base import Environments
-from gapy.descriptors.channels import channels
+from gapy.descriptors.channels import Channels, channels
+from gapy.descriptors.radial_tables import RadialTables
 from gapy.descriptors.soap import CompiledSOAP
 from gapy.errors import GapyError
 
@@ -52,26 +53,11 @@ class MixedSOAP(CompiledSOAP):
         self.mixing = tuple(np.ascontiguousarray(u, dtype=float) for u in mixing)
         super().__init__(soap)
 
-    def _build_tables(self) -> None:
-        whole, n_species = self.whole, len(self.species)
-        l_max, n, q = self.soap._l_max, self.soap._n_max, self.mixing[0].shape[2]
-        self.channels = channels("off", np.zeros(n_species, dtype=np.int64), q, l_max)
+    def _layout(self) -> tuple[Channels, RadialTables]:
+        n_species, q, l_max = len(self.species), self.mixing[0].shape[2], self.soap._l_max
+        on = channels("off", np.zeros(n_species, dtype=np.int64), q, l_max)
         self.n_features = (l_max + 1) * q * (q + 1) // 2
-        n_pad = self.channels.n_pad
-        old = whole._table.reshape(*whole._table.shape[1:3], l_max + 1, -1)[..., :n]
-        self._inv_h = whole._inv_h
-        self._weights = np.ones(n_species)
-        self._table_ss = np.arange(n_species**2).reshape(n_species, n_species)
-        table = np.zeros((n_species**2, *old.shape[:3], n_pad))
-        self._central_sn = np.zeros((n_species, n_pad))
-        for s, u_luq in enumerate(self.mixing):
-            for t in range(n_species):
-                part_lnq = u_luq[:, t * n : (t + 1) * n]
-                mixed = whole._weights[t] * np.einsum("idln,lnq->idlq", old, part_lnq)
-                table[self._table_ss[s, t], ..., :q] = mixed
-            own_nq = u_luq[0, s * n : (s + 1) * n]
-            self._central_sn[s, :q] = whole._central_sn[s, :n] @ own_nq
-        self._table = table.reshape(*table.shape[:3], -1)
+        return on, self.whole.tables.mixed(self.mixing, on.n_pad)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The mixing by species slot."""

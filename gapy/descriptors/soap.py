@@ -11,15 +11,15 @@ import warnings
 import numpy as np
 
 from gapy._jit import harmonics as _harmonics
-from gapy._jit import radial as _radial
 from gapy._jit import soap as _soap
 from gapy._jit import soap_members as _members
 from gapy._jit.pairs import forces_from_pairs
 from gapy._jit.vector import LANES
 from gapy._support.ranges import require_range
 from gapy.descriptors.base import AT_ONCE, DerivativeBlock, Environments, species_slots
-from gapy.descriptors.channels import channels_of
-from gapy.descriptors.radial_basis import central_weight, density_cutoff, radial_functions
+from gapy.descriptors.channels import Channels, channels_of
+from gapy.descriptors.radial_basis import central_weight, density_cutoff
+from gapy.descriptors.radial_tables import RadialTables
 from gapy.descriptors.selection import Selection
 from gapy.errors import GapyError
 from gapy.geometry.pairs import Pairs, pairs_within
@@ -109,9 +109,8 @@ class CompiledSOAP:
             )
         self.periodic = bool(soap.periodic)
         self._selection = Selection(self.species, self.cutoff)
-        self.channels = channels_of(soap)
         self._factor = _harmonics.prefactors(soap._l_max)
-        self._build_tables()
+        self.channels, self.tables = self._layout()
 
     @property
     def is_smooth(self) -> bool:
@@ -130,21 +129,10 @@ class CompiledSOAP:
         """None beside the settings."""
         return {}
 
-    def _build_tables(self) -> None:
-        soap = self.soap
-        table, self._inv_h = _radial.build_table(lambda r: radial_functions(soap, r), self.cutoff)
-        n, n_pad = soap._n_max, self.channels.n_pad
-        # Channels are padded to full vectors; the padding stays zero throughout.
-        padded = np.zeros((1, *table.shape[:2], soap._l_max + 1, n_pad))
-        padded[0, ..., :n] = table.reshape(*table.shape[:2], soap._l_max + 1, n)
-        self._table = padded.reshape(*padded.shape[:3], -1)
-        n_species = len(self.species)
-        self._table_ss = np.zeros((n_species, n_species), dtype=np.int64)
-        self._weights = np.ascontiguousarray(soap._species_weights, dtype=float)
-        at_zero = radial_functions(soap, np.zeros(1), weighted=False)[0, :n]
-        self._central_sn = np.zeros((n_species, n_pad))
-        self._central_sn[:, :n] = at_zero * central_weight(soap) / np.sqrt(4.0 * np.pi)
-        self._central_sn *= self._weights[:, None]
+    def _layout(self) -> tuple[Channels, RadialTables]:
+        """Channels of the density, and its radial functions."""
+        on = channels_of(self.soap)
+        return on, RadialTables.of_soap(self.soap, self.cutoff, on.n_pad)
 
     # -- environments -----------------------------------------------------------------------
 
@@ -168,12 +156,12 @@ class CompiledSOAP:
 
     def expand(self, env: Environments, begin: int, end: int) -> np.ndarray:
         """Density coefficients c_iku of centres begin..end-1."""
-        on = self.channels
+        on, radial = self.channels, self.tables
         c_iku = np.empty((end - begin, *on.shape))
         _soap.expand(
             begin, end, env.first_i, env.species_i, env.r_pc, env.species_p, self.cutoff,
-            on.layout, on.slots, self._weights, self._central_sn, self._table_ss,
-            self._table, self._inv_h, self._factor, c_iku,
+            on.layout, on.slots, radial.weights, radial.central_sn, radial.table_ss,
+            radial.table, radial.inv_h, self._factor, c_iku,
         )  # fmt: skip
         return c_iku
 
@@ -207,11 +195,7 @@ class CompiledSOAP:
 
     def radial(self, r_p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """R_ln at distances r_p (A) as the densities have them, and dR/dr; (p, l + 1, n_max)."""
-        shape = (len(r_p), self.soap._l_max + 1, self.channels.n_pad)
-        values, slopes = np.empty((2, len(r_p), shape[1] * shape[2]))
-        _radial.radial_gradients(self._table[0], self._inv_h, r_p, values, slopes)
-        n = self.soap._n_max
-        return values.reshape(shape)[..., :n], slopes.reshape(shape)[..., :n]
+        return self.tables.radial(r_p, self.soap._l_max + 1, self.soap._n_max)
 
     def gradient_store(self, env: Environments) -> np.ndarray:
         """Room for the gradients that `backward` leaves: dE/dr_p of every pair."""
@@ -219,12 +203,12 @@ class CompiledSOAP:
 
     def backward(self, env: Environments, begin, end, c_iku, g_id, g_pc) -> None:
         """dE/dr_p of the pairs of centres begin..end-1 into g_pc, from g_id = dE/dx."""
-        on = self.channels
+        on, radial = self.channels, self.tables
         dc_iku = np.empty_like(c_iku)
         _soap.power_spectrum_backward(g_id, c_iku, on.layout, on.blocks, on.index, dc_iku)
         _soap.expand_backward(
             begin, end, env.first_i, env.species_i, env.r_pc, env.species_p, self.cutoff,
-            on.layout, on.slots, self._weights, self._table_ss, self._table, self._inv_h,
+            on.layout, on.slots, radial.weights, radial.table_ss, radial.table, radial.inv_h,
             self._factor, dc_iku, g_pc,
         )  # fmt: skip
 
@@ -240,15 +224,15 @@ class CompiledSOAP:
 
     def backward_members(self, env: Environments, begin, end, c_iku, g_idv, g_pcv) -> None:
         """As `backward` for eight energies at once, members on the last axis."""
-        on = self.channels
+        on, radial = self.channels, self.tables
         dc_ikuv = np.empty((*c_iku.shape, LANES))
         _members.power_spectrum_backward_members(
             g_idv, c_iku, on.layout, on.blocks, on.index, dc_ikuv
         )
         _members.expand_backward_members(
             begin, end, env.first_i, env.species_i, env.r_pc, env.species_p, self.cutoff,
-            on.layout, on.n_radial, on.slots, self._weights, self._table_ss, self._table,
-            self._inv_h, self._factor, dc_ikuv, g_pcv,
+            on.layout, on.n_radial, on.slots, radial.weights, radial.table_ss, radial.table,
+            radial.inv_h, self._factor, dc_ikuv, g_pcv,
         )  # fmt: skip
 
     def collect_members(self, env: Environments, g_pcv, forces_ncv, virial_ccv) -> None:
@@ -259,14 +243,14 @@ class CompiledSOAP:
 
     def derivative_block(self, env: Environments, begin: int, end: int) -> DerivativeBlock:
         """x and d x / d r_p of centres begin..end-1."""
-        on = self.channels
+        on, radial = self.channels, self.tables
         c_iku = self.expand(env, begin, end)
         lo, hi = env.first_i[begin], env.first_i[end]
         dx_pcd = np.empty((hi - lo, 3, self.n_features))
         _soap.spectrum_derivatives(
             begin, end, env.first_i, env.species_i, env.r_pc, env.species_p, self.cutoff,
-            on.layout, on.slots, self._weights, on.reach, self._table_ss, self._table,
-            self._inv_h, self._factor, c_iku, on.blocks, on.index, dx_pcd,
+            on.layout, on.slots, radial.weights, on.reach, radial.table_ss, radial.table,
+            radial.inv_h, self._factor, c_iku, on.blocks, on.index, dx_pcd,
         )  # fmt: skip
         return DerivativeBlock(
             atom_i=env.atom_i[begin:end],

@@ -68,10 +68,7 @@ def check_size(terms, structures) -> None:
     """Refuse a fit that the memory cannot hold; terms: complete TermSettings."""
     present = Counter(int(z) for s in structures for z in s.atoms.numbers)
     for term in terms:
-        wanted = term.n_inducing
-        if isinstance(wanted, Mapping):
-            wanted = max(wanted.values())
-        n_points = sum(min(int(wanted), n) for n in present.values())
+        n_points = sum(min(term.most_points, n) for n in present.values())
         require_fit(n_points, term.descriptor.n_features)
 
 

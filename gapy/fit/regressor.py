@@ -23,7 +23,7 @@ from gapy.fit.parameter_checks import check_overrides, check_settings, check_siz
 from gapy.fit.predictions import gather, r_squared
 from gapy.fit.sample import SampleRows
 from gapy.fit.solving import learn, posterior_of, solve
-from gapy.fit.term_settings import TermSettings, most_points, term_settings
+from gapy.fit.term_settings import TermSettings, term_settings
 from gapy.fit.training import TrainingState, absorb, begin
 from gapy.gp.components import projected
 from gapy.gp.frames import Frames
@@ -277,7 +277,7 @@ class SparseGPRegressor(BaseEstimator):
             replace(
                 term,
                 descriptor=projected(
-                    frames, t, term.descriptor, term.n_components, most_points(term), int(self.seed)
+                    frames, t, term.descriptor, term.n_components, term.most_points, int(self.seed)
                 ),
             )
             for t, term in enumerate(terms)

@@ -52,6 +52,12 @@ class TermSettings:
         check_term(out)
         return out
 
+    @property
+    def most_points(self) -> int:
+        """Inducing points of the species that has most, of complete settings."""
+        wanted: Any = self.n_inducing
+        return int(max(wanted.values()) if isinstance(wanted, Mapping) else wanted)
+
     def to_dict(self) -> dict:
         """Settings but the descriptor, those of the regressor left out; plain JSON."""
         out = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "descriptor"}
@@ -74,12 +80,6 @@ class TermSettings:
                 f"{list(self.species)}; correct them or the descriptor"
             )
         return tuple(sorted(numbers))
-
-
-def most_points(settings: TermSettings) -> int:
-    """Inducing points of the species that has most, of complete settings."""
-    wanted: Any = settings.n_inducing
-    return int(max(wanted.values()) if isinstance(wanted, Mapping) else wanted)
 
 
 def term_settings(given) -> list[TermSettings]:

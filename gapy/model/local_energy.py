@@ -16,8 +16,8 @@ from gapy._jit.few_centres import few_centres
 from gapy._jit.few_rows import product
 
 FEW = 6
-"""Centres for which one pass over the inducing points takes less time than matrix products: half for
-two to four; both take the same for 6 on an Intel Xeon and for 12 on an AMD EPYC (measured)."""
+"""Centres for which one pass over the inducing points takes less time than matrix products: half
+for two to four; both take the same for 6 on an Intel Xeon and for 12 on an AMD EPYC (measured)."""
 
 
 class _Scratch(local):

@@ -1,0 +1,80 @@
+"""The radial part of a density in tables: of one SOAP, or of densities mixed into channels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gapy._jit import radial as _radial
+from gapy.descriptors.radial_basis import central_weight, radial_functions
+
+
+@dataclass(frozen=True)
+class RadialTables:
+    """What the kernels of `gapy._jit.soap` look up for a neighbour; names as there.
+
+    table (T, knots, terms, (l_max + 1) n_pad): Hermite tables of R_ln over r^2, with 1/h = inv_h.
+    table_ss (S, S): which of them serves a centre of one species and a neighbour of another.
+    weights (S,): of the species of a neighbour. central_sn (S, n_pad): R_0n of the centre itself.
+    Channels are padded to n_pad, whole vectors of the processor; the padding stays zero throughout.
+    """
+
+    table: np.ndarray
+    inv_h: float
+    table_ss: np.ndarray
+    weights: np.ndarray
+    central_sn: np.ndarray
+
+    @classmethod
+    def of_soap(cls, soap, cutoff: float, n_pad: int) -> RadialTables:
+        """Those of a dscribe SOAP up to `cutoff` (A): one table for all species."""
+        n, n_species = soap._n_max, len(soap._atomic_numbers)
+        table, inv_h = _radial.build_table(lambda r: radial_functions(soap, r), cutoff)
+        padded = np.zeros((1, *table.shape[:2], soap._l_max + 1, n_pad))
+        padded[0, ..., :n] = table.reshape(*table.shape[:2], soap._l_max + 1, n)
+        weights = np.ascontiguousarray(soap._species_weights, dtype=float)
+        at_zero = radial_functions(soap, np.zeros(1), weighted=False)[0, :n]
+        central_sn = np.zeros((n_species, n_pad))
+        central_sn[:, :n] = at_zero * central_weight(soap) / np.sqrt(4.0 * np.pi)
+        return cls(
+            table=padded.reshape(*padded.shape[:3], -1),
+            inv_h=inv_h,
+            table_ss=np.zeros((n_species, n_species), dtype=np.int64),
+            weights=weights,
+            central_sn=central_sn * weights[:, None],
+        )
+
+    def mixed(self, mixing: Sequence[np.ndarray], n_pad: int) -> RadialTables:
+        """One table for each pair of species: R'_lq = sum_n U^l_(s n)q w_s R_ln.
+
+        mixing: U (l_max + 1, S n_max, q) of each central species; for tables that they share.
+        """
+        n_species = len(mixing)
+        n_l, n_channels, q = mixing[0].shape
+        n = n_channels // n_species
+        old = self.table.reshape(*self.table.shape[1:3], n_l, -1)[..., :n]
+        table_ss = np.arange(n_species**2).reshape(n_species, n_species)
+        table = np.zeros((n_species**2, *old.shape[:3], n_pad))
+        central_sn = np.zeros((n_species, n_pad))
+        for s, u_luq in enumerate(mixing):
+            for t in range(n_species):
+                part_lnq = u_luq[:, t * n : (t + 1) * n]
+                mixed = self.weights[t] * np.einsum("idln,lnq->idlq", old, part_lnq)
+                table[table_ss[s, t], ..., :q] = mixed
+            central_sn[s, :q] = self.central_sn[s, :n] @ u_luq[0, s * n : (s + 1) * n]
+        return RadialTables(
+            table=table.reshape(*table.shape[:3], -1),
+            inv_h=self.inv_h,
+            table_ss=table_ss,
+            weights=np.ones(n_species),
+            central_sn=central_sn,
+        )
+
+    def radial(self, r_p: np.ndarray, n_l: int, n: int) -> tuple[np.ndarray, np.ndarray]:
+        """R_ln at distances r_p (A) as the densities have them, and dR/dr; (p, n_l, n) each."""
+        values, slopes = np.empty((2, len(r_p), self.table.shape[-1]))
+        _radial.radial_gradients(self.table[0], self.inv_h, r_p, values, slopes)
+        shape = (len(r_p), n_l, -1)
+        return values.reshape(shape)[..., :n], slopes.reshape(shape)[..., :n]
