@@ -12,6 +12,7 @@ import math
 
 import numpy as np
 
+from gapy._jit.aligned import aligned
 from gapy._jit.settings import FAST, njit
 from gapy._jit.vector import LANES, fma8, load8, mul8, scale8, splat8, store8, zero8
 
@@ -31,9 +32,9 @@ def prefactors(l_max: int) -> np.ndarray:
 def scratch(l_max):
     """Room for Q_lm and for the real and imaginary parts of (x + i y)^m."""
     return (
-        np.empty(((l_max + 1) * (l_max + 2) // 2, LANES)),
-        np.empty((l_max + 1, LANES)),
-        np.empty((l_max + 1, LANES)),
+        aligned((l_max + 1) * (l_max + 2) // 2 * LANES).reshape(-1, LANES),
+        aligned((l_max + 1) * LANES).reshape(-1, LANES),
+        aligned((l_max + 1) * LANES).reshape(-1, LANES),
     )
 
 

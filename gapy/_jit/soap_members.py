@@ -8,10 +8,10 @@ over channels comes first, which for several members is the cheaper order (two p
 
 import numpy as np
 
+from gapy._jit.density import next_eight
 from gapy._jit.harmonics import harmonics, harmonics_gradient, scratch
 from gapy._jit.radial import radial_gradient
 from gapy._jit.settings import FAST, njit
-from gapy._jit.soap import next_eight
 from gapy._jit.vector import LANES, axpy8, fma8, load8, scale8, splat8_at, store8, zero8
 
 
@@ -74,45 +74,48 @@ def expand_backward_members(
     y_kv, dy_kcv = np.empty((n_lm, LANES)), np.empty((n_lm, 3, LANES))
     pair_v, unit_cv, r_v = np.empty(LANES, np.int64), np.empty((3, LANES)), np.empty(LANES)
     rad, drad = np.zeros((LANES, width)), np.zeros((LANES, width))
-    first_v = np.zeros(LANES, np.int64)
+    n_slots = dc_ikuv.shape[2] // n_pad - (1 if layout[3] >= 0 else 0)
     sums_jav = np.empty((LANES, 4, LANES))
     for i in range(begin, end):
         dc = dc_ikuv[i - begin]
-        p, stop = first_i[i], first_i[i + 1]
-        g_pcv[p:stop, :, :] = 0.0
-        while p < stop:
-            count, p = next_eight(p, stop, r_pc, cutoff, pair_v, unit_cv, r_v)
-            if count == 0:
-                break
-            harmonics(l_max, factor, unit_cv, q_av, cos_mv, sin_mv, y_kv)
-            harmonics_gradient(l_max, factor, unit_cv, q_av, cos_mv, sin_mv, dy_kcv)
-            for j in range(count):
-                s = species_p[pair_v[j]]
-                radial_gradient(coef[table_ss[species_i[i], s]], inv_h, r_v[j], rad[j], drad[j])
-                first_v[j] = slots[s] * n_pad
-            sums_jav[:, :, :] = 0.0
-            # Lanes beyond the last neighbour repeat old tables; their sums are not used.
-            for j in range(0, count, 2):
-                _contract_two(
-                    j, l_max, n_pad, n_max, first_v, rad, drad, y_kv, dy_kcv, dc, sums_jav
+        g_pcv[first_i[i] : first_i[i + 1], :, :] = 0.0
+        for slot in range(n_slots):
+            p, stop = first_i[i], first_i[i + 1]
+            while p < stop:
+                count, p = next_eight(
+                    p, stop, r_pc, species_p, slots, slot, cutoff, pair_v, unit_cv, r_v
                 )
-            for j in range(count):
-                at = 4 * j * LANES
-                along, gx = load8(sums_jav, at), load8(sums_jav, at + LANES)
-                gy, gz = load8(sums_jav, at + 2 * LANES), load8(sums_jav, at + 3 * LANES)
-                ux, uy, uz = unit_cv[0, j], unit_cv[1, j], unit_cv[2, j]
-                w = weights[species_p[pair_v[j]]]
-                gx, gy, gz = scale8(w / r_v[j], gx), scale8(w / r_v[j], gy), scale8(w / r_v[j], gz)
-                # What is left along r once the angular part is projected: w dE/dr - u . g.
-                radial_part = axpy8(-ux, gx, axpy8(-uy, gy, axpy8(-uz, gz, scale8(w, along))))
-                here = pair_v[j] * 3 * LANES
-                store8(g_pcv, here, axpy8(ux, radial_part, gx))
-                store8(g_pcv, here + LANES, axpy8(uy, radial_part, gy))
-                store8(g_pcv, here + 2 * LANES, axpy8(uz, radial_part, gz))
+                if count == 0:
+                    break
+                harmonics(l_max, factor, unit_cv, q_av, cos_mv, sin_mv, y_kv)
+                harmonics_gradient(l_max, factor, unit_cv, q_av, cos_mv, sin_mv, dy_kcv)
+                for j in range(count):
+                    s = species_p[pair_v[j]]
+                    radial_gradient(coef[table_ss[species_i[i], s]], inv_h, r_v[j], rad[j], drad[j])
+                sums_jav[:, :, :] = 0.0
+                # Lanes beyond the last neighbour repeat old tables; their sums are not used.
+                for j in range(0, count, 2):
+                    _contract_two(
+                        j, l_max, n_pad, n_max, slot * n_pad, rad, drad, y_kv, dy_kcv, dc, sums_jav
+                    )
+                for j in range(count):
+                    at = 4 * j * LANES
+                    along, gx = load8(sums_jav, at), load8(sums_jav, at + LANES)
+                    gy, gz = load8(sums_jav, at + 2 * LANES), load8(sums_jav, at + 3 * LANES)
+                    ux, uy, uz = unit_cv[0, j], unit_cv[1, j], unit_cv[2, j]
+                    w = weights[species_p[pair_v[j]]]
+                    w_r = w / r_v[j]
+                    gx, gy, gz = scale8(w_r, gx), scale8(w_r, gy), scale8(w_r, gz)
+                    # What is left along r once the angular part is projected: w dE/dr - u . g.
+                    radial_part = axpy8(-ux, gx, axpy8(-uy, gy, axpy8(-uz, gz, scale8(w, along))))
+                    here = pair_v[j] * 3 * LANES
+                    store8(g_pcv, here, axpy8(ux, radial_part, gx))
+                    store8(g_pcv, here + LANES, axpy8(uy, radial_part, gy))
+                    store8(g_pcv, here + 2 * LANES, axpy8(uz, radial_part, gz))
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
-def _contract_two(j, l_max, n_pad, n_max, first_v, rad, drad, y_kv, dy_kcv, dc, sums_jav):
+def _contract_two(j, l_max, n_pad, n_max, first, rad, drad, y_kv, dy_kcv, dc, sums_jav):
     """Sums over channels and harmonics, of R' Y H and of R (grad Y) H, for neighbours j and j + 1.
 
     Two at a time: with one, the loop waits for its own additions.
@@ -124,13 +127,11 @@ def _contract_two(j, l_max, n_pad, n_max, first_v, rad, drad, y_kv, dy_kcv, dc, 
         r0, r1 = j * width + l * n_pad, (j + 1) * width + l * n_pad
         for k in range(l * l, (l + 1) * (l + 1)):
             value0, slope0, value1, slope1 = zero8(), zero8(), zero8(), zero8()
-            h0 = (k * n_channels + first_v[j]) * LANES
-            h1 = (k * n_channels + first_v[j + 1]) * LANES
+            here = (k * n_channels + first) * LANES
             for n in range(n_max):
-                h = load8(dc, h0 + n * LANES)
+                h = load8(dc, here + n * LANES)
                 value0 = fma8(splat8_at(rad, r0 + n), h, value0)
                 slope0 = fma8(splat8_at(drad, r0 + n), h, slope0)
-                h = load8(dc, h1 + n * LANES)
                 value1 = fma8(splat8_at(rad, r1 + n), h, value1)
                 slope1 = fma8(splat8_at(drad, r1 + n), h, slope1)
             a, c = k * LANES + j, 3 * k * LANES + j

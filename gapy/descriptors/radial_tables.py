@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from gapy._jit import radial as _radial
+from gapy._jit.aligned import aligned_copy
 from gapy.descriptors.radial_basis import central_weight, radial_functions
 
 
 @dataclass(frozen=True)
 class RadialTables:
-    """What the kernels of `gapy._jit.soap` look up for a neighbour; names as there.
+    """What the kernels of `gapy._jit.density` look up for a neighbour; names as there.
 
     table (T, knots, terms, (l_max + 1) n_pad): Hermite tables of R_ln over r^2, with 1/h = inv_h.
     table_ss (S, S): which of them serves a centre of one species and a neighbour of another.
@@ -39,7 +40,7 @@ class RadialTables:
         central_sn = np.zeros((n_species, n_pad))
         central_sn[:, :n] = at_zero * central_weight(soap) / np.sqrt(4.0 * np.pi)
         return cls(
-            table=padded.reshape(*padded.shape[:3], -1),
+            table=aligned_copy(padded.reshape(*padded.shape[:3], -1)),
             inv_h=inv_h,
             table_ss=np.zeros((n_species, n_species), dtype=np.int64),
             weights=weights,
@@ -65,7 +66,7 @@ class RadialTables:
                 table[table_ss[s, t], ..., :q] = mixed
             central_sn[s, :q] = self.central_sn[s, :n] @ u_luq[0, s * n : (s + 1) * n]
         return RadialTables(
-            table=table.reshape(*table.shape[:3], -1),
+            table=aligned_copy(table.reshape(*table.shape[:3], -1)),
             inv_h=self.inv_h,
             table_ss=table_ss,
             weights=np.ones(n_species),

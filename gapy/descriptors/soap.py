@@ -10,9 +10,12 @@ import warnings
 
 import numpy as np
 
+from gapy._jit import density as _density
 from gapy._jit import harmonics as _harmonics
 from gapy._jit import soap as _soap
+from gapy._jit import soap_derivatives as _derivatives
 from gapy._jit import soap_members as _members
+from gapy._jit.aligned import aligned_empty
 from gapy._jit.pairs import forces_from_pairs
 from gapy._jit.vector import LANES
 from gapy._support.ranges import require_range
@@ -157,8 +160,8 @@ class CompiledSOAP:
     def expand(self, env: Environments, begin: int, end: int) -> np.ndarray:
         """Density coefficients c_iku of centres begin..end-1."""
         on, radial = self.channels, self.tables
-        c_iku = np.empty((end - begin, *on.shape))
-        _soap.expand(
+        c_iku = aligned_empty((end - begin, *on.shape))
+        _density.expand(
             begin, end, env.first_i, env.species_i, env.r_pc, env.species_p, self.cutoff,
             on.layout, on.slots, radial.weights, radial.central_sn, radial.table_ss,
             radial.table, radial.inv_h, self._factor, c_iku,
@@ -204,9 +207,9 @@ class CompiledSOAP:
     def backward(self, env: Environments, begin, end, c_iku, g_id, g_pc) -> None:
         """dE/dr_p of the pairs of centres begin..end-1 into g_pc, from g_id = dE/dx."""
         on, radial = self.channels, self.tables
-        dc_iku = np.empty_like(c_iku)
+        dc_iku = aligned_empty(c_iku.shape)
         _soap.power_spectrum_backward(g_id, c_iku, on.layout, on.blocks, on.index, dc_iku)
-        _soap.expand_backward(
+        _density.expand_backward(
             begin, end, env.first_i, env.species_i, env.r_pc, env.species_p, self.cutoff,
             on.layout, on.slots, radial.weights, radial.table_ss, radial.table, radial.inv_h,
             self._factor, dc_iku, g_pc,
@@ -247,7 +250,7 @@ class CompiledSOAP:
         c_iku = self.expand(env, begin, end)
         lo, hi = env.first_i[begin], env.first_i[end]
         dx_pcd = np.empty((hi - lo, 3, self.n_features))
-        _soap.spectrum_derivatives(
+        _derivatives.spectrum_derivatives(
             begin, end, env.first_i, env.species_i, env.r_pc, env.species_p, self.cutoff,
             on.layout, on.slots, radial.weights, on.reach, radial.table_ss, radial.table,
             radial.inv_h, self._factor, c_iku, on.blocks, on.index, dx_pcd,
