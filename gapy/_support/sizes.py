@@ -16,7 +16,7 @@ MOST_NEIGHBOURS = 10_000
 PAIR_BYTES = 100
 """Of a neighbour list while it is made."""
 SMALLEST_EXTENT = 3.0  # A; of a structure along a direction that is not periodic
-FLAT = 1e-3  # A^3 (A^2, A); of a cell that holds atoms
+FLAT = 1e-4  # A^3 (A^2, A); of a cell that holds atoms
 BALLS = (1.0, 2.0, math.pi, 4.0 * math.pi / 3.0)
 """Content of the unit ball in so many dimensions."""
 

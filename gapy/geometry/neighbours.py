@@ -17,6 +17,7 @@ from gapy._jit.pairs import largest_displacement, order_pairs, pair_vectors
 from gapy._jit.small_pairs import small_pairs
 from gapy._support.sizes import MOST_NEIGHBOURS, require_neighbours
 from gapy.errors import StructureError
+from gapy.structures.checks import DEGENERATE
 
 CELLS_MOST = 1e5
 """Cells of vesin's grid at most."""
@@ -64,15 +65,13 @@ def check_geometry(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray) -> 
         )
     if not np.isfinite(cell).all():
         raise StructureError("cell: expected finite numbers, found NaN or infinity")
-    if pbc.any():
-        completed = ase.geometry.complete_cell(np.where(pbc[:, None], cell, 0.0))
-        lengths = np.linalg.norm(cell, axis=1)
-        zero = [("a", "b", "c")[k] for k in range(3) if pbc[k] and lengths[k] < 1e-8]
-        if zero or abs(np.linalg.det(completed)) < 1e-8:
-            raise StructureError(
-                f"cell: periodic directions need linearly independent lattice vectors, got lengths "
-                f"{lengths.round(6).tolist()} with pbc {pbc.tolist()}; set the cell or pbc=False"
-            )
+    if pbc.any() and np.linalg.svd(cell[pbc], compute_uv=False)[-1] < DEGENERATE:
+        raise StructureError(
+            "cell: periodic directions need linearly independent lattice vectors, none of them as "
+            f"short as {DEGENERATE} A, got lengths "
+            f"{np.linalg.norm(cell, axis=1).round(6).tolist()} with pbc {pbc.tolist()}; set the "
+            "cell or pbc=False"
+        )
 
 
 def _refuse_thin(positions, box, pbc, cutoff: float) -> None:

@@ -213,7 +213,13 @@ def test_numbers_that_are_not_finite(bad):
 
 
 @pytest.mark.parametrize(
-    "cell", [np.zeros((3, 3)), np.diag([5.0, 5.0, 0.0]), [[5, 0, 0], [5, 0, 0], [0, 0, 5]]]
+    "cell",
+    [
+        np.zeros((3, 3)),
+        np.diag([5.0, 5.0, 0.0]),
+        [[5, 0, 0], [5, 0, 0], [0, 0, 5]],
+        0.02 * np.eye(3),  # a search would not end
+    ],
 )
 def test_periodic_direction_without_extent(cell):
     with pytest.raises(StructureError, match=r"cell: periodic directions.*set the cell or pbc"):
