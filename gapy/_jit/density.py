@@ -202,12 +202,14 @@ def _contract_two(v, l_max, n_pad, at, rad_vj, drad_vj, y_kv, dy_kcv, dc, sums_v
             value, slope = load8(rad_vj, j + width), load8(drad_vj, j + width)
             along1 = fma8(slope, h1, along1)
             x1, y1, z1 = fma8(value, hx1, x1), fma8(value, hy1, y1), fma8(value, hz1, z1)
-    here = 4 * v * LANES
-    store8(sums_vav, here, along0)
-    store8(sums_vav, here + LANES, x0)
-    store8(sums_vav, here + 2 * LANES, y0)
-    store8(sums_vav, here + 3 * LANES, z0)
-    store8(sums_vav, here + 4 * LANES, along1)
-    store8(sums_vav, here + 5 * LANES, x1)
-    store8(sums_vav, here + 6 * LANES, y1)
-    store8(sums_vav, here + 7 * LANES, z1)
+    store_four(sums_vav, 4 * v * LANES, along0, x0, y0, z0)
+    store_four(sums_vav, 4 * (v + 1) * LANES, along1, x1, y1, z1)
+
+
+@njit(cache=True, nogil=True)
+def store_four(out, at, first, second, third, fourth):
+    """Four vectors, one after the other."""
+    store8(out, at, first)
+    store8(out, at + LANES, second)
+    store8(out, at + 2 * LANES, third)
+    store8(out, at + 3 * LANES, fourth)

@@ -8,7 +8,8 @@ over channels comes first, which for several members is the cheaper order (two p
 
 import numpy as np
 
-from gapy._jit.density import next_eight
+from gapy._jit.aligned import aligned
+from gapy._jit.density import next_eight, store_four
 from gapy._jit.harmonics import harmonics, harmonics_gradient, scratch
 from gapy._jit.radial import radial_gradient
 from gapy._jit.settings import FAST, njit
@@ -71,11 +72,13 @@ def expand_backward_members(
     l_max, n_pad = layout[0], layout[1]
     q_av, cos_mv, sin_mv = scratch(l_max)
     n_lm, width = (l_max + 1) * (l_max + 1), (l_max + 1) * n_pad
-    y_kv, dy_kcv = np.empty((n_lm, LANES)), np.empty((n_lm, 3, LANES))
-    pair_v, unit_cv, r_v = np.empty(LANES, np.int64), np.empty((3, LANES)), np.empty(LANES)
+    y_kv = aligned(n_lm * LANES).reshape(n_lm, LANES)
+    dy_kcv = aligned(n_lm * 3 * LANES).reshape(n_lm, 3, LANES)
+    pair_v, unit_cv = np.empty(LANES, np.int64), aligned(3 * LANES).reshape(3, LANES)
+    r_v = np.empty(LANES)
     rad, drad = np.zeros((LANES, width)), np.zeros((LANES, width))
     n_slots = dc_ikuv.shape[2] // n_pad - (1 if layout[3] >= 0 else 0)
-    sums_jav = np.empty((LANES, 4, LANES))
+    sums_jav = aligned(LANES * 4 * LANES).reshape(LANES, 4, LANES)
     for i in range(begin, end):
         dc = dc_ikuv[i - begin]
         g_pcv[first_i[i] : first_i[i + 1], :, :] = 0.0
@@ -92,10 +95,9 @@ def expand_backward_members(
                 for j in range(count):
                     s = species_p[pair_v[j]]
                     radial_gradient(coef[table_ss[species_i[i], s]], inv_h, r_v[j], rad[j], drad[j])
-                sums_jav[:, :, :] = 0.0
                 # Lanes beyond the last neighbour repeat old tables; their sums are not used.
-                for j in range(0, count, 2):
-                    _contract_two(
+                for j in range(0, count, 4):
+                    _contract_four(
                         j, l_max, n_pad, n_max, slot * n_pad, rad, drad, y_kv, dy_kcv, dc, sums_jav
                     )
                 for j in range(count):
@@ -115,18 +117,22 @@ def expand_backward_members(
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
-def _contract_two(j, l_max, n_pad, n_max, first, rad, drad, y_kv, dy_kcv, dc, sums_jav):
-    """Sums over channels and harmonics, of R' Y H and of R (grad Y) H, for neighbours j and j + 1.
+def _contract_four(j, l_max, n_pad, n_max, first, rad, drad, y_kv, dy_kcv, dc, sums_jav):
+    """Sums over channels and harmonics, of R' Y H and of R (grad Y) H, for neighbours j to j + 3.
 
-    Two at a time: with one, the loop waits for its own additions.
+    Four at a time: with fewer, the loop waits for its own additions.
     """
     n_channels, width = dc.shape[1], rad.shape[1]
     along0, x0, y0, z0 = zero8(), zero8(), zero8(), zero8()
     along1, x1, y1, z1 = zero8(), zero8(), zero8(), zero8()
+    along2, x2, y2, z2 = zero8(), zero8(), zero8(), zero8()
+    along3, x3, y3, z3 = zero8(), zero8(), zero8(), zero8()
     for l in range(l_max + 1):
-        r0, r1 = j * width + l * n_pad, (j + 1) * width + l * n_pad
+        r0 = j * width + l * n_pad
+        r1, r2, r3 = r0 + width, r0 + 2 * width, r0 + 3 * width
         for k in range(l * l, (l + 1) * (l + 1)):
-            value0, slope0, value1, slope1 = zero8(), zero8(), zero8(), zero8()
+            value0, value1, value2, value3 = zero8(), zero8(), zero8(), zero8()
+            slope0, slope1, slope2, slope3 = zero8(), zero8(), zero8(), zero8()
             here = (k * n_channels + first) * LANES
             for n in range(n_max):
                 h = load8(dc, here + n * LANES)
@@ -134,6 +140,10 @@ def _contract_two(j, l_max, n_pad, n_max, first, rad, drad, y_kv, dy_kcv, dc, su
                 slope0 = fma8(splat8_at(drad, r0 + n), h, slope0)
                 value1 = fma8(splat8_at(rad, r1 + n), h, value1)
                 slope1 = fma8(splat8_at(drad, r1 + n), h, slope1)
+                value2 = fma8(splat8_at(rad, r2 + n), h, value2)
+                slope2 = fma8(splat8_at(drad, r2 + n), h, slope2)
+                value3 = fma8(splat8_at(rad, r3 + n), h, value3)
+                slope3 = fma8(splat8_at(drad, r3 + n), h, slope3)
             a, c = k * LANES + j, 3 * k * LANES + j
             along0 = fma8(splat8_at(y_kv, a), slope0, along0)
             x0 = fma8(splat8_at(dy_kcv, c), value0, x0)
@@ -143,15 +153,18 @@ def _contract_two(j, l_max, n_pad, n_max, first, rad, drad, y_kv, dy_kcv, dc, su
             x1 = fma8(splat8_at(dy_kcv, c + 1), value1, x1)
             y1 = fma8(splat8_at(dy_kcv, c + LANES + 1), value1, y1)
             z1 = fma8(splat8_at(dy_kcv, c + 2 * LANES + 1), value1, z1)
-    at = 4 * j * LANES
-    store8(sums_jav, at, along0)
-    store8(sums_jav, at + LANES, x0)
-    store8(sums_jav, at + 2 * LANES, y0)
-    store8(sums_jav, at + 3 * LANES, z0)
-    store8(sums_jav, at + 4 * LANES, along1)
-    store8(sums_jav, at + 5 * LANES, x1)
-    store8(sums_jav, at + 6 * LANES, y1)
-    store8(sums_jav, at + 7 * LANES, z1)
+            along2 = fma8(splat8_at(y_kv, a + 2), slope2, along2)
+            x2 = fma8(splat8_at(dy_kcv, c + 2), value2, x2)
+            y2 = fma8(splat8_at(dy_kcv, c + LANES + 2), value2, y2)
+            z2 = fma8(splat8_at(dy_kcv, c + 2 * LANES + 2), value2, z2)
+            along3 = fma8(splat8_at(y_kv, a + 3), slope3, along3)
+            x3 = fma8(splat8_at(dy_kcv, c + 3), value3, x3)
+            y3 = fma8(splat8_at(dy_kcv, c + LANES + 3), value3, y3)
+            z3 = fma8(splat8_at(dy_kcv, c + 2 * LANES + 3), value3, z3)
+    store_four(sums_jav, 4 * j * LANES, along0, x0, y0, z0)
+    store_four(sums_jav, 4 * (j + 1) * LANES, along1, x1, y1, z1)
+    store_four(sums_jav, 4 * (j + 2) * LANES, along2, x2, y2, z2)
+    store_four(sums_jav, 4 * (j + 3) * LANES, along3, x3, y3, z3)
 
 
 @njit(cache=True, nogil=True)

@@ -21,6 +21,7 @@ from gapy.active.result import LearnResult
 from gapy.active.store import labelled
 from gapy.active.walkers import Tally, Walker
 from gapy.errors import GapyError
+from gapy.md.settings import POSTERIOR_EVERY
 
 
 class Loop:
@@ -172,7 +173,9 @@ class Loop:
         for walker in walkers:
             if walker.explorer.finished is not None:
                 continue
-            calculator = potential.calculator(uncertainty=True, threads=self.identity["threads"])
+            calculator = potential.calculator(
+                uncertainty=True, posterior_every=POSTERIOR_EVERY, threads=self.identity["threads"]
+            )
             walker.explorer.attach(calculator)
             request = walker.explore(
                 self.schedule.checkpoint_steps, judge, policy, self.version, known, self.tally,

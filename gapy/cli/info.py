@@ -15,6 +15,7 @@ FOLLOWS = {
     "first": "the distance from the first few inducing points",
     "distances": "the distance from the leading inducing points",
     "variances": "the standard deviation of the local energy",
+    "spread": "the standard deviation of the force",
 }
 """What the force sigma follows, in words."""
 
@@ -99,17 +100,24 @@ def _lines(summary: dict):
 
 def _calibration(c: dict):
     """The calibrated force sigma, from the best known atoms to the least, in (name, text)."""
-    points = (f"{sigma:.3g} eV/A at {math.sqrt(g):.2g} eV" for g, sigma in c["curve"])
-    yield "force sigma", ", ".join(points)
-    of = [FOLLOWS[name] for name in c["follows"]]
-    mean = "the geometric mean of " if len(of) > 1 else ""
-    text = f"{mean}{', '.join(of)}, of an atom and its surroundings, less at small forces"
-    yield "force sigma follows", text
+    yield from _curve(c, "force sigma")
+    if "posterior" in c:
+        yield from _curve(c["posterior"], "sigma from posterior samples")
+        yield "rank correlation gained by them", f"{c.get('gain', 0.0):.2f} on left-out structures"
     yield (
         "outside the data",
         f"grows as {c['beyond']:.3g} eV/A log(1 + excess), the excess over the farthest training "
         "environment",
     )
+
+
+def _curve(c: dict, name: str):
+    points = (f"{sigma:.3g} eV/A at {math.sqrt(g):.2g} eV" for g, sigma in c["curve"])
+    yield name, ", ".join(points)
+    of = [FOLLOWS[name] for name in c["follows"]]
+    mean = "the geometric mean of " if len(of) > 1 else ""
+    text = f"{mean}{', '.join(of)}, of an atom and its surroundings, less at small forces"
+    yield f"{name} follows", text
 
 
 def _plain(settings: dict) -> str:

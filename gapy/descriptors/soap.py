@@ -223,12 +223,12 @@ class CompiledSOAP:
 
     def gradient_store_members(self, env: Environments) -> np.ndarray:
         """Room for `backward_members`: dE/dr_p of every pair for eight members."""
-        return np.empty((len(env.j_p), 3, LANES))
+        return aligned_empty((len(env.j_p), 3, LANES))
 
     def backward_members(self, env: Environments, begin, end, c_iku, g_idv, g_pcv) -> None:
         """As `backward` for eight energies at once, members on the last axis."""
         on, radial = self.channels, self.tables
-        dc_ikuv = np.empty((*c_iku.shape, LANES))
+        dc_ikuv = aligned_empty((*c_iku.shape, LANES))
         _members.power_spectrum_backward_members(
             g_idv, c_iku, on.layout, on.blocks, on.index, dc_ikuv
         )

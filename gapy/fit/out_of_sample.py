@@ -106,4 +106,5 @@ def calibrate(results, noise: Noise, terms) -> ForceCalibration:
     if free.sum() < FEWEST:
         return cheap
     posterior = found(choices=WITH_SPREAD, margin=WITH_SPREAD_MARGIN)
-    return replace(cheap, posterior=posterior) if rank(posterior) > rank(cheap) else cheap
+    gain = rank(posterior) - rank(cheap)
+    return replace(cheap, posterior=posterior, gain=gain) if gain > 0.0 else cheap

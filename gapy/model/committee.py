@@ -21,7 +21,7 @@ from gapy.baselines import system_of, total
 from gapy.errors import GapyError
 from gapy.gp.samples import augmented, points_to_add, sample_weights
 from gapy.model.calculator import GAPCalculator
-from gapy.model.ensemble import evaluate_members
+from gapy.model.ensemble import evaluate_members, member_forces
 from gapy.model.local_energy import EnergyBlock, Quadratic
 from gapy.structures import one_structure
 
@@ -130,11 +130,14 @@ class Committee:
 
     def force_spread(self, atoms, *, neighbourhood=None, threads=1) -> np.ndarray:
         """Mean square deviation (n,) (eV/A)^2 of the members' force components from the mean's."""
-        out = self.evaluate(
-            atoms, forces_members=True, neighbourhood=neighbourhood, threads=threads
-        )
-        deviation = out.forces_members - out.forces
-        return np.einsum("knc,knc->n", deviation, deviation) / (3 * len(self))
+        one_structure(atoms)
+        potential = self.potential
+        found = neighbourhood or potential.neighbourhood(atoms)
+        deviation_knc = member_forces(
+            *self._deviations, potential.energy_blocks, found.environments, len(atoms),
+            threads=threads,
+        )  # fmt: skip
+        return np.einsum("knc,knc->n", deviation_knc, deviation_knc) / (3 * len(self))
 
     def check_driver(self, driver) -> int | None:
         """`driver`, or GapyError if there is no such member."""
@@ -155,16 +158,14 @@ class Committee:
 
     @cached_property
     def _quadratics(self) -> tuple[np.ndarray | None, ...]:
-        """Quadratic forms (k, D, D) of zeta = 2, where they save work."""
-        return tuple(
-            np.stack([(x_sd.T * alpha_s) @ x_sd for alpha_s in alpha_sk.T])
-            if isinstance(block.short_cut, Quadratic)
-            and x_sd.shape[1] < x_sd.shape[0]
-            and 8 * len(self) * x_sd.shape[1] ** 2 <= QUADRATIC_BYTES
-            else None
-            for block, alpha_sk in zip(self.potential.energy_blocks, self._alphas)
-            for x_sd in (block.kernel.x_sd,)
-        )
+        return quadratics_of(self.potential.energy_blocks, self._alphas)
+
+    @cached_property
+    def _deviations(self) -> tuple[tuple, tuple]:
+        """Weights, and forms of zeta = 2, of the members less those of the mean."""
+        blocks = self.potential.energy_blocks
+        alphas = tuple(a_sk - b.kernel.alpha_s[:, None] for a_sk, b in zip(self._alphas, blocks))
+        return alphas, quadratics_of(blocks, alphas)
 
     def _blocks_of(self, driver) -> tuple[EnergyBlock, ...]:
         blocks = self.potential.energy_blocks
@@ -175,6 +176,19 @@ class Committee:
             replace(block, kernel=replace(block.kernel, alpha_s=alpha_s), short_cut=None)
             for block, alpha_s in zip(blocks, weights)
         )
+
+
+def quadratics_of(blocks, alphas) -> tuple[np.ndarray | None, ...]:
+    """Quadratic forms (k, D, D) of zeta = 2 for weights (M, k) of each block, where that pays."""
+    return tuple(
+        np.stack([(x_sd.T * alpha_s) @ x_sd for alpha_s in alpha_sk.T])
+        if isinstance(block.short_cut, Quadratic)
+        and x_sd.shape[1] < x_sd.shape[0]
+        and 8 * alpha_sk.shape[1] * x_sd.shape[1] ** 2 <= QUADRATIC_BYTES
+        else None
+        for block, alpha_sk in zip(blocks, alphas)
+        for x_sd in (block.kernel.x_sd,)
+    )
 
 
 class CommitteeCalculator(GAPCalculator):

@@ -24,10 +24,14 @@ ATOMS = 2048
 """Evaluated together at most, unless one structure has more: as fast as more (measured)."""
 
 
-UNCERTAINTIES = {False: {}, True: {"force_std": True}, "local": {"local_std": True}}
+UNCERTAINTIES: dict[bool | str, dict] = {
+    False: {},
+    **{mode: {"force_std": mode} for mode in (True, "cheap", "posterior")},
+    "local": {"local_std": True},
+}
 
 
-def sigmas_of(uncertainty) -> dict[str, bool]:
+def sigmas_of(uncertainty) -> dict:
     """Options of `Potential.evaluate` for a word of the calculator; GapyError for another one."""
     # 1 == True, but the calculator does not know it either.
     if not any(
@@ -67,7 +71,7 @@ def evaluate_many(potential, structures: Iterable, **options) -> Iterator[Evalua
 def _named(potential, batch: list[Atoms], begin: int, options) -> list[Evaluation]:
     """Results of structures from number `begin` on; an error names the one that it is about."""
     # Samples of the posterior are drawn through one structure at a time.
-    at_once = isinstance(options.get("force_std", False), bool)
+    at_once = not potential.draws_samples(options.get("force_std", False))
     if len(batch) > 1 and at_once and all(t.descriptor.takes_neighbours for t in potential.terms):
         try:
             return _together(potential, batch, **options)
@@ -93,7 +97,10 @@ def _together(potential, batch: list[Atoms], **options) -> list[Evaluation]:
     if potential.baselines:
         base, shared = _baselines(potential, batch, pairs, limits)
     found = select(potential.terms, numbers, pairs)
-    whole = arrays.parts(potential, numbers, found, free_atoms, base, first_m=first_m, **options)
+    sigma = bool(options.pop("force_std", False))
+    whole = arrays.parts(
+        potential, numbers, found, free_atoms, base, first_m=first_m, force_std=sigma, **options
+    )
     return list(_divided(whole, limits, shared))
 
 

@@ -72,7 +72,8 @@ def _calibration(follows, also=()) -> Record:
     return Record({**keys, "follows": names}, optional={**CALIBRATION_EXTRA, **dict(also)})
 
 
-CALIBRATION = _calibration(INDICATORS, {"posterior": _calibration((*INDICATORS, "spread"))})
+OF_POSTERIOR = {"posterior": _calibration((*INDICATORS, "spread")), "gain": NOT_NEGATIVE}
+CALIBRATION = _calibration(INDICATORS, OF_POSTERIOR)
 NOISE = Record(
     {
         **dict.fromkeys(KINDS, POSITIVE),

@@ -23,13 +23,7 @@ from gapy.error_bars.calibration import FIRST, NEAR, NEAR_LEAST, SAMPLES, ForceC
 from gapy.error_bars.extrapolation import Contacts, Extrapolation, contacts
 from gapy.error_bars.landmarks import Landmarks, landmarks
 from gapy.errors import GapyError, ModelFileError, SpeciesError, StructureError
-from gapy.gp.neighbourhood import (
-    Neighbourhood,
-    largest_cutoff,
-    neighbourhood,
-    pairs_of,
-    select,
-)
+from gapy.gp.neighbourhood import Neighbourhood, largest_cutoff, neighbourhood, pairs_of, select
 from gapy.gp.noise import Noise
 from gapy.gp.posterior import Coarse, Posterior
 from gapy.gp.terms import Term
@@ -43,6 +37,8 @@ from gapy.model.local_energy import EnergyBlock
 from gapy.model.local_variance import VarianceBlock
 from gapy.model.reduction import reduced, unreduced
 from gapy.structures import one_structure
+
+FORCE_STD = (False, True, "cheap", "posterior")
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,14 +211,15 @@ class Potential:
 
         local_std: posterior sigma of each local energy, within 1 %
         (`gapy.error_bars.mixed_precision`; `predict` gives it exactly); two fifths of a force call
-        more. force_std: calibrated force sigma of each atom (see `gapy.error_bars.calibration`),
-        from the posterior of the leading inducing points, which then gives the local sigmas too
-        unless local_std is asked for; a quarter of a force call more, half of one with zeta below
-        4. force_std="posterior": where `calibration.posterior` is known, which is where it ranks
-        left-out errors better, the force sigma follows the posterior of the force itself, from
-        SAMPLES samples with a noise of 14 %; four force calls more. Elsewhere as True. `threads` do
-        not change the result. `neighbourhood` of these atoms, as from the method of that name, or a
-        function of the atoms that gives it, saves the search for neighbours.
+        more. force_std="cheap": calibrated force sigma of each atom (see
+        `gapy.error_bars.calibration`), from the posterior of the leading inducing points, which
+        then gives the local sigmas too unless local_std is asked for; a quarter of a force call
+        more, half of one with zeta below 4. force_std="posterior": where `calibration.posterior` is
+        known, which is where it ranks left-out errors better, the force sigma follows the posterior
+        of the force itself, from SAMPLES samples with a noise of 14 %; two or three force calls
+        more. force_std=True: "posterior" where `calibration.prefers_posterior`, elsewhere "cheap".
+        `threads` do not change the result. `neighbourhood` of these atoms, as from the method of
+        that name, or a function of the atoms that gives it, saves the search for neighbours.
         """
         one_structure(atoms)
         numbers = atoms.numbers
@@ -232,12 +229,20 @@ class Potential:
         found = found(atoms) if callable(found) else found
         system = system_of(atoms, found.pairs) if self.baselines else None
         spread = None
-        if _is_posterior(force_std) and self.calibration.posterior is not None:
+        if self.draws_samples(force_std):
             spread = self.samples.force_spread(atoms, neighbourhood=found, threads=threads)
         return arrays.evaluate(
             self, numbers, found, free_atoms, system,
             local_std=local_std, force_std=bool(force_std), spread=spread, threads=threads,
         )  # fmt: skip
+
+    def draws_samples(self, force_std) -> bool:
+        """Whether `evaluate` with this force_std draws posterior samples; GapyError if unknown."""
+        if not any(type(force_std) is type(one) and force_std == one for one in FORCE_STD):
+            raise GapyError(f"force_std: expected one of {FORCE_STD}, got {force_std!r}")
+        if force_std is True:
+            return self.calibration.prefers_posterior
+        return force_std == "posterior" and self.calibration.posterior is not None
 
     def evaluate_many(
         self, structures, uncertainty=False, *, local_std=False, force_std=False, threads=1
@@ -247,9 +252,10 @@ class Potential:
         (Sigmas, in part computed in single precision, to 1e-4 of themselves or so.) Some thousand
         atoms at a time go through the engine as if they were one structure: small structures, on
         which `evaluate` spends most of its time around the work, take a fraction of it, and memory
-        does not grow with their number, but for the results. `uncertainty`: True for force_std,
-        "local" for local_std, as in the calculator. Models with a descriptor that looks at whole
-        structures evaluate one after the other. `threads` do not change the result.
+        does not grow with their number, but for the results. `uncertainty`: True, "cheap" or
+        "posterior" for force_std, "local" for local_std, as in the calculator. Models with a
+        descriptor that looks at whole structures, and posterior samples, evaluate one after the
+        other. `threads` do not change the result.
 
         Raises GapyErrors as `evaluate` does, with the place of the structure: "structures[7]: ...".
         """
@@ -264,17 +270,20 @@ class Potential:
         Only the centres of `pairs` have local energies; their sum is the energy, forces are its
         derivatives for all n atoms, to be added to the owners of ghosts, and the virial that of
         the centres. `pairs` must hold all that are shorter than `pairs_cutoff`. `force_std` needs
-        every atom to be a centre. For ghosts, `indicators` (n, 4) of the centres are returned, and
-        zero rows to be filled in with those that the ghosts have where they are centres; then
-        `force_std` (the method) gives the sigma. See docs/arrays.md.
+        every atom to be a centre, and is the cheap one. For ghosts, `indicators` (n, 4) of the
+        centres are returned, and zero rows to be filled in with those that the ghosts have where
+        they are centres; then `force_std` (the method) gives the sigma. See docs/arrays.md.
 
         Raises
         ------
-        GapyError : a descriptor that does not work from neighbours, or force_std with ghosts
+        GapyError : a descriptor that does not work from neighbours, force_std with ghosts or of
+            posterior samples
         StructureError : arrays that do not fit together, a list too short, atoms in one place
         SpeciesError : a species that the potential was not fitted for
         """
         numbers = arrays.atomic_numbers(numbers)
+        if force_std not in (False, True, "cheap"):
+            raise GapyError(f"force_std: expected False, True or 'cheap', got {force_std!r}")
         arrays.refuse_without_neighbours(self.terms)
         free_atoms = self.free_atoms(numbers)
         pairs = arrays.checked_pairs(pairs, len(numbers), self.pairs_cutoff)
@@ -319,9 +328,12 @@ class Potential:
             self, atoms, self.free_atoms(atoms.numbers), forces=forces, stress=stress
         )
 
-    def calculator(self, *, uncertainty=False, skin=0.5, threads=1) -> GAPCalculator:
-        """ASE calculator; see GAPCalculator for `uncertainty`."""
-        return GAPCalculator(self, uncertainty=uncertainty, skin=skin, threads=threads)
+    def calculator(
+        self, *, uncertainty=False, posterior_every=1, skin=0.5, threads=1
+    ) -> GAPCalculator:
+        """ASE calculator; see GAPCalculator for the arguments."""
+        often = {"uncertainty": uncertainty, "posterior_every": posterior_every}
+        return GAPCalculator(self, **often, skin=skin, threads=threads)
 
     def sample(self, n: int, seed: int = 0, *, cover=None) -> Committee:
         """n potentials drawn from the posterior, which share all kernel work.
@@ -363,14 +375,6 @@ def load(path) -> Potential:
         other reference energies or sigmas than stored
     """
     return from_archive(modelfile.read(path), path)
-
-
-def _is_posterior(force_std) -> bool:
-    if isinstance(force_std, str) and force_std != "posterior":
-        raise GapyError(
-            f"force_std: expected False, True or 'posterior', got {force_std!r}; choose one of them"
-        )
-    return isinstance(force_std, str)
 
 
 def _restored(model: str, arrays: dict) -> Potential:

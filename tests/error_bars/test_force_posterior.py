@@ -32,7 +32,7 @@ def fitted():
 def sampling(fitted):
     """The potential with a calibration of the posterior, whatever the errors prefer."""
     known = calibration.ForceCalibration(CURVE, 0.5, ("spread",), 1.0)
-    found = replace(fitted.potential_.calibration, posterior=known)
+    found = replace(fitted.potential_.calibration, posterior=known, gain=0.0)
     return replace(fitted.potential_, calibration=found)
 
 
@@ -100,7 +100,8 @@ def test_calculator_takes_the_better_one(sampling, fitted):
     np.testing.assert_allclose(calculator.results["forces_std"][:, 0], expected, rtol=1e-9)
     assert calculator.largest_force_std == 1.0
     plain = replace(
-        fitted.potential_, calibration=replace(fitted.potential_.calibration, posterior=None)
+        fitted.potential_,
+        calibration=replace(fitted.potential_.calibration, posterior=None),
     )
     calculators = [plain.calculator(uncertainty=mode) for mode in (True, "posterior")]
     for calculator in calculators:
@@ -108,8 +109,60 @@ def test_calculator_takes_the_better_one(sampling, fitted):
     a, b = (c.results["forces_std"] for c in calculators)
     np.testing.assert_array_equal(a, b)
     assert "samples" not in vars(plain)  # where it is not chosen it costs nothing
-    with pytest.raises(GapyError, match="force_std: expected False, True or 'posterior'"):
+    with pytest.raises(GapyError, match=r"force_std: expected one of .*'cheap', 'posterior'"):
         plain.evaluate(atoms, force_std="samples")
+
+
+@pytest.mark.parametrize("gain, samples", [(0.4, True), (0.02, False)])
+def test_samples_are_the_default_where_they_tell_much_more(sampling, gain, samples):
+    potential = replace(sampling, calibration=replace(sampling.calibration, gain=gain))
+    atoms = frames(2, seed=5)
+    of = {
+        mode: potential.evaluate(atoms[0], force_std=mode).forces_std
+        for mode in (True, "cheap", "posterior")
+    }
+    assert not np.allclose(of["cheap"], of["posterior"])
+    np.testing.assert_array_equal(of[True], of["posterior" if samples else "cheap"])
+    many = potential.evaluate_many(atoms, uncertainty=True)
+    for a, out in zip(atoms, many):
+        expected = potential.evaluate(a, force_std=True).forces_std
+        np.testing.assert_allclose(out.forces_std, expected, rtol=1e-4)
+    calibration = potential.calibration
+    expected = calibration.posterior.largest if samples else calibration.largest
+    assert potential.calculator(uncertainty=True).largest_force_std == expected
+
+
+def test_samples_at_every_other_structure(sampling):
+    potential = replace(sampling, calibration=replace(sampling.calibration, gain=0.4))
+    structures = frames(5, seed=7)
+    calculator = potential.calculator(uncertainty=True, posterior_every=2)
+
+    def found(structures):
+        out = []
+        for atoms in structures:
+            calculator.calculate(atoms)
+            std = calculator.results["forces_std"][:, 0]
+            modes = ("cheap", "posterior")
+            both = [potential.evaluate(atoms, force_std=mode).forces_std for mode in modes]
+            out.append(modes[int(np.argmin([np.abs(std - one).max() for one in both]))])
+        return out
+
+    taken = ["posterior", "cheap", "posterior", "cheap", "posterior"]
+    assert found(structures) == taken
+    calculator.reset()
+    assert found(structures[:2]) == taken[:2]
+    with pytest.raises(GapyError, match="posterior_every: expected a number of at least 1, got 0"):
+        calculator.set(posterior_every=0)
+
+
+def test_member_forces_are_those_of_the_committee(sampling):
+    """With a quadratic form and without one."""
+    atoms = frames(1, seed=5)[0]
+    for n in (8, 11):
+        committee = sampling.sample(n, seed=2)
+        out = committee.evaluate(atoms, forces_members=True)
+        expected = ((out.forces_members - out.forces) ** 2).sum(axis=(0, 2)) / (3 * n)
+        np.testing.assert_allclose(committee.force_spread(atoms), expected, rtol=1e-7)
 
 
 def test_files_keep_the_calibration(sampling, tmp_path):

@@ -36,8 +36,9 @@ def collide(calculator, directory, **options):
 
 
 def test_sigma_is_limited_by_default(potential, tmp_path):
-    result = collide(potential.calculator(uncertainty=True), tmp_path)
-    expected = SIGMA_FACTOR * potential.calibration.largest
+    calculator = potential.calculator(uncertainty=True)
+    result = collide(calculator, tmp_path)
+    expected = SIGMA_FACTOR * calculator.largest_force_std
     assert (result.status, result.limits["max_force_std"]) == ("flagged", expected)
     assert (
         f"max_force_std = {expected:.6g} eV/A (the default, 10 times the largest" in result.reason

@@ -69,7 +69,7 @@ def close(found, expected):
 
 
 def test_two_domains_equal_the_periodic_cell(model, atoms):
-    whole = model.evaluate(atoms, force_std=True)
+    whole = model.evaluate(atoms, force_std="cheap")
     energies, forces, virial = np.zeros(len(atoms)), np.zeros((len(atoms), 3)), np.zeros((3, 3))
     indicators = np.zeros((len(atoms), 4))
     domains = split(atoms, model.pairs_cutoff)
@@ -111,7 +111,7 @@ def test_local_sigmas_need_no_ghosts(model, atoms):
 
 def test_all_atoms_as_centres_are_the_ase_path(model, atoms):
     pairs = pairs_within(atoms, model.pairs_cutoff)
-    modes = {"local_std": True, "force_std": True}
+    modes = {"local_std": True, "force_std": "cheap"}
     for options in ({}, modes):
         whole = model.evaluate(atoms, **options)
         out = model.evaluate_arrays(atoms.numbers, pairs, **options)
@@ -164,6 +164,8 @@ def test_what_cannot_be_evaluated_is_refused(model, atoms):
         model.force_std(np.zeros((n, 3)), d.numbers, d.pairs, np.zeros((n, 3)))
     with pytest.raises(StructureError, match="forces"):
         model.force_std(np.zeros((n, 4)), d.numbers, d.pairs, np.zeros((n - 1, 3)))
+    with pytest.raises(GapyError, match="force_std: expected False, True or 'cheap', got 'post"):
+        model.evaluate_arrays(d.numbers, d.pairs, force_std="posterior")
 
 
 def test_descriptors_that_search_for_themselves_are_refused():
@@ -182,7 +184,7 @@ def test_the_example_of_the_documentation():
     names: dict = {}
     for code in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
         exec(code, names)
-    whole = names["potential"].evaluate(names["atoms"], force_std=True)
+    whole = names["potential"].evaluate(names["atoms"], force_std="cheap")
     # Coefficients of 2e6 eV (little noise, few structures) make 1e-9 of the rounding of vectors.
     assert names["out"].energy == pytest.approx(whole.energy, abs=1e-8)
     np.testing.assert_allclose(names["forces"], whole.forces, atol=1e-8)

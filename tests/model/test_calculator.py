@@ -52,7 +52,9 @@ def test_a_list_where_one_structure_belongs(potential, atoms, call):
 
 
 def test_unknown_keywords_are_refused(potential):
-    expected = r"uncertianty: expected one of the keywords uncertainty, skin, threads"
+    expected = (
+        r"uncertianty: expected one of the keywords uncertainty, posterior_every, skin, threads"
+    )
     with pytest.raises(GapyError, match=expected + r".*, atoms, label, directory of GAPCalculator"):
         GAPCalculator(potential, uncertianty=True)
     calc = potential.calculator()
@@ -95,7 +97,8 @@ def test_a_record_names_the_model_and_the_settings(potential, model_file, atoms,
     record = atoms.calc.todict()
     printed = json.loads(cli("info", model_file, "--json").out)["sha256"]
     assert record == {
-        "model_sha256": printed, "uncertainty": "full", "skin": 0.5, "threads": 2
+        "model_sha256": printed, "uncertainty": "full", "posterior_every": 1, "skin": 0.5,
+        "threads": 2,
     }  # fmt: skip
     assert gapy.load(model_file).sha256 == printed
     assert json.loads(json.dumps(record)) == record
