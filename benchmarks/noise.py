@@ -244,7 +244,7 @@ def run_case(name: str, arguments) -> dict:
     counts = Counter(s.config_type for s in structures_of(case.file, data)[:: case.every])
     counts.pop("IsolatedAtom", None)
     found, seconds, fits = [], [], []
-    for seed in range(arguments.splits):
+    for seed in range(arguments.first_seed, arguments.first_seed + arguments.splits):
         key = f"{name}-{seed}" + (f"-{arguments.rare}" if arguments.rare else "")
         split = cached(arguments.cache, key, split_of, case, data, seed, arguments.rare)
         squared, learnt, took = by_learning(split)
@@ -278,6 +278,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path(default) if default else None)
     parser.add_argument("--only", nargs="+", choices=CASES, metavar="NAME", help=", ".join(CASES))
     parser.add_argument("--splits", type=int, default=5)
+    parser.add_argument("--first-seed", type=int, default=0, help="of the first split")
     parser.add_argument("--rare", metavar="CONFIG_TYPE", help="the group that is made rare")
     parser.add_argument("--cache", type=Path, help="folder for the splits")
     parser.add_argument("--json", type=Path)

@@ -19,8 +19,8 @@ Listed = str | None
 TOML, PARETO = "FIT.toml", "pareto.png"
 CRITERION = "loo, holdout or likelihood: what is minimised."
 HEAD = (
-    "round", "r_cut", "sigma", "n_max", "l_max", "zeta", "points", "meV/atom", "eV/A", "log lik.",
-    "us/atom", "ratio",
+    "round", "r_cut", "sigma", "n_max", "l_max", "zeta", "comp.", "points", "meV/atom", "eV/A",
+    "log lik.", "us/atom", "ratio",
 )  # fmt: skip
 
 
@@ -40,6 +40,9 @@ def tune(
     zeta: Annotated[Listed, typer.Option(help="Exponents to try.")] = None,
     n_inducing: Annotated[Listed, typer.Option(help="Points per species to try.")] = None,
     compression: Annotated[Listed, typer.Option(help="Compressions to try.")] = None,
+    n_components: Annotated[
+        Listed, typer.Option(help="Components of the descriptor to try: auto,off,1e-3,96.")
+    ] = None,
     budget_us: Annotated[
         float | None, typer.Option(help="Most expensive force call, us/atom, one thread.")
     ] = None,
@@ -136,7 +139,7 @@ class _Lines:
         if not self.begun:
             print(_line(HEAD))
             self.begun = True
-        failed = f"{_line(_cells(row)[:7])}  {row.note}"
+        failed = f"{_line(_cells(row)[:8])}  {row.note}"
         print(failed if row.note else _line(_cells(row)), flush=True)
 
 
@@ -146,10 +149,12 @@ def _line(cells) -> str:
 
 def _cells(row) -> tuple[str, ...]:
     c = row.candidate
-    settings = (f"{v:g}" for v in (c.r_cut, c.sigma, c.n_max, c.l_max, c.zeta, c.n_inducing))
+    settings = (f"{v:g}" for v in (c.r_cut, c.sigma, c.n_max, c.l_max, c.zeta))
     return (
         row.stage,
         *settings,
+        c.n_components,
+        f"{c.n_inducing}",
         number(row.energy_rmse, 1e3, 2),
         number(row.forces_rmse, digits=4),
         number(row.log_likelihood),

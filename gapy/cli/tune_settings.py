@@ -16,6 +16,7 @@ LISTS = {
     "zeta": int,
     "n_inducing": int,
     "compression": str,
+    "n_components": str,
 }
 """Settings that can be varied, and the kind of their values."""
 

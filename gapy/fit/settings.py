@@ -125,7 +125,7 @@ class ModelSettings:
 
     def regressor_arguments(self) -> dict:
         """Arguments of SparseGPRegressor but for the descriptor, keys, threads and progress."""
-        return self._given("n_inducing", "zeta", "seed") | self.regressor_options()
+        return self._given("n_inducing", "zeta", "n_components", "seed") | self.regressor_options()
 
     def regressor_options(self) -> dict:
         """Arguments of SparseGPRegressor that are neither descriptor nor kernel.
@@ -139,7 +139,6 @@ class ModelSettings:
             "optimize": self.learns_noise(),
             "e0": self.e0,
             "selection": self.selection,
-            "n_components": self.n_components,
             "fit_stress": self.stress,
             "force_tolerance": self.force_tolerance,
         }

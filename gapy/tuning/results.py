@@ -14,7 +14,7 @@ from gapy.errors import GapyError
 from gapy.tuning.candidates import NAMES, Candidate
 
 JSON, CSV = "results.json", "results.csv"
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,8 @@ _EMPTY = Candidate(0.0, 0.0, 0, 0, 0, 0)
 
 
 def _row(values: Mapping) -> Row:
-    candidate = Candidate(**{name: values[name] for name in NAMES})
+    of = {name: values[name] for name in NAMES}
+    candidate = Candidate(**{**of, "n_components": str(of["n_components"])})
     return Row(candidate=candidate, **{k: v for k, v in values.items() if k not in NAMES})
 
 

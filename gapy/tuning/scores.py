@@ -18,7 +18,7 @@ from gapy.fit.regressor import SparseGPRegressor
 from gapy.fit.training import TrainingState
 from gapy.structures import LabelledStructure
 from gapy.structures.labelled import is_isolated_atom
-from gapy.tuning.candidates import Candidate
+from gapy.tuning.candidates import Candidate, components_of
 
 CRITERIA = ("loo", "likelihood", "holdout")
 TARGETS = ("forces", "energy")
@@ -108,6 +108,7 @@ def score(
     began = time.perf_counter()
     gp = SparseGPRegressor(
         candidate.soap(species), n_inducing=candidate.n_inducing, zeta=candidate.zeta,
+        n_components=components_of(candidate.n_components),
         seed=seed, threads=threads, **options,
     )  # fmt: skip
     with warnings.catch_warnings():

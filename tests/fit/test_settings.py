@@ -159,8 +159,7 @@ def test_records_of_searches_and_loops_from_before_are_still_the_same():
     # As written into results.json and state.json; other words would refuse those directories.
     assert repr(sorted(FitSettings().regressor_options().items())) == (
         "[('e0', 'auto'), ('fit_stress', True), ('force_tolerance', None), "
-        "('n_components', 'auto'), ('noise_overrides', {}), ('optimize', True), "
-        "('selection', 'cholesky')]"
+        "('noise_overrides', {}), ('optimize', True), ('selection', 'cholesky')]"
     )
     assert GPModel(("Al", "Cu"), r_cut=4, n_max=2, l_max=1, threads=2).describe() == {
         "species": ["Al", "Cu"], "r_cut": 4.0, "n_max": 2, "l_max": 1, "sigma": 0.5,

@@ -13,7 +13,7 @@ from gapy.gp.statistic import Group, SufficientStatistic
 from gapy.gp.whitening import whitened
 from gapy.structures import from_atoms
 from gapy.tuning import cost, scores
-from gapy.tuning.candidates import Candidate, work
+from gapy.tuning.candidates import Candidate, neighbours, work
 from gapy.tuning.cost import force_cost, neighbours_within, timing_structure
 from gapy.tuning.scores import _left_out, _without_own_labels, score, stratified
 
@@ -175,3 +175,27 @@ def test_work_orders_candidates_as_their_operations_do():
     # zeta = 2 collapses to a quadratic form whose cost does not depend on the points.
     quadratic = [work(Candidate(5.0, 0.5, 8, 8, 2, m), 324, 30.0) for m in (1000, 2000)]
     assert quadratic[0] == quadratic[1] < reference
+    by_components = [
+        work(Candidate(5.0, 0.5, 8, 8, 2, 1000, n_components=text), 324, 30.0)
+        for text in ("32", "1e-3", "auto", "1e-6", "off")
+    ]
+    assert by_components == sorted(by_components) and len(set(by_components)) == 5
+
+
+def test_components_are_searched_where_there_are_some():
+    found = {c.n_components for c in neighbours(Candidate(5.0, 0.5, 8, 8, 2, 1000))}
+    assert found == {"auto", "1e-3", "off"}
+    small = neighbours(Candidate(5.0, 0.5, 4, 3, 2, 1000))
+    compressed = neighbours(Candidate(5.0, 0.5, 8, 8, 2, 1000, "mu1nu1"))
+    assert {c.n_components for c in small + compressed} == {"auto"}
+
+
+@pytest.mark.parametrize("text, kept", [("12", 12), ("off", "off"), ("0.01", 0.01)])
+def test_a_candidate_is_fitted_with_its_components(text, kept, structures):
+    candidate = Candidate(4.0, 0.5, 3, 2, 2, 12, n_components=text)
+    assert candidate.to_dict()["n_components"] == kept
+    _, found = score(candidate, SPECIES, structures, "loo")
+    descriptor = found.terms[0].descriptor
+    assert hasattr(descriptor, "bases") == (text != "off")
+    if text == "12":
+        assert descriptor.n_features == 12
