@@ -4,7 +4,7 @@ import math
 import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from ase.data import chemical_symbols
@@ -18,8 +18,30 @@ MODES = ("auto", "isolated", "fit", "zero")
 ISOLATED_SPREAD = 0.001  # eV; energies of one isolated atom further apart are worth a word
 
 
+class Composition(NamedTuple):
+    """What e0 needs of a structure: atoms by atomic number, energy (eV) or None, whether it is an
+    isolated atom, and where it stands."""
+
+    counts: dict[int, int]
+    energy: float | None
+    isolated: bool
+    where: str
+
+    @property
+    def n_atoms(self) -> int:
+        """Number of atoms."""
+        return sum(self.counts.values())
+
+
+def composition_of(s: LabelledStructure) -> Composition:
+    """Of a structure."""
+    numbers, counts = np.unique(s.atoms.numbers, return_counts=True)
+    of = dict(zip(numbers.tolist(), counts.tolist()))
+    return Composition(of, s.energy, is_isolated_atom(s), s.where)
+
+
 def isolated_atom_energies(
-    structures: Sequence[LabelledStructure],
+    structures: Sequence[LabelledStructure | Composition],
     mode: str | Mapping[str | int, float] = "auto",
     *,
     ridge: float = 1e-10,
@@ -39,7 +61,7 @@ def isolated_atom_energies(
 
     Parameters
     ----------
-    structures : labelled structures; without any energy every e0 is 0
+    structures : labelled structures, or their Compositions; without any energy every e0 is 0
     mode : "auto", energies of isolated atoms for the species that have one and a fit for the
         others; "isolated", isolated atoms only; "fit", a fit for all; "zero"; or explicit
         values, {"Si": -107.1} or "Si=-107.1,O=-400"
@@ -55,14 +77,15 @@ def isolated_atom_energies(
     SpeciesError : a species without a value in mode "isolated" or among explicit values
     GapyError : an unknown mode, a value that is not a number, or a ridge that is not positive
     """
-    species = sorted({z for s in structures for z in s.atoms.numbers.tolist()})
+    found = [s if isinstance(s, Composition) else composition_of(s) for s in structures]
+    species = sorted({z for s in found for z in s.counts})
     values = parse_e0(mode)
     if not (math.isfinite(ridge) and ridge > 0):
         raise GapyError(f"ridge: expected a positive finite number, got {ridge!r}; correct it")
     if not isinstance(values, str):
         return _require_species({**values, **(known or {})}, species, "add its value")
     known = dict(known or {})
-    labelled = [s for s in structures if s.energy is not None]
+    labelled = [s for s in found if s.energy is not None]
     if mode == "zero" or (not labelled and mode != "isolated"):
         return dict.fromkeys(species, 0.0) | known
     if mode == "fit":
@@ -134,12 +157,12 @@ def _require_species(e0: dict[int, float], species: Sequence[int], remedy: str) 
     return e0
 
 
-def _from_isolated_atoms(labelled: Sequence[LabelledStructure]) -> dict[int, float]:
+def _from_isolated_atoms(labelled: Sequence[Composition]) -> dict[int, float]:
     """Mean energy of the isolated atoms of each species that has one."""
     found = defaultdict(list)
     for s in labelled:
-        if s.energy is not None and is_isolated_atom(s):
-            found[int(s.atoms.numbers[0])].append((s.energy, s.where))
+        if s.energy is not None and s.isolated:
+            found[next(iter(s.counts))].append((s.energy, s.where))
     for z, atoms in found.items():
         (low, low_at), (high, high_at) = min(atoms), max(atoms)
         if high - low > ISOLATED_SPREAD:
@@ -156,16 +179,16 @@ def _from_isolated_atoms(labelled: Sequence[LabelledStructure]) -> dict[int, flo
 
 
 def _fit(
-    labelled: Sequence[LabelledStructure],
+    labelled: Sequence[Composition],
     species: Sequence[int],
     known: Mapping[int, float],
     ridge: float,
 ) -> dict[int, float]:
     """Least squares for the species that are not known; the known ones are subtracted first."""
-    bonded = {z for s in labelled if not is_isolated_atom(s) for z in s.atoms.numbers.tolist()}
-    used = [s for s in labelled if not is_isolated_atom(s) or s.atoms.numbers[0] not in bonded]
-    n_atoms_s = np.array([len(s.atoms) for s in used])
-    counts_sz = np.array([[np.count_nonzero(s.atoms.numbers == z) for z in species] for s in used])
+    bonded = {z for s in labelled if not s.isolated for z in s.counts}
+    used = [s for s in labelled if not (s.isolated and bonded.issuperset(s.counts))]
+    n_atoms_s = np.array([s.n_atoms for s in used])
+    counts_sz = np.array([[s.counts.get(z, 0) for z in species] for s in used])
     known_z = np.array([known.get(z, 0.0) for z in species])
     rest_s = np.array([s.energy for s in used]) - counts_sz @ known_z
     is_known_z = np.isin(species, list(known))

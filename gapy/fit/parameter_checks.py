@@ -74,7 +74,12 @@ def check_size(terms, structures) -> None:
 
 def check_overrides(overrides, structures, fit_stress=True, more_may_come=False) -> None:
     """Refuse noise overrides that no label takes; only warn if their structures may still come."""
-    for where, message in _idle_overrides(overrides, structures, fit_stress):
+    check_overrides_among(overrides, label_kinds(structures, fit_stress), more_may_come)
+
+
+def check_overrides_among(overrides, found, more_may_come=False) -> None:
+    """As `check_overrides`, for the kinds of labels of each config_type, as `label_kinds` says."""
+    for where, message in _idle_overrides(overrides, found):
         if more_may_come:
             warnings.warn(
                 f"{where}: {message} so far; it waits for such structures",
@@ -105,9 +110,8 @@ def label_kinds(structures, fit_stress=True) -> dict[str, set[str]]:
     return out
 
 
-def _idle_overrides(overrides, structures, fit_stress):
+def _idle_overrides(overrides, found):
     """(name of the setting, what is wrong with it) of each override without effect."""
-    found = label_kinds(structures, fit_stress)
     for name, sigmas in overrides.items():
         where = f"noise_overrides, or [noise.{name}]"
         if name not in found:

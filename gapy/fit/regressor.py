@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
 import numpy as np
 from ase import Atoms
@@ -17,6 +16,7 @@ from gapy.descriptors.soap import warn_if_rough
 from gapy.error_bars.extrapolation import learn_metric
 from gapy.errors import GapyError
 from gapy.fit.as_fitted import require_as_fitted, taken_once
+from gapy.fit.beginning import empty_state, term_of, with_components
 from gapy.fit.checks import labelled
 from gapy.fit.labels import without
 from gapy.fit.parameter_checks import check_overrides, check_settings, check_size
@@ -24,13 +24,11 @@ from gapy.fit.predictions import gather, r_squared
 from gapy.fit.sample import SampleRows
 from gapy.fit.solving import learn, posterior_of, solve
 from gapy.fit.term_settings import TermSettings, term_settings
-from gapy.fit.training import TrainingState, absorb, begin
-from gapy.gp.components import projected
+from gapy.fit.training import TrainingState, absorb
 from gapy.gp.frames import Frames
 from gapy.gp.inducing import choose_inducing
-from gapy.gp.noise import KINDS, Noise
+from gapy.gp.noise import Noise
 from gapy.gp.statistic import SufficientStatistic
-from gapy.gp.terms import Term
 from gapy.model.potential import Potential
 from gapy.structures import LabelKeys, LabelledStructure, from_atoms
 
@@ -95,6 +93,8 @@ class SparseGPRegressor(BaseEstimator):
     J. Mach. Learn. Res. 6, 1939 (2005) for the sparse posterior.
     """
 
+    training_: TrainingState
+
     def __init__(
         self,
         descriptor,
@@ -153,10 +153,8 @@ class SparseGPRegressor(BaseEstimator):
     def _fit(self, X, more_may_come=False):
         began = time.perf_counter()
         start, structures, frames = self._begun(X, more_may_come)
-        self.training_ = self._absorbed(start, structures, frames)
-        self.fitted_with_ = taken_once(self)
-        self.fit_seconds_ = time.perf_counter() - began
-        return self
+        state = self._absorbed(start, structures, frames)
+        return self.adopt(state, time.perf_counter() - began)
 
     def begin(self, X) -> TrainingState:
         """The state before any labels, for a fit in parts: see `gapy.fit.training`.
@@ -181,19 +179,18 @@ class SparseGPRegressor(BaseEstimator):
         frames = Frames([s.atoms for s in structures], terms)
         # BLAS with one thread keeps the order of its sums: the same fit for any `threads`.
         with blas_threads(1):
-            terms, frames = self._with_components(terms, frames)
+            terms, frames = with_components(terms, frames, int(self.seed))
             less = [without(s, self.baselines) for s in structures]
             e0 = isolated_atom_energies(less, self.e0)
-            chosen = [self._term(frames, t, term, rng) for t, term in enumerate(terms)]
+            points = {"threads": threads, "progress": self.progress}
+            chosen = [
+                term_of(term, choose_inducing(frames, t, term, rng, **points))
+                for t, term in enumerate(terms)
+            ]
             reach = [
                 learn_metric(frames, t, term.descriptor, threads) for t, term in enumerate(terms)
             ]
-        kinds = KINDS if self.fit_stress else tuple(k for k in KINDS if k != "stress")
-        start = begin(
-            chosen, e0, noise, baselines=self.baselines, kinds=kinds, seed=int(self.seed),
-            reach=reach,
-        )  # fmt: skip
-        return start, structures, frames
+        return empty_state(chosen, e0, noise, self, reach), structures, frames
 
     def partial_fit(self, X, y=None):
         """Add structures to a fitted model; inducing points, noise, e0 and baselines stay.
@@ -271,30 +268,12 @@ class SparseGPRegressor(BaseEstimator):
         )  # fmt: skip
         return self.solved(state, rows, learnt=self.optimize)
 
-    def _with_components(self, terms, frames: Frames):
-        """The terms with projected descriptors, where asked for, and the structures for them."""
-        terms = [
-            replace(
-                term,
-                descriptor=projected(
-                    frames, t, term.descriptor, term.n_components, term.most_points, int(self.seed)
-                ),
-            )
-            for t, term in enumerate(terms)
-        ]
-        return terms, frames.seen_by(terms)
-
-    def _term(self, frames: Frames, t: int, asked, rng) -> Term:
-        inducing = choose_inducing(
-            frames, t, asked, rng, threads=int(self.threads), progress=self.progress
-        )
-        return Term(
-            asked.descriptor,
-            int(asked.zeta),
-            inducing,
-            (float(asked.delta),) * len(inducing),
-            asked.species,
-        )
+    def adopt(self, state: TrainingState, seconds: float):
+        """Take a state that was fitted elsewhere with these settings, as if `fit` had made it."""
+        self.training_ = state
+        self.fitted_with_ = taken_once(self)
+        self.fit_seconds_ = seconds
+        return self
 
     # -- what the fit found ---------------------------------------------------------------------
 

@@ -98,26 +98,32 @@ def from_atoms(
 def label_sources(sources: Sequence[Source], keys: LabelKeys) -> list[LabelledStructure]:
     """Label the frames of several files; each file decides on the calculator results by itself."""
     _require_chosen_keys(sources, keys)
-    by_source = [list(_label_source(source, keys)) for source in sources]
+    by_source = [list(label_source(source, keys)) for source in sources]
     structures = [s for labelled in by_source for s in labelled]
     if all(s.energy is None and s.forces is None for s in structures):
         raise StructureError(
             f"{_names(sources)}: expected energies under {keys.energy!r} or forces under "
             f"{keys.forces!r}, found neither; {_present(sources)}; name the right keys"
         )
+    require_labels(structures)
+    for source, labelled in zip(sources, by_source):
+        _warn_unused(source, labelled, keys)
+    return structures
+
+
+def require_labels(structures: Sequence[LabelledStructure]) -> None:
+    """Raise StructureError, naming the frame, for one without any label."""
     for s in structures:
         if s.energy is None and s.forces is None and s.stress is None:
             raise StructureError(
                 f"{s.where}: expected an energy, forces or a stress, got none; label the frame or "
                 "remove it"
             )
-    for source, labelled in zip(sources, by_source):
-        _warn_unused(source, labelled, keys)
-    return structures
 
 
-def _label_source(source: Source, keys: LabelKeys) -> Iterator[LabelledStructure]:
-    default = {f for names in KIND_FIELDS.values() for f in names if not _chosen(keys, f)}
+def label_source(source: Source, keys: LabelKeys) -> Iterator[LabelledStructure]:
+    """The frames of one file with their labels."""
+    default = {f for names in KIND_FIELDS.values() for f in names if not chosen(keys, f)}
     if any(frame.has(keys, field) for frame in source.frames for field in default):
         from_results = set()
     else:
@@ -189,19 +195,20 @@ def _calculator_results(atoms: Atoms) -> dict[str, object]:
     return results
 
 
-def _chosen(keys: LabelKeys, field: str) -> bool:
+def chosen(keys: LabelKeys, field: str) -> bool:
+    """Whether a key was given, and is not just the default one."""
     return field in keys.given or getattr(keys, field) != getattr(DEFAULT_KEYS, field)
 
 
 def _require_chosen_keys(sources: Sequence[Source], keys: LabelKeys) -> None:
     frames = [frame for source in sources for frame in source.frames]
     for field in KEY_FIELDS:
-        if _chosen(keys, field) and not any(frame.has(keys, field) for frame in frames):
+        if chosen(keys, field) and not any(frame.has(keys, field) for frame in frames):
             raise StructureError(
                 f"{_names(sources)}: {field} key {getattr(keys, field)!r} expected in some frame, "
                 f"found in none; {_present(sources)}; name one of these"
             )
-    if not _chosen(keys, "virial"):
+    if not chosen(keys, "virial"):
         return
     with_virial = [frame for frame in frames if frame.has(keys, "virial")]
     if all(frame.has(keys, "stress") for frame in with_virial):

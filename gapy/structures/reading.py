@@ -17,6 +17,7 @@ from ase.io.formats import filetype, open_with_compression, string2index
 from gapy.errors import StructureError
 from gapy.structures.labelled import LabelKeys, LabelledStructure
 from gapy.structures.lookup import DEFAULT_KEYS, label_sources, make_source
+from gapy.structures.parts import Found, label_part
 from gapy.structures.paths import expanded, split_selection
 
 DATABASES = ("db", "json")
@@ -56,6 +57,61 @@ def read_structures(
     return label_sources(sources, keys)
 
 
+def read_part(
+    path: str | PathLike, start: int, stop: int, keys: LabelKeys = DEFAULT_KEYS
+) -> tuple[list[LabelledStructure], Found]:
+    """Frames start..stop-1 of a file, without reading the others, and where their labels are.
+
+    What `read_structures` asks of all files together, such as that a key which was given occurs in
+    some frame, is not asked of a part: see `require_found`. Of an ASE database the rows with ids
+    start + 1..stop.
+
+    Raises StructureError as `read_structures` does.
+    """
+    file = Path(path)
+    read: list[Atoms] = []
+    try:
+        format_name = filetype(str(file))
+        if format_name in DATABASES:
+            stream = _rows(file, f"id>{start},id<={stop}")
+        else:
+            part = slice(start, stop)
+            stream = iread(str(file), index=part, format=format_name, do_not_split_by_at_sign=True)
+        with closing(stream):
+            read.extend(stream)
+    except StructureError:
+        raise
+    except Exception as error:  # every format raises its own kinds
+        raise _unreadable(file, start + len(read), error) from error
+    source = make_source(file.name, enumerate(read, start))
+    return label_part(source, keys)
+
+
+def frame_sizes(path: str | PathLike) -> list[int]:
+    """Number of atoms of every frame of a file, one frame at a time in memory.
+
+    Of an ASE database by id, 0 for an id that is free. Raises StructureError as `read_structures`.
+    """
+    file = Path(path)
+    _require_content(file)
+    sizes: list[int] = []
+    try:
+        format_name = filetype(str(file))
+        if format_name == "extxyz":
+            return _frame_sizes(file)
+        if format_name in DATABASES:
+            with ase.db.connect(str(file), serial=True) as database:
+                rows = {r.id: r.natoms for r in database.select(include_data=False)}
+            return [rows.get(i, 0) for i in range(1, max(rows, default=0) + 1)]
+        with closing(_frames(file, format_name)) as stream:
+            sizes.extend(map(len, stream))
+    except StructureError:
+        raise
+    except Exception as error:
+        raise _unreadable(file, len(sizes), error) from error
+    return sizes
+
+
 def read_atoms(path: str | PathLike, *, index: str | int | slice = ":") -> list[Atoms]:
     """Read structures without asking for labels; files and selections as in read_structures.
 
@@ -91,10 +147,7 @@ def _bad_index(file: Path, index: object) -> StructureError:
 
 def _read_file(file: Path, selection: str | slice) -> list[tuple[int, Atoms]]:
     """(frame index in the file, atoms) of the frames that the selection takes."""
-    if not file.is_file():
-        raise StructureError(f"{file.name}: expected a file, found none; correct the path")
-    if file.stat().st_size == 0:
-        raise StructureError(f"{file.name}: expected structures, got an empty file; write it again")
+    _require_content(file)
     read = []
     try:
         format_name = filetype(str(file))
@@ -104,17 +157,14 @@ def _read_file(file: Path, selection: str | slice) -> list[tuple[int, Atoms]]:
                 raise _bad_index(file, selection)
             query, selection = selection, slice(None)
         if format_name == "extxyz":
-            _refuse_broken_frames(file)
+            _frame_sizes(file)
         stream = _rows(file, query) if format_name in DATABASES else _frames(file, format_name)
         with closing(stream):
             read.extend(islice(stream, _last(selection)))
     except StructureError:
         raise
     except Exception as error:  # every format raises its own kinds
-        raise StructureError(
-            f"{file.name} frame {len(read)}: expected what ase.io.read understands, got "
-            f"{type(error).__name__}: {error}; correct or remove the frame"
-        ) from error
+        raise _unreadable(file, len(read), error) from error
     frames = list(enumerate(read))[selection]
     if not frames:
         raise StructureError(
@@ -122,6 +172,20 @@ def _read_file(file: Path, selection: str | slice) -> list[tuple[int, Atoms]]:
             f"of {len(read)} read; choose others"
         )
     return frames
+
+
+def _require_content(file: Path) -> None:
+    if not file.is_file():
+        raise StructureError(f"{file.name}: expected a file, found none; correct the path")
+    if file.stat().st_size == 0:
+        raise StructureError(f"{file.name}: expected structures, got an empty file; write it again")
+
+
+def _unreadable(file: Path, frame: int, error: Exception) -> StructureError:
+    return StructureError(
+        f"{file.name} frame {frame}: expected what ase.io.read understands, got "
+        f"{type(error).__name__}: {error}; correct or remove the frame"
+    )
 
 
 def _last(selection: slice) -> int | None:
@@ -152,25 +216,26 @@ def _row_atoms(row: AtomsRow) -> Atoms:
     return atoms
 
 
-def _refuse_broken_frames(file: Path) -> None:
-    """Look at the frames' headers alone, before ASE is let loose on them.
+def _frame_sizes(file: Path) -> list[int]:
+    """Atoms of each frame, by a look at the headers alone, before ASE is let loose on them.
 
     ASE takes a blank line between two frames for the end of the file and drops the rest, and goes
     through as many lines as a number of atoms promises, be there so many or not.
     """
     with open_with_compression(str(file), "r") as lines:
-        n_frames = 0
+        sizes: list[int] = []
         while (header := next(lines, "").strip()).isdigit():
             n_atoms = int(header)
             n_lines = sum(1 for _ in islice(lines, min(n_atoms + 1, sys.maxsize)))
             if n_lines <= n_atoms:
                 raise StructureError(
-                    f"{file.name} frame {n_frames}: expected {n_atoms} atoms, got "
+                    f"{file.name} frame {len(sizes)}: expected {n_atoms} atoms, got "
                     f"{max(n_lines - 1, 0)} lines; correct the number or remove the frame"
                 )
-            n_frames += 1
+            sizes.append(n_atoms)
         if not header and any(line.strip() for line in lines):
             raise StructureError(
-                f"{file.name} frame {n_frames}: expected a number of atoms, got a blank line; "
+                f"{file.name} frame {len(sizes)}: expected a number of atoms, got a blank line; "
                 "remove the line"
             )
+    return sizes

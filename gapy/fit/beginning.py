@@ -1,0 +1,53 @@
+"""What comes before any labels: components of the descriptors, inducing points, the empty state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from gapy.error_bars.extrapolation import Extrapolation
+from gapy.fit.term_settings import TermSettings
+from gapy.fit.training import TrainingState, begin
+from gapy.gp.components import projected
+from gapy.gp.frames import Frames
+from gapy.gp.noise import KINDS, Noise
+from gapy.gp.terms import Term
+
+
+def with_components(
+    terms: Sequence[TermSettings], frames: Frames, seed: int
+) -> tuple[list[TermSettings], Frames]:
+    """Terms with projected descriptors, where asked for, and the structures for them."""
+    found = [
+        replace(
+            term,
+            descriptor=projected(
+                frames, t, term.descriptor, term.n_components, term.most_points, seed
+            ),
+        )
+        for t, term in enumerate(terms)
+    ]
+    return found, frames.seen_by(found)
+
+
+def term_of(asked: TermSettings, inducing: tuple[np.ndarray, ...]) -> Term:
+    """A term with its inducing points."""
+    delta = (float(asked.delta or 0.0),) * len(inducing)
+    return Term(asked.descriptor, int(asked.zeta or 0), inducing, delta, asked.species)
+
+
+def empty_state(
+    terms: Sequence[Term],
+    e0: Mapping[int, float],
+    noise: Noise,
+    regressor,
+    reach: Sequence[Extrapolation],
+) -> TrainingState:
+    """The state before any labels, with the baselines, label kinds and seed of a regressor."""
+    kinds = KINDS if regressor.fit_stress else tuple(k for k in KINDS if k != "stress")
+    return begin(
+        terms, e0, noise, baselines=regressor.baselines, kinds=kinds, seed=int(regressor.seed),
+        reach=reach,
+    )  # fmt: skip
