@@ -3,7 +3,14 @@
 A baseline is a frozen record with settings; `total` sums several of them over a `System`.
 """
 
-from gapy.baselines.e0 import ISOLATED_SPREAD, MODES, isolated_atom_energies, parse_e0
+from gapy.baselines.e0 import (
+    ISOLATED_SPREAD,
+    MODES,
+    Composition,
+    composition_of,
+    isolated_atom_energies,
+    parse_e0,
+)
 from gapy.baselines.free_atoms import FreeAtoms
 from gapy.baselines.kinds import KINDS, from_settings
 from gapy.baselines.protocol import (
@@ -23,11 +30,13 @@ __all__ = [
     "MODES",
     "ZBL",
     "Baseline",
+    "Composition",
     "Contribution",
     "FreeAtoms",
     "PairList",
     "System",
     "baseline_of",
+    "composition_of",
     "from_settings",
     "isolated_atom_energies",
     "largest_cutoff",

@@ -35,7 +35,8 @@ def with_components(
 def term_of(asked: TermSettings, inducing: tuple[np.ndarray, ...]) -> Term:
     """A term with its inducing points."""
     delta = (float(asked.delta or 0.0),) * len(inducing)
-    return Term(asked.descriptor, int(asked.zeta or 0), inducing, delta, asked.species)
+    species = tuple(int(z) for z in asked.species or ())
+    return Term(asked.descriptor, int(asked.zeta or 0), inducing, delta, species)
 
 
 def empty_state(

@@ -29,7 +29,7 @@ def choose_inducing(
     descriptor, zeta = settings.descriptor, int(settings.zeta)
     occurring = set(np.unique(np.concatenate([a.numbers for a in frames.atoms])).tolist())
     wanted = [
-        _wanted(settings.n_inducing, z) if z in occurring and z in settings.species else 1
+        number_wanted(settings.n_inducing, z) if z in occurring and z in settings.species else 1
         for z in descriptor.species
     ]
     n_features = descriptor.n_features
@@ -54,7 +54,7 @@ def _capacity(n_features: int, n_points: int) -> int:
     return max(CANDIDATE_BYTES // per_candidate, 4 * n_points)
 
 
-def _wanted(n_inducing, z: int) -> int:
+def number_wanted(n_inducing, z: int) -> int:
     if not isinstance(n_inducing, Mapping):
         return int(n_inducing)
     symbol = ase.data.chemical_symbols[z]

@@ -1,0 +1,202 @@
+"""A fit whose structures no process holds all of: parts on workers, training states in a tree."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+from gapy._support.progress import Counter, counted
+from gapy._support.threads import blas_threads
+from gapy.baselines import isolated_atom_energies
+from gapy.descriptors.soap import warn_if_rough
+from gapy.distributed.parts import ATOMS, Part, files_of, parts_of
+from gapy.distributed.points import best_of, points_of
+from gapy.distributed.summary import Summary, joined, summary_of
+from gapy.distributed.tree import reduced
+from gapy.error_bars.extrapolation import learn_metric
+from gapy.errors import GapyError
+from gapy.fit.beginning import empty_state, term_of, with_components
+from gapy.fit.checks import labelled
+from gapy.fit.parameter_checks import check_overrides_among, check_settings
+from gapy.fit.regressor import SparseGPRegressor
+from gapy.fit.sample import SampleRows
+from gapy.fit.training import TrainingState, absorb, merge
+from gapy.gp.frames import Frames
+from gapy.structures import LabelKeys, StructureWarning, frame_sizes, read_part, require_found
+
+RETRIES = 3
+"""Times that a part is tried again after its worker was lost."""
+
+
+def fit(
+    sources,
+    regressor: SparseGPRegressor | Callable[[Summary], SparseGPRegressor],
+    *,
+    client=None,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    atoms_per_part: int = ATOMS,
+    keys: LabelKeys | None = None,
+    progress: bool = False,
+) -> SparseGPRegressor:
+    """Fit to the structures of files, read and worked on in parts by the workers of a Dask cluster.
+
+    Every part becomes a `gapy.fit.training.TrainingState`, and a tree that depends on the parts
+    alone merges them, so that the result is the same to the last bit for any number of workers
+    and any order in which they finish. It equals a fit in one process with the same inducing
+    points to rounding (1e-8 eV/A). Components, the metric of the environments and what the fit
+    chooses from the data come from a sample of the structures, inducing points from all of them, in
+    levels: those of each part, then the best of two sets.
+
+    Arguments
+    ---------
+    sources : names, patterns or directories of files, which every worker can read
+    regressor : what `SparseGPRegressor.fit` would be called on; or a function that makes it from
+        the `Summary` of the data
+    client : a `distributed.Client`; unless given, one is made: for a scheduler's address, or with
+        so many workers of one thread on this machine, 1 unless given
+    atoms_per_part : about how many atoms are worked on at a time
+    keys : of the labels, those of the regressor unless given; needed where a function makes it
+    progress : show progress bars
+
+    Returns the fitted regressor. Raises GapyError and its subclasses as `SparseGPRegressor.fit`
+    does, naming file and frame; also where Dask is not installed, or workers are lost again and
+    again.
+    """
+    began = time.perf_counter()
+    if keys is None:
+        if not isinstance(regressor, SparseGPRegressor):
+            raise GapyError("keys: expected LabelKeys beside a function, got None; give them")
+        keys = regressor.label_keys()
+    with ExitStack() as stack:
+        if client is None:
+            client = stack.enter_context(connected(workers, scheduler))
+        with _lost_workers_named():
+            parts = _parts(client, files_of(sources), int(atoms_per_part))
+            seed = int(regressor.seed) if isinstance(regressor, SparseGPRegressor) else 0
+            baselines = getattr(regressor, "baselines", ())
+            summary = _together(
+                client, summary_of, [(part, keys, baselines, seed) for part in parts], joined, (),
+                "reading", progress,
+            )  # fmt: skip
+            require_found(summary.found, keys)
+            for message in summary.messages:
+                warnings.warn(message, StructureWarning, stacklevel=2)
+            if not isinstance(regressor, SparseGPRegressor):
+                regressor = regressor(summary)
+            start = _started(client, regressor, summary, parts, keys, progress)
+            total = _together(
+                client, _absorbed, [(part, keys, start) for part in parts], merge, (), "rows",
+                progress,
+            )  # fmt: skip
+    state = regressor.solved(total, SampleRows(), learnt=regressor.optimize)
+    return regressor.adopt(state, time.perf_counter() - began)
+
+
+@contextmanager
+def connected(workers: int | None = None, scheduler: str | None = None) -> Iterator:
+    """A Dask client: of a scheduler at this address, or of workers on this machine.
+
+    Raises GapyError without Dask, or where no scheduler answers.
+    """
+    try:
+        from distributed import Client, LocalCluster
+    except ImportError as error:
+        raise GapyError(
+            'dask: a fit on workers needs it, and it is not installed; pip install "gapy[dask]"'
+        ) from error
+    if scheduler is not None:
+        try:
+            client = Client(scheduler, timeout=30)
+        except (OSError, TimeoutError, ValueError) as error:
+            raise GapyError(
+                f"scheduler: expected one that answers at {scheduler!r}, got {error}; start it "
+                "with dask scheduler, or correct the address"
+            ) from error
+        with client:
+            yield client
+        return
+    # One thread each: kernels are compiled functions and BLAS, and sums keep their order.
+    options = {"n_workers": workers or 1, "threads_per_worker": 1, "dashboard_address": ":0"}
+    with LocalCluster(**options) as cluster, Client(cluster) as client:
+        yield client
+
+
+def _parts(client, files: Sequence[str], atoms: int) -> list[Part]:
+    sizes = client.gather([client.submit(frame_sizes, name, pure=False) for name in files])
+    parts = [part for name, of in zip(files, sizes) for part in parts_of(name, of, atoms)]
+    if not parts:
+        raise GapyError("sources: expected structures, got none; name other files")
+    return parts
+
+
+def _together(client, work, arguments, join, more, description: str, progress: bool):
+    """What `join` makes of the results of all parts, up a fixed tree."""
+    with counted(description, len(arguments), progress) as counter:
+        leaves = []
+        for given in arguments:
+            leaves.append(client.submit(work, *given, pure=False, retries=RETRIES))
+            _count(leaves[-1], counter)
+        root = reduced(client, leaves, join, *more)
+        # From here on the cluster may forget what is in a sum.
+        del leaves
+        return root.result()
+
+
+def _count(future, counter: Counter) -> None:
+    future.add_done_callback(lambda done: counter.add() if done.status == "finished" else None)
+
+
+def _started(client, regressor, summary: Summary, parts, keys: LabelKeys, progress: bool):
+    """A future of the state before any labels."""
+    check_settings(regressor)
+    noise, terms = regressor.initial_noise(), regressor.term_settings()
+    check_overrides_among(noise.overrides, summary.fitted_kinds(regressor.fit_stress))
+    typical = summary.typical
+    for term in terms:
+        warn_if_rough(term.descriptor)
+    # All species are among these; periodic structures are found again where they are absorbed.
+    labelled(typical, keys, [t.descriptor for t in terms])
+    seed = int(regressor.seed)
+    frames = Frames([s.atoms for s in typical], terms)
+    with blas_threads(1):
+        terms, frames = with_components(terms, frames, seed)
+        reach = [learn_metric(frames, t, term.descriptor) for t, term in enumerate(terms)]
+        e0 = isolated_atom_energies(summary.compositions, regressor.e0)
+    points = _together(
+        client, points_of, [(part, k, keys, terms, seed) for k, part in enumerate(parts)], best_of,
+        (terms, seed), "points", progress,
+    )  # fmt: skip
+    chosen = [term_of(term, of) for term, of in zip(terms, points)]
+    start = empty_state(chosen, e0, noise, regressor, reach)
+    with warnings.catch_warnings():
+        # As a task of its own it can be made again wherever workers that held it are lost.
+        warnings.filterwarnings("ignore", message="Sending large graph")
+        return client.submit(_held, start, pure=False, retries=RETRIES)
+
+
+def _held(state: TrainingState) -> TrainingState:
+    return state
+
+
+def _absorbed(part: Part, keys: LabelKeys, start: TrainingState) -> TrainingState:
+    """The labels of a part."""
+    return absorb(start, read_part(*part, keys)[0])
+
+
+@contextmanager
+def _lost_workers_named() -> Iterator[None]:
+    try:
+        from distributed.scheduler import KilledWorker
+    except ImportError:
+        yield
+        return
+    try:
+        yield
+    except KilledWorker as error:
+        raise GapyError(
+            f"workers: {error.allowed_failures + 1} were lost with the same part of the data, most "
+            "often for lack of memory; give each more of it, or make atoms_per_part smaller"
+        ) from error

@@ -1,0 +1,53 @@
+"""Sources of structures cut into parts of about the same work, the same for any number of workers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from gapy.errors import StructureError
+from gapy.structures.paths import expanded, split_selection
+
+ATOMS = 4000
+"""Atoms of a part, about: rows of so many take far longer than the merging of two states."""
+
+
+class Part(NamedTuple):
+    """Frames start..stop-1 of a file."""
+
+    path: str
+    start: int
+    stop: int
+
+
+def files_of(sources) -> list[str]:
+    """The files that names, patterns and directories stand for.
+
+    Raises StructureError for none, or a selection of frames.
+    """
+    sources = (
+        [sources] if isinstance(sources, str) or not isinstance(sources, Iterable) else sources
+    )
+    names = expanded(sources)
+    for name in names:
+        if split_selection(name)[1] is not None:
+            raise StructureError(
+                f"{name}: expected whole files for a fit on workers, got a selection of frames; "
+                "write them to a file of their own"
+            )
+    if not names:
+        raise StructureError("sources: expected at least one file, got none; name a file")
+    return names
+
+
+def parts_of(path: str, sizes: list[int], atoms: int = ATOMS) -> list[Part]:
+    """A file with frames of so many atoms, cut where a part has enough of them."""
+    parts, start, held = [], 0, 0
+    for k, n in enumerate(sizes):
+        held += n
+        if held >= atoms:
+            parts.append(Part(path, start, k + 1))
+            start, held = k + 1, 0
+    if held:
+        parts.append(Part(path, start, len(sizes)))
+    return parts
