@@ -20,8 +20,11 @@ FIXED = {
 SHOWN = {"r_cut": " A", "sigma": " A"}
 
 
-def completed(settings: FitSettings, structures) -> tuple[FitSettings, str]:
-    """Settings without gaps, and a few words on what was chosen and why (or nothing)."""
+def completed(settings: FitSettings, structures, atoms=None) -> tuple[FitSettings, str]:
+    """Settings without gaps, and a few words on what was chosen and why (or nothing).
+
+    atoms: {symbol: number} where the structures are only a sample.
+    """
     missing = [name for name in FIXED if getattr(settings, name) is None]
     if settings.r_cut is not None:
         return replace(settings, **{name: FIXED[name] for name in missing}), ""
@@ -33,7 +36,8 @@ def completed(settings: FitSettings, structures) -> tuple[FitSettings, str]:
         warnings.simplefilter("ignore")
         check_structures(structures)
     given = ("n_max", "l_max", "sigma", "compression", "zeta")
-    chosen = auto_soap(structures, **{name: getattr(settings, name) for name in given})
+    options = {name: getattr(settings, name) for name in given}
+    chosen = auto_soap(structures, **options, atoms=atoms)
     words = ", ".join(
         f"{name} {_text(getattr(chosen, name))}{SHOWN.get(name, '')} ({chosen.reasons[name]})"
         for name in missing

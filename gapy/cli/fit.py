@@ -60,21 +60,34 @@ def fit(
     virial_key: VirialKey = None,
     seed: Annotated[Whole, _option("seed")] = None,
     threads: Annotated[Whole, typer.Option(help="Threads [1].")] = None,
+    workers: Annotated[
+        Whole, typer.Option(help="Fit in parts by so many processes (needs gapy[dask]).")
+    ] = None,
+    scheduler: Annotated[
+        Text, typer.Option(metavar="ADDRESS", help="Fit in parts on the Dask cluster there.")
+    ] = None,
 ) -> None:
     """Fit a potential to labelled structures."""
     flags = dict(locals())
-    given = {name: value for name, value in flags.items() if name not in ("config", "n_inducing")}
+    elsewhere = ("config", "n_inducing", "workers", "scheduler")
+    given = {name: value for name, value in flags.items() if name not in elsewhere}
     given["train"] = tuple(train) if train else None
     given["n_inducing"] = parse_n_inducing(n_inducing)
     given["n_components"] = parse_components(n_components)
     settings = (read_settings(config) if config else FitSettings()).updated(given)
-    _fit(settings, config)
+    keys = _checked(settings, config)
+    if workers is not None or scheduler is not None:
+        from gapy.cli.fit_on_workers import fit_on_workers
+
+        _report(settings, fit_on_workers(settings, keys, workers, scheduler), None)
+    else:
+        _fit(settings, keys)
 
 
-def _fit(settings: FitSettings, config: str | None) -> None:
+def _checked(settings: FitSettings, config: str | None):
+    """The label keys; GapyError before any work for what cannot be done."""
     from gapy._support.outputs import MODEL, output_file, require_outputs
-    from gapy.structures import input_files, read_structures
-    from gapy.validation.evaluation import evaluate
+    from gapy.structures import input_files
 
     if not settings.train:
         raise GapyError("train: expected at least one file of labelled structures, got none")
@@ -85,23 +98,40 @@ def _fit(settings: FitSettings, config: str | None) -> None:
     require_outputs(
         output_file("output", settings.output, MODEL), [*input_files(settings.train), *configs]
     )
-    keys = label_keys(
+    return label_keys(
         settings.energy_key, settings.forces_key, settings.stress_key, settings.virial_key
     )
+
+
+def _fit(settings: FitSettings, keys) -> None:
+    from gapy.structures import read_structures
+    from gapy.validation.evaluation import evaluate
+
     structures = read_structures(settings.train, keys)
     refuse_idle_noise(settings, structures)
     settings, choice = completed(settings, structures)
     if choice:
         print(choice, flush=True)
     regressor = _regressor(settings, structures).fit(structures)
+    # Saved before anything else can go wrong.
+    regressor.potential_.save(settings.output)
+    report = evaluate(regressor.potential_, structures, threads=settings.threads)
+    _report(settings, regressor, report)
+
+
+def _report(settings: FitSettings, regressor, report) -> None:
+    """Print what was fitted; report: of the training structures, None where they are elsewhere."""
+    from gapy.gp.noise import outliers
+
     potential = regressor.potential_
-    potential.save(settings.output)
-    report = evaluate(potential, structures, threads=settings.threads)
+    if report is None:
+        potential.save(settings.output)
+    n_atoms = "" if report is None else f" ({report.total.n_atoms} atoms)"
     points = ", ".join(str(n) for n in _inducing_counts(potential))
     print(
         facts(
             [
-                ("structures", f"{regressor.n_structures_} ({report.total.n_atoms} atoms)"),
+                ("structures", f"{regressor.n_structures_}{n_atoms}"),
                 *_components(potential),
                 ("inducing points", points),
                 ("fit", f"{regressor.fit_seconds_:.1f} s"),
@@ -110,9 +140,10 @@ def _fit(settings: FitSettings, config: str | None) -> None:
             ]
         )
     )
-    remark_on_noise(report.noise_outliers)
-    print("errors on the training structures")
-    print(errors_table(report.total))
+    remark_on_noise(outliers(potential.noise, potential.metadata))
+    if report is not None:
+        print("errors on the training structures")
+        print(errors_table(report.total))
     print(f"wrote {settings.output}; next: gapy evaluate {settings.output} TEST.xyz")
 
 

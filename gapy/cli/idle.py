@@ -18,14 +18,23 @@ def refuse_idle_keys(settings: FitSettings) -> None:
 
 def refuse_idle_noise(settings: FitSettings, structures) -> None:
     """GapyError for a noise of labels or of a config_type that no structure has."""
-    from gapy.fit.parameter_checks import check_overrides, label_kinds
+    from gapy.fit.parameter_checks import label_kinds
+
+    refuse_idle_among(settings, label_kinds(structures))
+
+
+def refuse_idle_among(settings: FitSettings, kinds: dict[str, set[str]]) -> None:
+    """The same for structures with these kinds of labels, by config_type."""
+    from gapy.fit.parameter_checks import check_overrides_among
     from gapy.gp.noise import Noise
 
-    found = set().union(*label_kinds(structures).values())
+    found = set().union(*kinds.values())
     for name, kind in KINDS.items():
         if getattr(settings, name) is not None and kind not in found:
             raise GapyError(
                 f"{name.replace('_', '-')}: has no effect, expected structures with {kind} labels, "
                 f"got only {', '.join(sorted(found))}; leave it out or give the {kind} key"
             )
-    check_overrides(Noise(overrides=settings.noise).overrides, structures, settings.stress)
+    left_out = set() if settings.stress else {"stress"}
+    fitted = {name: held - left_out for name, held in kinds.items()}
+    check_overrides_among(Noise(overrides=settings.noise).overrides, fitted)

@@ -58,7 +58,15 @@ class AutoSOAP:
 
 
 def auto_soap(
-    structures, *, r_cut=None, n_max=None, l_max=None, sigma=None, compression=None, zeta=None
+    structures,
+    *,
+    r_cut=None,
+    n_max=None,
+    l_max=None,
+    sigma=None,
+    compression=None,
+    zeta=None,
+    atoms=None,
 ) -> AutoSOAP:
     """Choose a SOAP and numbers of inducing points for structures; what is given stays.
 
@@ -73,12 +81,14 @@ def auto_soap(
     zeta : by default 2, whose kernel sum is one quadratic form: with learnt noise as accurate as 4
         wherever it was tried (docs/benchmarks.md), and far cheaper
 
+    atoms : {symbol: number of atoms} of all structures, where these are only a sample
+
     Raises
     ------
     GapyError : no structures, or settings that dscribe refuses
     """
     frames = [getattr(s, "atoms", s) for s in structures]
-    if not frames or not any(len(atoms) for atoms in frames):
+    if not frames or not any(map(len, frames)):
         raise GapyError("structures: expected at least one atom, got none; add structures")
     numbers, counts = np.unique(np.concatenate([a.numbers for a in frames]), return_counts=True)
     symbols = [chemical_symbols[z] for z in numbers]
@@ -102,8 +112,9 @@ def auto_soap(
         reasons["compression"] = kinds
     if zeta is None:
         zeta, reasons["zeta"] = 2, "a quadratic form"
-    n_inducing = _inducing(dict(zip(symbols, counts.tolist())))
-    reasons["n_inducing"] = ", ".join(f"{n} {s} atoms" for s, n in zip(symbols, counts))
+    number = dict(zip(symbols, counts.tolist())) if atoms is None else dict(atoms)
+    n_inducing = _inducing(number)
+    reasons["n_inducing"] = ", ".join(f"{n} {s} atoms" for s, n in number.items())
     soap = soap_of(
         symbols, r_cut=r_cut, n_max=n_max, l_max=l_max, sigma=sigma, compression=compression
     )

@@ -39,6 +39,7 @@ def fit(
     scheduler: str | None = None,
     atoms_per_part: int = ATOMS,
     keys: LabelKeys | None = None,
+    seed: int = 0,
     progress: bool = False,
 ) -> SparseGPRegressor:
     """Fit to the structures of files, read and worked on in parts by the workers of a Dask cluster.
@@ -58,7 +59,7 @@ def fit(
     client : a `distributed.Client`; unless given, one is made: for a scheduler's address, or with
         so many workers of one thread on this machine, 1 unless given
     atoms_per_part : about how many atoms are worked on at a time
-    keys : of the labels, those of the regressor unless given; needed where a function makes it
+    keys, seed : of the labels and of the sample that a function sees; of a regressor its own
     progress : show progress bars
 
     Returns the fitted regressor. Raises GapyError and its subclasses as `SparseGPRegressor.fit`
@@ -75,7 +76,7 @@ def fit(
             client = stack.enter_context(connected(workers, scheduler))
         with _lost_workers_named():
             parts = _parts(client, files_of(sources), int(atoms_per_part))
-            seed = int(regressor.seed) if isinstance(regressor, SparseGPRegressor) else 0
+            seed = int(getattr(regressor, "seed", seed))
             baselines = getattr(regressor, "baselines", ())
             summary = _together(
                 client, summary_of, [(part, keys, baselines, seed) for part in parts], joined, (),
@@ -86,6 +87,11 @@ def fit(
                 warnings.warn(message, StructureWarning, stacklevel=2)
             if not isinstance(regressor, SparseGPRegressor):
                 regressor = regressor(summary)
+                if regressor.baselines:
+                    raise GapyError(
+                        "regressor: expected one without baselines from a function, which e0 would "
+                        "not know of; give the regressor itself"
+                    )
             start = _started(client, regressor, summary, parts, keys, progress)
             total = _together(
                 client, _absorbed, [(part, keys, start) for part in parts], merge, (), "rows",

@@ -1,8 +1,8 @@
-"""Sources of structures cut into parts of about the same work, the same for any number of workers."""
+"""Sources of structures cut into parts of about the same work, whatever the number of workers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from os import PathLike
 from typing import NamedTuple
 
 from gapy.errors import StructureError
@@ -25,10 +25,7 @@ def files_of(sources) -> list[str]:
 
     Raises StructureError for none, or a selection of frames.
     """
-    sources = (
-        [sources] if isinstance(sources, str) or not isinstance(sources, Iterable) else sources
-    )
-    names = expanded(sources)
+    names = expanded([sources] if isinstance(sources, str | PathLike) else sources)
     for name in names:
         if split_selection(name)[1] is not None:
             raise StructureError(

@@ -1,5 +1,10 @@
 """A fit in parts on workers against the fit of one process."""
 
+import os
+import signal
+import threading
+import time
+
 import ase.db
 import ase.io
 import numpy as np
@@ -10,9 +15,10 @@ import gapy
 from gapy.descriptors import smooth_soap
 from gapy.distributed import fit
 from gapy.errors import GapyError, StructureError
+from gapy.fit.beginning import empty_state
 from gapy.fit.solving import solve
 from gapy.fit.training import absorb
-from gapy.structures import LabelKeys, from_atoms, read_structures
+from gapy.structures import LabelKeys, read_structures
 
 pytestmark = pytest.mark.filterwarnings("default")  # those of Dask are not ours
 
@@ -42,14 +48,9 @@ def test_it_equals_one_fit_with_the_same_points(client, files):
     gp = fit(pattern, regressor(), client=client, atoms_per_part=20)
     assert gp.n_structures_ == len(frames)
     state = gp.training_
-    empty = {"n_structures": 0, "digest": bytes(32), "sample": ()}
     whole = read_structures(pattern)
-    from dataclasses import replace
-
-    from gapy.fit.beginning import empty_state
-
     start = empty_state(state.terms, state.e0, regressor().initial_noise(), gp, state.reach)
-    one = solve(absorb(replace(start, **empty), whole)).potential
+    one = solve(absorb(start, whole)).potential
     np.testing.assert_allclose(forces(gp.potential_, frames), forces(one, frames), atol=1e-8)
     assert gp.training_.digest == absorb(start, whole).digest
     again = regressor().fit(frames)  # other points, nearly as good
@@ -64,50 +65,36 @@ def test_workers_and_their_order_change_no_bit(client, files):
     pattern, frames = files
     options = {"atoms_per_part": 20, "client": client}
     two = fit(pattern, regressor(optimize=True), **options)
-    first = list(client.scheduler_info()["workers"])[0]
-    held = client.submit(_sleep, 2.0, workers=[first], pure=False)  # one worker comes late
+    first = next(iter(client.scheduler_info()["workers"]))
+    held = client.submit(time.sleep, 2.0, workers=[first], pure=False)  # one worker comes late
     late = fit(pattern, regressor(optimize=True), **options)
     held.result()
-    for other in (late,):
-        assert other.potential_.noise == two.potential_.noise
-        np.testing.assert_array_equal(
-            forces(other.potential_, frames), forces(two.potential_, frames)
-        )
+    assert late.potential_.noise == two.potential_.noise
+    np.testing.assert_array_equal(forces(late.potential_, frames), forces(two.potential_, frames))
 
 
-def _sleep(seconds):
-    import time
-
-    time.sleep(seconds)
-
-
-def test_a_worker_that_dies_is_replaced(client, files, tmp_path):
+def test_a_worker_killed_in_the_middle_is_survived(client, files):
     pattern, frames = files
-    expected = fit(pattern, regressor(), client=client, atoms_per_part=20)
-    marker = tmp_path / "died"
+    options = {"atoms_per_part": 10, "client": client, "keys": LabelKeys()}
+    expected = fit(pattern, regressor(), **{**options})
+    before = client.run(os.getpid)
 
-    class Mortal(LabelKeys):
-        """Keys on whose way to a worker the first worker that unpacks them ends."""
+    def choose(summary):
+        # While inducing points are chosen and labels absorbed.
+        victim = next(iter(before.values()))
+        threading.Timer(0.2, os.kill, (victim, signal.SIGKILL)).start()
+        return regressor()
 
-    keys = LabelKeys()
-    client.submit(_die_once, str(marker), pure=False, retries=3).result()
-    assert marker.exists()
-    found = fit(pattern, regressor(), client=client, atoms_per_part=20, keys=keys)
+    found = fit(pattern, choose, **options)
+    client.wait_for_workers(2, timeout=60)
+    assert set(client.run(os.getpid).values()) != set(before.values())
     np.testing.assert_array_equal(
         forces(found.potential_, frames), forces(expected.potential_, frames)
     )
 
 
-def _die_once(marker):
-    import os
-
-    if not os.path.exists(marker):
-        open(marker, "w").close()
-        os._exit(1)
-
-
 def test_a_database_is_read_by_ids(client, files, tmp_path):
-    pattern, frames = files
+    frames = files[1]
     with ase.db.connect(tmp_path / "a.db") as db:
         for atoms in frames:
             forces_ = atoms.arrays["REF_forces"]
@@ -136,13 +123,13 @@ def test_a_bad_structure_is_named(client, files, tmp_path, spoil, words):
         fit(str(tmp_path / "bad.xyz"), regressor(), client=client, atoms_per_part=20)
 
 
-def test_what_must_hold_of_all_parts(client, files, tmp_path):
-    pattern, frames = files
+def test_what_must_hold_of_all_parts(client, files):
+    pattern = files[0]
     with pytest.raises(StructureError, match="forces key 'dft_forces' expected in some frame"):
         fit(pattern, regressor(forces_key="dft_forces"), client=client, atoms_per_part=20)
     with pytest.raises(StructureError, match="expected whole files"):
-        fit(f"{frames and pattern.replace('*', '0')}@0:3", regressor(), client=client)
-    with pytest.raises(GapyError, match="noise_overrides.*'surface' expected among default"):
+        fit(f"{pattern.replace('*', '0')}@0:3", regressor(), client=client)
+    with pytest.raises(GapyError, match=r"noise_overrides.*'surface' expected among alloy, pure"):
         overrides = {"surface": {"energy": 0.01}}
         fit(pattern, regressor(noise_overrides=overrides), client=client, atoms_per_part=20)
     with pytest.raises(GapyError, match="keys: expected LabelKeys"):
@@ -162,5 +149,5 @@ def test_the_regressor_may_depend_on_the_data(client, files):
     assert summary.n_structures == len(frames) == gp.n_structures_
     assert sum(summary.atoms.values()) == sum(map(len, frames))
     assert len(gp.statistic_.factors) >= 2 and gp.training_.n_columns == 10
-    whole = from_atoms(frames)
+    whole = read_structures(pattern)
     assert {s.digest() for s in summary.typical} == {s.digest() for s in whole}
