@@ -30,6 +30,7 @@ FAMILIES = {
     "c": "fit.measure",
     "l": "fit.measure_ten_times",
     "n": "front.measure",
+    "o": "rivals.measure",
 }
 
 
@@ -58,7 +59,7 @@ def wanted_rows(arguments) -> set[str]:
     rows = set(arguments.rows.replace(",", "")) | ({"n"} if arguments.front else set())
     unknown = rows - set("".join(FAMILIES))
     if unknown:
-        sys.exit(f"--rows: expected letters a to n, got {', '.join(sorted(unknown))}")
+        sys.exit(f"--rows: expected letters a to o, got {', '.join(sorted(unknown))}")
     return rows
 
 
