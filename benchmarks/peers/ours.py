@@ -8,10 +8,19 @@ from peers.processes import script, timed
 from peers.timing import force_call
 
 MODELS = {
-    "gapy automatic": {"stress": False, "flags": ()},
-    "gapy automatic, with stress": {"stress": True, "flags": ()},
-    "gapy zeta 4, n8 l8, M 1000": {"stress": False, "flags": ("--r-cut", "5.4")},
+    "gapy automatic": {"stress": False, "flags": ""},
+    "gapy automatic, with stress": {"stress": True, "flags": ""},
+    "gapy n8 l8 zeta 4, M 1000": {"stress": False, "flags": "--r-cut 5.4"},
+    "gapy n6 l4, M 500": {
+        "stress": False,
+        "flags": "--r-cut 5.4 --n-max 6 --l-max 4 --zeta 2 --n-inducing 500",
+    },
+    "gapy n4 l3, M 500": {
+        "stress": False,
+        "flags": "--r-cut 5.4 --n-max 4 --l-max 3 --zeta 2 --n-inducing 500",
+    },
 }
+"""What they are and the flags that a user would give; noise is learnt in all of them."""
 QUICK = ("--n-max", "3", "--l-max", "3", "--n-inducing", "50")
 
 
@@ -20,7 +29,7 @@ def fit(options, name: str, folder) -> dict:
     stress, flags = MODELS[name]["stress"], MODELS[name]["flags"]
     train = str(mlearn.train_file(options, stress=stress))
     command = [script("gapy"), "fit", train, "-o", str(folder / "si.gapy")]
-    command += [*flags, *(QUICK if options.quick else ())]
+    command += [*flags.split(), *(QUICK if options.quick else ())]
     (folder / "si.gapy").unlink(missing_ok=True)
     if not options.quick:
         timed([*command, *QUICK], folder / "log")

@@ -19,7 +19,7 @@ from peers.recorded import GAP_FIT_SI
 from peers.systems import quick_frames, silicon, silicon_potential
 from peers.timing import cpu, force_call, interleaved, moved
 
-MODULES = ("ours", "ace", "snap_fit", "pod", "uf3", "nep")
+MODULES = ("ours", "snap_fit", "pod", "uf3", "nep", "ace")
 
 
 def measure(options) -> dict:
