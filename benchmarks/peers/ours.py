@@ -10,12 +10,12 @@ from peers.timing import force_call
 MODELS = {
     "gapy automatic": {"stress": False, "flags": ""},
     "gapy automatic, with stress": {"stress": True, "flags": ""},
-    "gapy n8 l8 zeta 4, M 1000": {"stress": False, "flags": "--r-cut 5.4"},
-    "gapy n6 l4, M 500": {
+    "gapy n8 l8, zeta 4": {"stress": False, "flags": "--r-cut 5.4"},
+    "gapy n6 l4": {
         "stress": False,
         "flags": "--r-cut 5.4 --n-max 6 --l-max 4 --zeta 2 --n-inducing 500",
     },
-    "gapy n4 l3, M 500": {
+    "gapy n4 l3": {
         "stress": False,
         "flags": "--r-cut 5.4 --n-max 4 --l-max 3 --zeta 2 --n-inducing 500",
     },
