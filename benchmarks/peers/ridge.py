@@ -54,17 +54,18 @@ def rmse(factor: Factor, coefficients: np.ndarray) -> float:
     return float(np.linalg.norm(factor.r() @ [*coefficients, -1.0]) / np.sqrt(factor.n))
 
 
-def solutions(energy: Factor, forces: Factor, energy_weight: float, ridges):
+def solutions(energy: Factor, forces: Factor, energy_weight: float, ridges, scaled: bool):
     """Coefficients (k,) for every ridge: the smallest of
 
         weight^2 |A_E c - y_E|^2 + |A_F c - y_F|^2 + (ridge s_1)^2 |D c|^2
 
-    with D the lengths of the columns of the weighted rows and s_1 their largest singular value
-    after division by D.
+    with D the lengths of the columns of the weighted rows, or 1 if not scaled, and s_1 the largest
+    singular value of the rows after division by D. Columns of different units are to be scaled;
+    columns of one unit not, or those that the data hardly reach are free.
     """
     stack = np.concatenate([energy_weight * energy.r(), forces.r()])
     a, y = stack[:, :-1], stack[:, -1]
-    lengths = np.linalg.norm(a, axis=0)
+    lengths = np.linalg.norm(a, axis=0) if scaled else np.ones(a.shape[1])
     lengths[lengths == 0.0] = 1.0
     u, s, vt = np.linalg.svd(a / lengths, full_matrices=False)
     projected = u.T @ y
@@ -72,7 +73,7 @@ def solutions(energy: Factor, forces: Factor, energy_weight: float, ridges):
         yield vt.T @ (s / (s**2 + (ridge * s[0]) ** 2) * projected) / lengths
 
 
-def chosen(train, left_out) -> dict:
+def chosen(train, left_out, scaled: bool) -> dict:
     """Weight and ridge with the smallest product of the two errors on left-out structures.
 
     `train` and `left_out` are pairs (energy, forces) of factors.
@@ -85,14 +86,14 @@ def chosen(train, left_out) -> dict:
             "forces": rmse(left_out[1], c),
         }
         for weight in ENERGY_WEIGHTS
-        for ridge, c in zip(RIDGES, solutions(*train, weight, RIDGES))
+        for ridge, c in zip(RIDGES, solutions(*train, weight, RIDGES, scaled))
     ]
     return min(found, key=lambda f: f["energy"] * f["forces"])
 
 
-def fitted(train, left_out) -> tuple[dict, np.ndarray]:
+def fitted(train, left_out, *, scaled: bool) -> tuple[dict, np.ndarray]:
     """What is chosen on the structures left out, and coefficients (k,) fitted to all of them."""
-    best = chosen(train, left_out)
+    best = chosen(train, left_out, scaled)
     both = tuple(merged(*pair) for pair in zip(train, left_out))
-    (coefficients,) = solutions(*both, best["energy_weight"], [best["ridge"]])
+    (coefficients,) = solutions(*both, best["energy_weight"], [best["ridge"]], scaled)
     return best, coefficients

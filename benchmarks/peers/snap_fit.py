@@ -76,7 +76,7 @@ def _one(frames, r_cut: float, quadratic: bool) -> tuple[dict, np.ndarray]:
     """Weight and ridge for a cutoff, chosen on the structures left out; fitted to all of them."""
     began = time.process_time()
     kept, out = (factors(part, r_cut, quadratic) for part in mlearn.split(frames))
-    best, coefficients = ridge.fitted(kept, out)
+    best, coefficients = ridge.fitted(kept, out, scaled=True)
     return best | {"r_cut": r_cut, "cpu_seconds": time.process_time() - began}, coefficients
 
 

@@ -68,7 +68,7 @@ def _one(frames, cutoffs) -> tuple[dict, np.ndarray]:
     """Weight and ridge for two cutoffs, chosen on the structures left out; fitted to all."""
     began = time.process_time()
     kept, out = (_factors(part, knots_of(cutoffs)) for part in mlearn.split(frames))
-    best, coefficients = ridge.fitted(kept, out)
+    best, coefficients = ridge.fitted(kept, out, scaled=False)
     return best | {"cutoffs": cutoffs, "cpu_seconds": time.process_time() - began}, coefficients
 
 
