@@ -4,6 +4,7 @@
 
 See benchmarks/peers/README.md for the rows. Everything is measured in processes of its own with
 BLAS and OpenMP on one thread; this one stays small, so that peak memory is that of the work.
+`taskset -c 1 python ...` keeps all of it on one core.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ FAMILIES = {
     "c": "fit.measure",
     "l": "fit.measure_ten_times",
     "n": "front.measure",
+    "o": "rivals.measure",
 }
 
 
@@ -48,6 +50,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--full-fit", action="store_true", help="run gap_fit on all of the data")
     parser.add_argument("--front", action="store_true", help="add row n: many fits, minutes")
     parser.add_argument("--json", type=Path, help="also write all figures to this file")
+    parser.add_argument("--read", type=Path, metavar="JSON",
+                        help="start from the rows of an earlier run; those measured now replace "
+                        "theirs (--rows '' measures none)")  # fmt: skip
     parser.add_argument("--plot", type=Path, help="also draw a picture (needs matplotlib)")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -58,7 +63,7 @@ def wanted_rows(arguments) -> set[str]:
     rows = set(arguments.rows.replace(",", "")) | ({"n"} if arguments.front else set())
     unknown = rows - set("".join(FAMILIES))
     if unknown:
-        sys.exit(f"--rows: expected letters a to n, got {', '.join(sorted(unknown))}")
+        sys.exit(f"--rows: expected letters a to o, got {', '.join(sorted(unknown))}")
     return rows
 
 
@@ -77,10 +82,14 @@ def main() -> int:
         quick=arguments.quick,
         full_fit=arguments.full_fit,
     )
-    record = {"machine": processes.run("machine.describe", options), "options": vars(options)}
+    earlier = json.loads(arguments.read.read_text()) if arguments.read else {"rows": {}}
+    if rows or not arguments.read:
+        record = {"machine": processes.run("machine.describe", options), "options": vars(options)}
+    else:  # nothing new: what is shown was measured then
+        record = earlier
     for line in report.heading(record):
         print(line, flush=True)
-    figures = record["rows"] = {}
+    figures = record["rows"] = earlier["rows"]
     for letters, function in FAMILIES.items():
         if rows & set(letters):
             print(f"measuring {', '.join(sorted(rows & set(letters)))} ...", file=sys.stderr)

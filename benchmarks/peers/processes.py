@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -55,3 +57,28 @@ def attempt(function: str, options: Options, rows: str) -> dict:
         return run(function, options)
     except RuntimeError as error:
         return {row: {"notes": [f"failed: {error}"]} for row in rows if row in options.rows}
+
+
+def script(name: str) -> str:
+    """Path of a command that a package installs: beside this interpreter, else on the path."""
+    beside = Path(sys.executable).with_name(name)
+    found = str(beside) if beside.exists() else shutil.which(name)
+    if found is None:
+        raise ImportError(f"{name} is not installed")
+    return found
+
+
+def timed(command: list[str], log: Path) -> dict:
+    """Wall and CPU seconds and peak GB of a program that runs in the folder of its log."""
+    with open(log, "w") as out:
+        began = time.perf_counter()
+        running = subprocess.Popen(command, cwd=log.parent, stdout=out, stderr=out)
+        _, status, usage = os.wait4(running.pid, 0)
+        seconds = time.perf_counter() - began
+    if status:
+        raise RuntimeError(f"{Path(command[0]).name} failed, see {log}")
+    return {
+        "seconds": seconds,
+        "cpu_seconds": usage.ru_utime + usage.ru_stime,
+        "peak_gb": usage.ru_maxrss * 1024 / 1e9,
+    }

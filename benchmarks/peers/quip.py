@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import time
 from contextlib import chdir
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from ase.io import write
 from threadpoolctl import threadpool_info
 
 from peers.options import R_CUT, SIGMA_ENERGY, SIGMA_FORCES
+from peers.processes import timed
 
 AVX512 = {"Cooperlake", "SapphireRapids"}
 
@@ -65,16 +64,12 @@ def gap_fit(frames, model: Path, *, size: int, n_sparse: int, forces: bool) -> d
         f"gp_file={model.name}",
     ]  # fmt: skip
     log = model.with_suffix(".log")
-    with open(log, "w") as out:
-        began = time.perf_counter()
-        running = subprocess.Popen(command, cwd=model.parent, stdout=out, stderr=out)
-        _, status, usage = os.wait4(running.pid, 0)
-        seconds = time.perf_counter() - began
-    if status or not model.exists():
+    figures = timed(command, log)
+    if not model.exists():
         raise RuntimeError(f"gap_fit failed, see {log}")
     if "number of sparse points changed" in log.read_text():
         raise RuntimeError(f"gap_fit took fewer than {n_sparse} sparse points, see {log}")
-    return {"seconds": seconds, "memory_gb": usage.ru_maxrss * 1024 / 1e9}
+    return {"seconds": figures["seconds"], "memory_gb": figures["peak_gb"]}
 
 
 def potential(options, frames):

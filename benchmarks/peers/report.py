@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from peers import error_cost
 from peers.recorded import GAP_FIT_SI
 
 
@@ -169,7 +170,7 @@ def tables(record: dict) -> list[str]:
         if a is not None:
             lines.append(_line(row, work, unit, _g(a), peer, _g(b), _g(b / a if b else None)))
     lines += _fit_lines(rows.get("c", {})) + _front_lines(rows.get("n", {}))
-    lines += _further_lines(rows)
+    lines += _further_lines(rows) + error_cost.table(rows.get("o", {}))
     for row in sorted(rows):
         lines += [f"row {row}: {note}" for note in rows[row].get("notes", ())]
     lines += ["", "| row | work | target | reached | ratio | met |", "|---" * 6 + "|"]

@@ -40,6 +40,17 @@ def interleaved(calls, repeat: int, turn: float = TURN) -> dict[str, float]:
     return {name: float(np.median(t)) for name, t in times.items()}
 
 
+def cpu(call):
+    """The same call, timed by the CPU seconds of this process, all threads together."""
+
+    def timed() -> float:
+        began = time.process_time()
+        call()
+        return time.process_time() - began
+
+    return timed
+
+
 def moved(atoms, compute, *, scale=0.01, n=8, seed=1):
     """A call of compute(atoms) after the atoms have moved a little, as from one MD step."""
     rng = np.random.default_rng(seed)

