@@ -91,3 +91,12 @@ def cli(capsys):
         return CommandResult(code, captured.out, captured.err)
 
     return call
+
+
+@pytest.fixture(scope="session")
+def client():
+    """A Dask cluster of two workers."""
+    distributed = pytest.importorskip("distributed")
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
+    with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
+        yield client
