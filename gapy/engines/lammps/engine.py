@@ -1,0 +1,111 @@
+"""The functions that pair style gapy calls, in the process that runs LAMMPS.
+
+An exception must not pass through C++: it becomes a message there, on which all ranks stop, and is
+kept here for who started the run.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+
+from gapy.engines.lammps import structs
+from gapy.engines.lammps.domain import numbers_of, open_model
+from gapy.engines.lammps.frame import save_frame
+from gapy.engines.lammps.structs import view
+from gapy.geometry.pairs import Pairs
+
+
+class Engine:
+    """The potentials of the pair styles of a process, and the callbacks that evaluate them.
+
+    raised: the exception behind the last error; stopped: why the run stopped by its force sigma.
+    """
+
+    def __init__(self):
+        self.raised: BaseException | None = None
+        self.stopped: str | None = None
+        self._models: dict[int, object] = {}
+        self._names = itertools.count()
+        self.callbacks = structs.Callbacks(
+            structs.OPEN(self._open),
+            structs.ON_PART(self._guarded(self._evaluate)),
+            structs.ON_PART(self._guarded(self._sigma)),
+            structs.STOPPED(self._stopped),
+            structs.CLOSE(self._close),
+        )
+
+    def _guarded(self, function):
+        def call(argument, message) -> int:
+            return self._try(message, function, argument.contents)
+
+        return call
+
+    def _try(self, message, function, *arguments) -> int:
+        try:
+            function(*arguments)
+        except BaseException as error:  # also KeyboardInterrupt: ctypes would drop it
+            self.raised = error
+            text = str(error) or type(error).__name__
+            structs.write_message(message, f"pair_style gapy: {text}")
+            return 0
+        return 1
+
+    def _open(self, path, symbols, member, model, numbers, message) -> int:
+        def read():
+            potential = open_model(path.decode(), member)
+            given = symbols.decode().split()
+            view(numbers, len(given))[:] = numbers_of(potential, given)
+            name = next(self._names)
+            self._models[name] = potential
+            model.contents.model = name
+            model.contents.cutoff = potential.pairs_cutoff
+            model.contents.has_baselines = bool(potential.baselines)
+
+        return self._try(message, read)
+
+    def _close(self, model) -> None:
+        self._models.pop(model, None)
+
+    def _evaluate(self, part) -> None:
+        numbers, pairs, potential = self._problem(part)
+        indicators = bool(part.wants_indicators)
+        out = potential.evaluate_arrays(numbers, pairs, indicators=indicators)
+        n, centres = part.n_atoms, part.n_centres
+        view(part.energies, centres)[:] = out.energies[:centres]
+        view(part.forces, n, 3)[:] = out.forces
+        if out.baseline_forces is not None:
+            view(part.base_forces, n, 3)[:] = out.baseline_forces
+        if indicators:
+            view(part.indicators, n, 4)[:] = out.indicators
+        part.virial[:] = out.virial.ravel()
+
+    def _sigma(self, part) -> None:
+        numbers, pairs, potential = self._problem(part)
+        n = part.n_atoms
+        base = view(part.base_forces, n, 3) if potential.baselines else None
+        sigma = potential.force_std(
+            view(part.indicators, n, 4), numbers, pairs, view(part.forces, n, 3), base
+        )
+        view(part.sigma, part.n_centres)[:] = sigma[: part.n_centres]
+
+    def _problem(self, part):
+        """(numbers, pairs, potential) of a part, views of its memory."""
+        potential = self._models[part.model]
+        centres, n_pairs = part.n_centres, part.n_pairs
+        pairs = Pairs(
+            np.arange(centres),
+            view(part.first, centres + 1),
+            view(part.neighbour, n_pairs),
+            view(part.vector, n_pairs, 3),
+            potential.pairs_cutoff,
+        )
+        return view(part.number, part.n_atoms), pairs, potential
+
+    def _stopped(self, frame, message) -> int:
+        def save():
+            self.stopped = save_frame(frame.contents)
+            structs.write_message(message, self.stopped)
+
+        return self._try(message, save)
