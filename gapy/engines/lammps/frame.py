@@ -58,7 +58,8 @@ def _written(frame, tag, numbers, positions, velocities, sigma) -> str:
     )
     atoms.arrays["forces_std"] = sigma[order]
     text = io.StringIO()
-    write(text, atoms, format="extxyz")
+    # ASE would wait for the other ranks, which do not come here.
+    write(text, atoms, format="extxyz", parallel=False)
     path = frame.path.decode()
     write_whole(path, text.getvalue().encode())
     return (
