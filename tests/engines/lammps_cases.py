@@ -1,14 +1,21 @@
 """LAMMPS inputs that the tests run on several ranks, all in one process per rank.
 
-    mpiexec -n N python lammps_cases.py FOLDER CASE...
+    mpiexec -n N python lammps_cases.py FOLDER WAY CASE...
 
-FOLDER holds the models and data files that `lammps_helpers.prepare` writes. Of every case,
-FOLDER/CASE-N.json has thermo output and the message of an error, FOLDER/CASE-N.dump the atoms.
+WAY is "plugin" or "external", the fix that takes its place. FOLDER holds the models and data files
+that `lammps_helpers.prepare` writes. Of every case, FOLDER/CASE-N.json has thermo output and the
+message of an error, FOLDER/CASE-N.dump the atoms.
 """
 
 import json
+import os
 import sys
 from pathlib import Path
+
+from mpi4py import MPI
+
+from gapy.engines.lammps import session
+from gapy.engines.lammps.without_plugin import ExternalRun
 
 START = """
 units metal
@@ -49,7 +56,7 @@ pair_coeff 1 2 zbl 29 13
 QUIET_DUMP = DUMP.replace("fix s all pair 1 gapy sigma 1", "").replace(
     "compute g all pair gapy", ""
 )
-STOPPING = "pair_style gapy max_force_std 0.7 frame {out}.xyz\npair_coeff * * cual.gapy Cu Al\n"
+STOPPING = "pair_style gapy max_force_std 1.25 frame {out}.xyz\npair_coeff * * cual.gapy Cu Al\n"
 
 CASES = {
     "alloy": {"run": ONE},
@@ -108,7 +115,7 @@ CASES = {
     },
     "touching": {"run": ONE, "data": "touching.data"},
     "no_frame": {
-        "run": STOPPING.replace("frame {out}.xyz", "frame none/here.xyz") + MOVING + "run 400\n",
+        "run": STOPPING.replace("1.25 frame {out}.xyz", "0.1 frame none/here.xyz") + "run 400\n",
     },
 }  # fmt: skip
 DEFAULTS = {
@@ -127,22 +134,44 @@ def commands(name: str, ranks: int) -> list[str]:
     return [line for line in text.format(**case, **extra).split("\n") if line.strip()]
 
 
-def main(folder: str, *names: str) -> None:
-    import os
+EXTERNAL = {
+    name: {**CASES[name], "run": CASES[name]["run"].replace(DUMP, QUIET_DUMP), "quiet": True}
+    for name in ("alloy", "alloy_off", "small", "cluster", "baseline", "member", "overlay",
+                 "aluminium", "nve", "npt", "minimise", "stopping", "touching", "units",
+                 "species", "too_few", "no_model", "keyword")
+}  # fmt: skip
+CASES |= {f"external_{name}": case for name, case in EXTERNAL.items()}
+CASES["external_sigma"] = CASES["alloy"]
+CASES["external_hybrid"] = {"run": OVERLAY.replace("hybrid/overlay", "hybrid") + "run 0\n"}
+CASES["external_change"] = {"run": STYLE + ZBL + "run 0\n"}
 
-    from mpi4py import MPI
 
-    from gapy.engines.lammps import open_lammps
+def opened(way: str):
+    """(LAMMPS object, function that runs lines) of a way."""
+    arguments = ["-log", "none", "-screen", "none"]
+    if way == "plugin":
+        lmp = session.open_lammps(arguments)
+        return lmp, lambda lines: [lmp.command(line) for line in lines]
+    lmp = session.new_lammps(arguments)
 
+    def run(lines):
+        path = Path(f"in.{MPI.COMM_WORLD.rank}")
+        path.write_text("\n".join(lines) + "\n")
+        ExternalRun(lmp).file(path)
+
+    return lmp, run
+
+
+def main(folder: str, way: str, *names: str) -> None:
+    """Run the cases."""
     os.chdir(folder)
     ranks = MPI.COMM_WORLD.size
     for name in names:
-        lmp = open_lammps(["-log", "none", "-screen", "none"])
+        lmp, run = opened(way)
         lmp.set_show_error(False)
         told = {"owned": None}
         try:
-            for line in commands(name, ranks):
-                lmp.command(line)
+            run(commands(name, ranks))
             told = {key: lmp.get_thermo(key) for key in THERMO}
             told["owned"] = MPI.COMM_WORLD.allgather(lmp.extract_setting("nlocal"))
             if "compute g" in " ".join(commands(name, ranks)):

@@ -48,15 +48,27 @@ def prepare(folder: Path, potential, frames) -> None:
         )  # fmt: skip
 
 
-def run_cases(folder: Path, ranks: int, names, **environment) -> None:
+def run_cases(folder: Path, ranks: int, names, way="plugin") -> None:
     """Run cases on so many ranks; they must end without a crash."""
     mpiexec = Path(sys.executable).parent / "mpiexec"
     done = subprocess.run(
-        [mpiexec, "-n", str(ranks), sys.executable, CASES, folder, *names],
+        [mpiexec, "-n", str(ranks), sys.executable, CASES, folder, way, *names],
         capture_output=True, text=True, timeout=120,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", **environment},
+        env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def reference(folder: Path, name: str):
+    """The ASE structure of a case with its calculator."""
+    name = name.removeprefix("external_")
+    data = {"small": "small.data", "cluster": "cluster.data"}.get(name.split("_")[0], "alloy.data")
+    atoms = start(folder, data, pbc=name != "cluster")
+    model = gapy.load(folder / ("zbl.gapy" if name.startswith("baseline") else "cual.gapy"))
+    if name == "member":
+        model = model.sample(4).potentials[1]
+    atoms.calc = model.calculator(uncertainty=True)
+    return atoms
 
 
 def start(folder: Path, data: str, pbc=True):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from lammps_helpers import Result, prepare, pressure_of, run_cases, start
+from lammps_helpers import Result, prepare, pressure_of, reference, run_cases, start
 
 import gapy
 
@@ -24,17 +24,6 @@ def folder(potential, train_frames, tmp_path_factory):
     for ranks in RANKS[1:]:
         run_cases(folder, ranks, SINGLE)
     return folder
-
-
-def reference(folder, name):
-    """The ASE structure of a case with its calculator."""
-    data = {"small": "small.data", "cluster": "cluster.data"}.get(name.split("_")[0], "alloy.data")
-    atoms = start(folder, data, pbc=name != "cluster")
-    model = gapy.load(folder / ("zbl.gapy" if name.startswith("baseline") else "cual.gapy"))
-    if name == "member":
-        model = model.sample(4).potentials[1]
-    atoms.calc = model.calculator(uncertainty=True)
-    return atoms
 
 
 @pytest.mark.parametrize("ranks", RANKS)

@@ -42,7 +42,7 @@ struct GapyFrame {
   double cell[9], origin[3];                 // rows are lattice vectors, A
   int32_t periodic[3];
   int32_t world;                             // Fortran handle of the communicator
-  double limit, largest;                     // eV/A
+  double limit;                              // eV/A
   const char *path;
 };
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from gapy.engines.lammps import structs
 from gapy.engines.lammps.domain import numbers_of, open_model
-from gapy.engines.lammps.frame import save_frame
+from gapy.engines.lammps.frame import Box, RankAtoms, save_frame
 from gapy.engines.lammps.structs import view
 from gapy.geometry.pairs import Pairs
 
@@ -35,6 +35,10 @@ class Engine:
             structs.STOPPED(self._stopped),
             structs.CLOSE(self._close),
         )
+
+    def forget(self) -> None:
+        """No error and no stop yet, of the run that begins."""
+        self.raised = self.stopped = None
 
     def _guarded(self, function):
         def call(argument, message) -> int:
@@ -105,7 +109,33 @@ class Engine:
 
     def _stopped(self, frame, message) -> int:
         def save():
-            self.stopped = save_frame(frame.contents)
+            self.stopped = _save(frame.contents)
             structs.write_message(message, self.stopped)
 
         return self._try(message, save)
+
+
+def _save(frame) -> str:
+    from mpi4py import MPI
+
+    n = frame.n_owned
+    atoms = RankAtoms(
+        view(frame.tag, n),
+        view(frame.number, n),
+        view(frame.positions, n, 3),
+        view(frame.velocities, n, 3),
+        view(frame.sigma, n),
+    )
+    box = Box(
+        np.array(frame.cell).reshape(3, 3),
+        np.array(frame.origin),
+        np.array(frame.periodic, dtype=bool),
+    )
+    return save_frame(
+        MPI.Comm.f2py(frame.world),
+        atoms,
+        box,
+        step=frame.step,
+        limit=frame.limit,
+        path=frame.path.decode(),
+    )

@@ -270,7 +270,7 @@ void PairGapy::stop()
                      {d->xprd, 0, 0, d->xy, d->yprd, 0, d->xz, d->yz, d->zprd},
                      {d->boxlo[0], d->boxlo[1], d->boxlo[2]},
                      {d->periodicity[0], d->periodicity[1], d->periodicity[2]},
-                     (int32_t) MPI_Comm_c2f(world), max_force_std, largest, frame_path.c_str()};
+                     (int32_t) MPI_Comm_c2f(world), max_force_std, frame_path.c_str()};
   agree(!engine.stopped(&frame, message));
   if (comm->me == 0) utils::logmesg(lmp, std::string(message) + "\n");
   timer->force_timeout();

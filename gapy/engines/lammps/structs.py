@@ -66,7 +66,6 @@ class Frame(Structure):
         ("periodic", c_int32 * 3),
         ("world", c_int32),
         ("limit", c_double),
-        ("largest", c_double),
         ("path", c_char_p),
     )
 
