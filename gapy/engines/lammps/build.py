@@ -18,6 +18,7 @@ from pathlib import Path
 import gapy
 from gapy.errors import GapyError
 
+SOURCE_FOLDER = Path(__file__).parent
 SOURCES = ("plugin.cpp", "pair_gapy.cpp", "pair_gapy.h", "callbacks.h")
 FLAGS = ("-O2", "-std=c++17", "-shared", "-fPIC")
 SECONDS = 300
@@ -77,7 +78,7 @@ def plugin(lmp) -> Path:
     BuildError : no headers, no compiler, an error of the compiler
     """
     found = installation(lmp)
-    sources = [Path(__file__).parent / name for name in SOURCES]
+    sources = [SOURCE_FOLDER / name for name in SOURCES]
     compiler = os.environ.get("CXX") or "g++"
     key = hashlib.sha256()
     for part in (*(s.read_bytes() for s in sources), found.sizes.encode(), compiler.encode(),

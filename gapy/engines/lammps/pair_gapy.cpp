@@ -133,8 +133,8 @@ void PairGapy::agree(bool failed)
   error->all(FLERR, std::string(message));
 }
 
-// Centres begin..end-1 of the list with the pairs within the cutoff; results start at zero.
-GapyPart PairGapy::part(int begin, int end)
+// Centres begin..end-1 of the list with the pairs within the cutoff.
+void PairGapy::gather(int begin, int end)
 {
   double **x = atom->x;
   const double cut2 = opened.cutoff * opened.cutoff;
@@ -160,7 +160,12 @@ GapyPart PairGapy::part(int begin, int end)
     first.push_back(neighbour.size());
   }
   for (int i : members) place[i] = -1;
-  const size_t n = members.size(), centres = end - begin;
+}
+
+// What was gathered last, with results that start at zero.
+GapyPart PairGapy::part()
+{
+  const size_t n = members.size(), centres = first.size() - 1;
   energies.assign(centres, 0.0), sigma.assign(centres, 0.0);
   out_forces.assign(3 * n, 0.0), out_base.assign(3 * n, 0.0);
   out_indicators.assign(N_INDICATORS * n, 0.0);
@@ -172,7 +177,8 @@ GapyPart PairGapy::part(int begin, int end)
 
 void PairGapy::evaluate_part(int begin, int end)
 {
-  GapyPart now = part(begin, end);
+  gather(begin, end);
+  GapyPart now = part();
   if (!engine.evaluate(&now, message)) throw std::string(message);
   for (size_t m = 0; m < members.size(); ++m)
     for (int c = 0; c < 3; ++c) {
@@ -232,7 +238,8 @@ void PairGapy::all_sigmas()
   bool failed = false;
   for (int k = 0; k < list->inum && !failed; k += CENTRES) {
     const int end = std::min(k + CENTRES, list->inum);
-    GapyPart now = part(k, end);
+    if (list->inum > CENTRES) gather(k, end);    // else they are still there
+    GapyPart now = part();
     for (size_t m = 0; m < members.size(); ++m) {
       std::copy_n(&forces[3 * members[m]], 3, &out_forces[3 * m]);
       if (opened.has_baselines) std::copy_n(&base_forces[3 * members[m]], 3, &out_base[3 * m]);

@@ -47,7 +47,8 @@ class PairGapy : public Pair {
   std::vector<int32_t> neighbour;
   std::vector<double> vector, energies, out_forces, out_base, out_indicators, sigma;
 
-  GapyPart part(int begin, int end);
+  void gather(int begin, int end);
+  GapyPart part();
   void evaluate_part(int begin, int end);
   void all_sigmas();
   void stop();
