@@ -48,13 +48,13 @@ def prepare(folder: Path, potential, frames) -> None:
         )  # fmt: skip
 
 
-def run_cases(folder: Path, ranks: int, names, way="plugin") -> None:
+def run_cases(folder: Path, ranks: int, names, way="plugin", **environment) -> None:
     """Run cases on so many ranks; they must end without a crash."""
     mpiexec = Path(sys.executable).parent / "mpiexec"
     done = subprocess.run(
         [mpiexec, "-n", str(ranks), sys.executable, CASES, folder, way, *names],
         capture_output=True, text=True, timeout=120,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", **environment},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
 

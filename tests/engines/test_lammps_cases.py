@@ -77,3 +77,17 @@ def test_types_named_null_are_not_seen(folder, ranks):
     assert np.abs(both.columns()["f_s"][~mine]).max() == 0.0
     sigma = part.calc.results["forces_std"][:, 0]
     assert np.abs(both.columns()["f_s"][mine] - sigma).max() < 1e-6
+
+
+def test_a_large_domain_goes_through_in_parts(potential, train_frames, tmp_path):
+    """With seven centres at a time instead of thousands; the compiler is told."""
+    prepare(tmp_path, potential, train_frames)
+    environment = {"CXX": "g++ -DGAPY_CENTRES=7", "XDG_CACHE_HOME": str(tmp_path)}
+    run_cases(tmp_path, 2, ("baseline", "baseline_off"), **environment)
+    for name in ("baseline", "baseline_off"):
+        result, atoms = Result(tmp_path, name, 2), reference(tmp_path, name)
+        assert abs(result.thermo["pe"] - atoms.get_potential_energy()) < 1e-7
+        assert np.abs(result.xyz("f") - atoms.get_forces()).max() < 1e-9
+        sigma = atoms.calc.results["forces_std"][:, 0]
+        assert np.abs(result.columns()["f_s"] - sigma).max() < 1e-6
+        assert np.allclose(result.pressure, pressure_of(atoms), rtol=1e-9, atol=1e-3)

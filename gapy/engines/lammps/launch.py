@@ -52,8 +52,8 @@ def mpiexec() -> str:
 
 
 def report(result: RunResult) -> None:
-    """Say how a run ended."""
-    if result.stopped is not None:
+    """Say how a run ended, once."""
+    if result.stopped is not None and result.rank == 0:
         print(f"flagged: {result.stopped}: compute it and add it to the training set", flush=True)
 
 
@@ -63,9 +63,7 @@ def main(folder: str, model: str, path: str, *arguments: str) -> None:
 
     code, first = 0, MPI.COMM_WORLD.rank == 0
     try:
-        result = run_input(model, path, arguments)
-        if first:
-            report(result)
+        report(run_input(model, path, arguments))
     except GapyError as error:
         code = BAD_INPUT
         if first:

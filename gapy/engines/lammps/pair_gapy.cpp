@@ -25,7 +25,10 @@ using namespace LAMMPS_NS;
 
 namespace {
 
-constexpr int CENTRES = 16384;
+#ifndef GAPY_CENTRES
+#define GAPY_CENTRES 16384
+#endif
+constexpr int CENTRES = GAPY_CENTRES;    // at a time; a test makes it small
 const GapyCallbacks &engine = gapy_engine;
 
 }    // namespace

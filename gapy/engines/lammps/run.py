@@ -19,11 +19,11 @@ FALLBACK = (
 @dataclass(frozen=True)
 class RunResult:
     """stopped: why the run ended by its force sigma, None if it did not; way: "plugin" or
-    "fix external"; ranks: their number."""
+    "fix external"; rank: of this process, from 0."""
 
     stopped: str | None
     way: str
-    ranks: int
+    rank: int
 
 
 class LammpsError(GapyError):
@@ -58,7 +58,7 @@ def run_input(model, path, arguments=()) -> RunResult:
             engine = ExternalRun(lmp)
             read, way = engine.file, "fix external"
         _run(lmp, read, path, engine)
-        return RunResult(engine.stopped, way, lmp.extract_setting("world_size"))
+        return RunResult(engine.stopped, way, lmp.extract_setting("world_rank"))
     finally:
         lmp.close()
 

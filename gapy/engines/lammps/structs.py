@@ -19,7 +19,8 @@ import numpy as np
 
 MESSAGE_LENGTH = 1024
 
-Ints, Doubles = POINTER(c_int64), POINTER(c_double)
+Ints, SmallInts, Doubles = POINTER(c_int64), POINTER(c_int32), POINTER(c_double)
+DTYPES = {Ints: np.int64, SmallInts: np.int32, Doubles: np.float64}
 
 
 class Part(Structure):
@@ -32,7 +33,7 @@ class Part(Structure):
         ("n_pairs", c_int64),
         ("number", Ints),
         ("first", Ints),
-        ("neighbour", POINTER(c_int32)),
+        ("neighbour", SmallInts),
         ("vector", Doubles),
         ("energies", Doubles),
         ("forces", Doubles),
@@ -93,7 +94,7 @@ class Callbacks(Structure):
 def view(pointer, *shape: int) -> np.ndarray:
     """The memory behind a pointer as an array; a null pointer is one without elements."""
     if 0 in shape:
-        return np.empty(shape, dtype=np.dtype(pointer._type_))
+        return np.empty(shape, dtype=DTYPES[type(pointer)])
     return np.ctypeslib.as_array(pointer, shape)
 
 
