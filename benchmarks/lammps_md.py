@@ -3,11 +3,13 @@
     python benchmarks/lammps_md.py [--model MODEL.gapy] [--atoms 4096,...] [--steps 10]
         [--ranks 1,2] [--repeat 3] [--rows ase,gapy,sigma,snap,external] [--json OUT]
 
-Silicon at 300 K, NVE, 1 fs. Times are LAMMPS' own loop times (of ASE's VelocityVerlet those of the
-steps after the first), in microseconds for each atom and step; the rows take turns, the least of
-`repeat` turns is printed with the largest. SNAP is the silicon of LAMMPS' own files
-(Si_Zuo_JPCA2020: twojmax 8, cutoff 4.9 A). Without --model a potential of the usual size is made as
-in force_call.py (r_cut 5.4 A, n_max = l_max = 8, 1000 inducing points).
+Silicon at 300 K, NVE, 1 fs. Times are LAMMPS' own loop times (of ASE's VelocityVerlet those of
+the steps after the first), in microseconds for each atom and step; the rows take turns, the least
+of `repeat` turns is printed with the largest. `cpu` is the processor time behind it, of each rank:
+what can be compared on a machine that others use (with several ranks it includes waiting). SNAP is
+the silicon of LAMMPS' own files (Si_Zuo_JPCA2020: twojmax 8, cutoff 4.9 A). Without --model a
+potential of the usual size is made as in force_call.py (r_cut 5.4 A, n_max = l_max = 8, 1000
+inducing points).
 """
 
 from __future__ import annotations
@@ -73,9 +75,13 @@ def ase_seconds(model: str, n_atoms: int, steps: int) -> dict:
     MaxwellBoltzmannDistribution(atoms, temperature_K=300, rng=np.random.default_rng(1))
     dynamics = VelocityVerlet(atoms, 1.0 * units.fs)
     dynamics.run(WARM)
-    began = time.perf_counter()
+    began, cpu = time.perf_counter(), time.process_time()
     dynamics.run(steps)
-    return {"seconds": time.perf_counter() - began, "mb": _mb(resource.RUSAGE_SELF)}
+    return {
+        "seconds": time.perf_counter() - began,
+        "cpu": time.process_time() - cpu,
+        "mb": _mb(resource.RUSAGE_SELF),
+    }
 
 
 def _mb(who) -> float:
@@ -123,21 +129,25 @@ def measure(row: str, ranks: int, model: str, n_atoms: int, steps: int, folder: 
         folder, environment,
     )  # fmt: skip
     loops = re.findall(r"Loop time of (\S+)", done["out"])
-    return {"seconds": float(loops[-1]), "mb": done["mb"]}
+    used = re.findall(r"^(\S+)% CPU use", done["out"], re.MULTILINE)
+    seconds = float(loops[-1])
+    return {"seconds": seconds, "cpu": 0.01 * float(used[-1]) * seconds, "mb": done["mb"]}
 
 
 def table(rows: list[dict]) -> str:
     """The figures as text, with what they are to one another."""
-    lines = [f"{'atoms':>8} {'row':>9} {'ranks':>5} {'us/atom/step':>14} {'largest':>8} "
+    lines = [f"{'atoms':>8} {'row':>9} {'ranks':>5} {'us/atom/step':>14} {'largest':>8} {'cpu':>7} "
              f"{'MB/rank':>8} {'ns/day at 1 fs':>15}"]  # fmt: skip
     for r in rows:
         per_day = 86400e-6 / (1e-6 * r["us"] * r["atoms"])
         lines.append(
             f"{r['atoms']:8d} {r['row']:>9} {r['ranks']:5d} {r['us']:14.2f} {r['most']:8.2f} "
+            f"{r['cpu']:7.2f} "
             f"{r['mb']:8.0f} {per_day:15.4g}"
         )
     for n in dict.fromkeys(r["atoms"] for r in rows):
         us = {(r["row"], r["ranks"]): r["us"] for r in rows if r["atoms"] == n}
+        cpu = {(r["row"], r["ranks"]): r["cpu"] for r in rows if r["atoms"] == n}
         for text, a, b in (
             ("gapy in LAMMPS / in ASE", ("gapy", 1), ("ase", 1)),
             ("gapy / SNAP", ("gapy", 1), ("snap", 1)),
@@ -146,11 +156,13 @@ def table(rows: list[dict]) -> str:
             ("fix external / pair style, 2 ranks", ("external", 2), ("gapy", 2)),
         ):
             if a in us and b in us:
-                lines.append(f"{n} atoms: {text}: {us[a] / us[b]:.3f}")
+                lines.append(f"{n} atoms: {text}: {us[a] / us[b]:.3f}, cpu {cpu[a] / cpu[b]:.3f}")
         for row in PAIRS:
             if (row, 1) in us and (row, 2) in us:
-                efficiency = us[row, 1] / (2.0 * us[row, 2])
-                lines.append(f"{n} atoms: {row}: efficiency on 2 ranks {100 * efficiency:.1f} %")
+                wall, processor = (100 * t[row, 1] / (2.0 * t[row, 2]) for t in (us, cpu))
+                lines.append(
+                    f"{n} atoms: {row}: efficiency on 2 ranks {wall:.1f} %, cpu {processor:.1f} %"
+                )
     return "\n".join(lines)
 
 
@@ -192,10 +204,12 @@ def main() -> int:
                     one = measure(row, ranks, model, n_atoms, given.steps, folder)
                     found[row, ranks].append(one)
             for (row, ranks), all_of in found.items():
-                us = [1e6 * one["seconds"] / given.steps / len(atoms) for one in all_of]
+                scale = 1e6 / given.steps / len(atoms)
+                us = [scale * one["seconds"] for one in all_of]
+                cpu = min(scale * one["cpu"] for one in all_of)
                 mb = max(one["mb"] for one in all_of)
                 rows.append({"atoms": len(atoms), "row": row, "ranks": ranks, "us": min(us),
-                             "most": max(us), "mb": mb})  # fmt: skip
+                             "most": max(us), "cpu": cpu, "mb": mb})  # fmt: skip
     print(table(rows))
     if given.json:
         given.json.write_text(json.dumps(rows, indent=2) + "\n")

@@ -81,6 +81,12 @@ CASES = {
         "quiet": True,
     },
     "nve": {"run": STYLE + DUMP + MOVING + "run 60\n", "skin": "0.4"},
+    "every": {
+        "run": STYLE.replace("style gapy", "style gapy sigma 3") + DUMP.replace(
+            "fix s all pair 1 gapy sigma 1", "fix s all pair 1 gapy sigma 0"
+        ) + MOVING + "run 5\n",
+        "skin": "0.4",
+    },
     "npt": {
         "run": STYLE + DUMP + MOVING.replace("all nve\n", "all npt temp 900 900 0.1 tri 0 0 1\n")
         + "run 15\n",
@@ -142,6 +148,9 @@ EXTERNAL = {
 }  # fmt: skip
 CASES |= {f"external_{name}": case for name, case in EXTERNAL.items()}
 CASES["external_sigma"] = CASES["alloy"]
+CASES["external_keyword_sigma"] = {
+    "run": STYLE.replace("style gapy", "style gapy sigma 3") + "run 0\n"
+}
 CASES["external_hybrid"] = {"run": OVERLAY.replace("hybrid/overlay", "hybrid") + "run 0\n"}
 CASES["external_change"] = {"run": STYLE + ZBL + "run 0\n"}
 

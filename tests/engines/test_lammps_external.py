@@ -21,6 +21,7 @@ REFUSED = {
     "keyword": "expected the keywords sigma N, max_force_std X, frame FILE, member K, got skin",
     "touching": "on top of each other",
     "sigma": "fix s all pair 1 gapy sigma 1: an output of pair style gapy, which needs",
+    "keyword_sigma": "pair_style gapy sigma: sigmas to be read by others, which needs the compiled",
     "hybrid": "a hybrid with gapy, which needs the compiled",
     "change": "another pair style after gapy, which needs the compiled",
 }

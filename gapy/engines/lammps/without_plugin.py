@@ -29,6 +29,7 @@ class ExternalRun:
         self._external: External | None = None
         self._keywords = Keywords()
         self._potential = None
+        self._in_hybrid = False
 
     @property
     def stopped(self) -> str | None:
@@ -86,19 +87,22 @@ class ExternalRun:
             )
         words = self._expanded(words)
         at = words.index("gapy")
+        self._in_hybrid = at > 1
         self._keywords, rest = parse_keywords(words[at + 1 :])
         if at == 1 and rest:
             raise GapyError(
                 "pair_style gapy: expected the keywords sigma N, max_force_std X, frame FILE, "
                 f"member K, got {rest[0]}"
             )
-        model = self._expanded(coefficients)[4 if at > 1 else 3]
-        self._potential = open_model(model, self._keywords.member)
+        model = self._expanded(coefficients)[4 if at > 1 else 3 :]
+        if not model:
+            raise GapyError("pair_coeff of gapy: expected * * MODEL.gapy and symbols, got no model")
+        self._potential = open_model(model[0], self._keywords.member)
         reach = 2.0 * self._potential.pairs_cutoff
         lmp.command(" ".join([*words[:at], "zero", f"{reach:.17g}", *rest]))
 
     def _coefficients(self, words: list[str]) -> None:
-        lmp, at = self._lmp, 5 if words[3] == "gapy" else 4
+        lmp, at = self._lmp, 5 if self._in_hybrid else 4
         symbols, n_types = words[at:], lmp.extract_setting("ntypes")
         if len(symbols) != n_types:
             raise GapyError(
