@@ -1,6 +1,7 @@
 """`gapy lammps` as a user runs it."""
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -91,6 +92,28 @@ def test_an_error_is_one_line(folder, ranks):
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert line.startswith("gapy: error: lammps: ERROR: pair_style gapy: expected the keywords")
+
+
+@pytest.mark.parametrize("ranks, way", [("1", "plugin"), ("1", "external"), ("2", "plugin")])
+@pytest.mark.parametrize(
+    "name, code, word", [("SIGINT", 130, "interrupted"), ("SIGTERM", 143, "terminated")]
+)
+def test_a_signal_ends_it_in_one_line(folder, name, code, word, ranks, way):
+    text = INPUT.format(keywords="").replace("run 3", "thermo 1\nrun 1000000")
+    (folder / "in.lammps").write_text(text)
+    environment = {"CXX": "not-there", "XDG_CACHE_HOME": str(folder)} if way == "external" else {}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gapy", "lammps", "cual.gapy", "-in", "in.lammps", "-np", ranks,
+         "--", "-var", "T", "300"],
+        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, **environment},
+    )  # fmt: skip
+    for line in process.stdout:
+        if line.split()[:1] == ["3"]:
+            break
+    process.send_signal(getattr(signal, name))
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (code, f"gapy: error: {word}\n")
 
 
 def test_what_is_refused_before_anything_starts(cli, model_file, tmp_path):

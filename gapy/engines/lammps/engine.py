@@ -13,6 +13,7 @@ import numpy as np
 from gapy.engines.lammps import structs
 from gapy.engines.lammps.domain import numbers_of, open_model
 from gapy.engines.lammps.frame import Box, RankAtoms, save_frame
+from gapy.engines.lammps.signals import raise_deferred
 from gapy.engines.lammps.structs import view
 from gapy.geometry.pairs import Pairs
 
@@ -48,6 +49,7 @@ class Engine:
 
     def _try(self, message, function, *arguments) -> int:
         try:
+            raise_deferred()
             function(*arguments)
         except BaseException as error:  # also KeyboardInterrupt: ctypes would drop it
             self.raised = error

