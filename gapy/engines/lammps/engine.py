@@ -16,6 +16,7 @@ from gapy.engines.lammps.frame import Box, RankAtoms, save_frame
 from gapy.engines.lammps.signals import raise_deferred
 from gapy.engines.lammps.structs import view
 from gapy.geometry.pairs import Pairs
+from gapy.model.potential import Potential
 
 
 class Engine:
@@ -27,7 +28,7 @@ class Engine:
     def __init__(self):
         self.raised: BaseException | None = None
         self.stopped: str | None = None
-        self._models: dict[int, object] = {}
+        self._models: dict[int, Potential] = {}
         self._names = itertools.count()
         self.callbacks = structs.Callbacks(
             structs.OPEN(self._open),

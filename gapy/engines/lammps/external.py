@@ -89,12 +89,10 @@ class External:
         listed = np.flatnonzero(self._seen[types])
         x = self._lmp.numpy.extract_atom("x", nelem=n, dim=3)[listed]
         numbers, mine = self._numbers[types[listed]], int((listed < n_own).sum())
-        forces, energies, sigma = np.zeros((n_own, 3)), np.zeros(n_own), None
-        wants = keywords.limit is not None and step % keywords.every == 0
-        if wants:
-            sigma = np.zeros(n_own)
+        forces, energies, sigma = np.zeros((n_own, 3)), np.zeros(n_own), np.zeros(n_own)
+        wants = bool(np.isfinite(keywords.limit) and step % keywords.every == 0)
         if not mine:
-            return forces, energies, np.zeros((3, 3)), sigma
+            return forces, energies, np.zeros((3, 3)), sigma if wants else None
         pairs = sides(x, mine, potential.pairs_cutoff)
         own = potential.evaluate_arrays(numbers, pairs.own, indicators=wants)
         others = potential.evaluate_arrays(numbers, pairs.others, indicators=wants)
@@ -108,7 +106,7 @@ class External:
             sigma[at] = potential.force_std(
                 own.indicators + others.indicators, numbers, pairs.own, total, base
             )[:mine]
-        return forces, energies, own.virial, sigma
+        return forces, energies, own.virial, sigma if wants else None
 
     def _tell(self, energies, virial) -> None:
         lmp, world = self._lmp, self._world

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gapy.engines.lammps.build import BuildError
+from gapy.engines.lammps.engine import Engine
 from gapy.engines.lammps.session import attach, new_lammps
 from gapy.engines.lammps.signals import deferred
 from gapy.engines.lammps.without_plugin import ExternalRun
@@ -51,13 +52,13 @@ def run_input(model, path, arguments=()) -> RunResult:
     try:
         lmp.set_show_error(False)  # the caller prints it, once
         try:
-            engine, read, way = attach(lmp), lmp.file, "plugin"
-            engine.forget()
+            engine: Engine | ExternalRun = attach(lmp)
+            read, way = lmp.file, "plugin"
         except BuildError as error:
             line = " ".join(str(error).replace('"', "'").replace("$", "").split())
             lmp.command(f'print "{FALLBACK.format(line)}"')
-            engine = ExternalRun(lmp)
-            read, way = engine.file, "fix external"
+            external = engine = ExternalRun(lmp)
+            read, way = external.file, "fix external"
         _run(lmp, read, path, engine)
         return RunResult(engine.stopped, way, lmp.extract_setting("world_rank"))
     finally:

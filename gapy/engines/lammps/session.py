@@ -64,6 +64,7 @@ def attach(lmp) -> Engine:
     path = _compiled(lmp)
     lmp.command(f"plugin load {path}")
     CDLL(str(path)).gapy_connect(byref(engine().callbacks))  # the image that LAMMPS has loaded
+    engine().forget()
     return engine()
 
 

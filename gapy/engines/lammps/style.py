@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -12,9 +13,10 @@ NEEDS_PLUGIN = "which needs the compiled pair style: install g++ and see docs/la
 
 @dataclass(frozen=True)
 class Keywords:
-    """Keywords of the pair style; limit: max_force_std, eV/A, looked at every `every` steps."""
+    """Keywords of the pair style; limit: max_force_std, eV/A, infinite for none, looked at every
+    `every` steps."""
 
-    limit: float | None = None
+    limit: float = math.inf
     every: int = 1
     frame: str = "flagged.extxyz"
     member: int = -1
@@ -26,7 +28,7 @@ TYPES = {"sigma": int, "max_force_std": float, "frame": str, "member": int}
 
 def parse_keywords(words: list[str]) -> tuple[Keywords, list[str]]:
     """(keywords at the beginning of `words`, what follows them); GapyError for a wrong value."""
-    given = {}
+    given: dict = {}
     while words and words[0] in NAMES:
         name, value = words[0], words[1] if len(words) > 1 else ""
         try:
@@ -39,7 +41,7 @@ def parse_keywords(words: list[str]) -> tuple[Keywords, list[str]]:
     if "every" in given and "limit" not in given:
         raise GapyError(f"pair_style gapy sigma: sigmas to be read by others, {NEEDS_PLUGIN}")
     found = Keywords(**given)
-    if found.every < 1 or (found.limit is not None and not found.limit > 0):
+    if found.every < 1 or not found.limit > 0:
         raise GapyError(f"pair_style gapy: expected sigma >= 1 and max_force_std > 0, got {found}")
     return found, words
 
@@ -61,7 +63,9 @@ def segments(text: str) -> list[Segment]:
     Raises GapyError for what only the compiled style can do: outputs of the style itself, other
     pair styles than gapy alone or in a hybrid/overlay, a change of the style along the way.
     """
-    out, lines, ours, alone = [], [], False, False
+    out: list[Segment] = []
+    lines: list[str] = []
+    ours = alone = False
     for line in _logical_lines(text):
         words = line.split("#")[0].split()
         if words[:1] == ["pair_style"]:

@@ -14,6 +14,7 @@ from gapy.engines.lammps.domain import numbers_of, open_model
 from gapy.engines.lammps.external import FIX, External
 from gapy.engines.lammps.style import Keywords, parse_keywords, segments
 from gapy.errors import GapyError
+from gapy.model.potential import Potential
 
 SETUP = (
     f"fix {FIX} all external pf/callback 1 1",
@@ -28,7 +29,7 @@ class ExternalRun:
         self._lmp = lmp
         self._external: External | None = None
         self._keywords = Keywords()
-        self._potential = None
+        self._potential: Potential | None = None
         self._in_hybrid = False
 
     @property
@@ -102,6 +103,8 @@ class ExternalRun:
         lmp.command(" ".join([*words[:at], "zero", f"{reach:.17g}", *rest]))
 
     def _coefficients(self, words: list[str]) -> None:
+        if self._potential is None:
+            raise GapyError("pair_coeff of gapy: expected pair_style gapy before it, got none")
         lmp, at = self._lmp, 5 if self._in_hybrid else 4
         symbols, n_types = words[at:], lmp.extract_setting("ntypes")
         if len(symbols) != n_types:
