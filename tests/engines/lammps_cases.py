@@ -68,6 +68,7 @@ CASES = {
     },
     "baseline": {"run": ONE.replace("cual.gapy", "zbl.gapy")},
     "baseline_off": {"run": ONE.replace("cual.gapy", "zbl.gapy"), "newton": "off"},
+    "stored": {"run": ONE.replace("cual.gapy", "stored.gapy"), "data": "stored.data"},
     "member": {"run": ONE.replace("style gapy\n", "style gapy member 1\n", 1)},
     "zbl": {"run": ZBL + QUIET_DUMP + "run 0\n", "quiet": True},
     "overlay": {"run": OVERLAY + DUMP + "run 0\n"},

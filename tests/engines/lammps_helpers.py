@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,12 +10,14 @@ from pathlib import Path
 import numpy as np
 from ase.build import bulk
 from ase.io.lammpsdata import read_lammps_data, write_lammps_data
+from helpers import labelled_frames
 
 import gapy
 from gapy.baselines import ZBL
 from gapy.descriptors import smooth_soap
 
-SYMBOLS = {1: "Cu", 2: "Al"}
+STORED = Path(__file__).parents[1] / "data" / "version-2.json"
+"""Energy, forces and sigmas of a model file, as an earlier version of gapy found them."""
 CASES = Path(__file__).parent / "lammps_cases.py"
 
 
@@ -40,8 +43,9 @@ def prepare(folder: Path, potential, frames) -> None:
     touching = alloy.copy()
     last = int(np.argmax(touching.positions[:, 0]))
     touching.positions[last] = touching.positions[(last + 1) % len(touching)]
-    for name, atoms in (("alloy", alloy), ("small", small), ("cluster", cluster),
-                        ("touching", touching)):  # fmt: skip
+    shutil.copy(STORED.with_suffix(".gapy"), folder / "stored.gapy")
+    named = {"alloy": alloy, "small": small, "cluster": cluster, "touching": touching}
+    for name, atoms in {**named, "stored": labelled_frames(1, seed=2)[0]}.items():
         write_lammps_data(
             folder / f"{name}.data", atoms, specorder=["Cu", "Al"], masses=True,
             atom_style="atomic", units="metal", prismobj=None,

@@ -1,8 +1,10 @@
 """`pair_style gapy` against the ASE calculator: one evaluation, on 1, 2 and 4 ranks."""
 
+import json
+
 import numpy as np
 import pytest
-from lammps_helpers import Result, prepare, pressure_of, reference, run_cases, start
+from lammps_helpers import STORED, Result, prepare, pressure_of, reference, run_cases, start
 
 import gapy
 
@@ -11,7 +13,7 @@ pytest.importorskip("mpi4py")
 
 SINGLE = (
     "alloy", "alloy_off", "small", "small_off", "cluster", "baseline", "baseline_off", "member",
-    "overlay", "aluminium",
+    "overlay", "aluminium", "stored",
 )  # fmt: skip
 RANKS = (1, 2, 4)
 
@@ -42,6 +44,15 @@ def test_equals_the_calculator(folder, name, ranks):
     assert abs(result.thermo["largest"] - sigma.max()) < 1e-6
     if atoms.pbc.all():
         assert np.allclose(result.pressure, pressure_of(atoms), rtol=1e-9, atol=1e-3)
+
+
+@pytest.mark.parametrize("ranks", RANKS)
+def test_a_table_of_reference_forces(folder, ranks):
+    """Of a stored model, as LAMMPS' own tests of force styles have them."""
+    result, table = Result(folder, "stored", ranks), json.loads(STORED.read_text())
+    assert abs(result.thermo["pe"] - table["energy"]) < 1e-9
+    assert np.abs(result.xyz("f") - table["forces"]).max() < 1e-9
+    assert np.abs(result.columns()["f_s"] - table["forces_std"]).max() < 1e-6
 
 
 @pytest.mark.parametrize("ranks", RANKS)
