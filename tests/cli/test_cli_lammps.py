@@ -1,6 +1,7 @@
 """`gapy lammps` as a user runs it."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import gapy
 
 pytest.importorskip("lammps")
 pytest.importorskip("mpi4py")
+pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="no g++ here")
 
 INPUT = """
 units metal
@@ -49,7 +51,7 @@ def gapy_lammps(folder, *arguments, keywords="", **environment):
     command = [sys.executable, "-m", "gapy", "lammps", "cual.gapy", "-in", "in.lammps", *arguments]
     return subprocess.run(
         [*command, "--", "-var", "T", "300"],
-        cwd=folder, capture_output=True, text=True, timeout=120,
+        cwd=folder, capture_output=True, text=True, timeout=400,
         env={**os.environ, **environment},
     )  # fmt: skip
 

@@ -88,6 +88,10 @@ CASES = {
         ) + MOVING + "run 5\n",
         "skin": "0.4",
     },
+    "again": {
+        "run": "pair_style gapy member 1 max_force_std 1e-3 frame none/here.xyz\n"
+        "pair_coeff * * zbl.gapy Cu Al\n" + ONE
+    },
     "npt": {
         "run": STYLE + DUMP + MOVING.replace("all nve\n", "all npt temp 900 900 0.1 tri 0 0 1\n")
         + "run 15\n",

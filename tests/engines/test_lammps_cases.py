@@ -4,16 +4,26 @@ import json
 
 import numpy as np
 import pytest
-from lammps_helpers import STORED, Result, prepare, pressure_of, reference, run_cases, start
+from lammps_helpers import (
+    STORED,
+    Result,
+    prepare,
+    pressure_of,
+    reference,
+    run_cases,
+    start,
+    needs_compiler,
+)
 
 import gapy
 
 pytest.importorskip("lammps")
 pytest.importorskip("mpi4py")
+pytestmark = needs_compiler
 
 SINGLE = (
     "alloy", "alloy_off", "small", "small_off", "cluster", "baseline", "baseline_off", "member",
-    "overlay", "aluminium", "stored",
+    "overlay", "aluminium", "stored", "again",
 )  # fmt: skip
 RANKS = (1, 2, 4)
 
@@ -29,7 +39,7 @@ def folder(potential, train_frames, tmp_path_factory):
 
 
 @pytest.mark.parametrize("ranks", RANKS)
-@pytest.mark.parametrize("name", SINGLE[:8])
+@pytest.mark.parametrize("name", (*SINGLE[:8], "again"))
 def test_equals_the_calculator(folder, name, ranks):
     result, atoms = Result(folder, name, ranks), reference(folder, name)
     assert result.error is None

