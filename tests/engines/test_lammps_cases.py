@@ -7,12 +7,12 @@ import pytest
 from lammps_helpers import (
     STORED,
     Result,
+    needs_compiler,
     prepare,
     pressure_of,
     reference,
     run_cases,
     start,
-    needs_compiler,
 )
 
 import gapy

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from lammps_helpers import Result, prepare, pressure_of, reference, run_cases, start, needs_compiler
+from lammps_helpers import Result, needs_compiler, prepare, pressure_of, reference, run_cases, start
 
 import gapy
 

@@ -7,7 +7,7 @@ import pytest
 from ase import units
 from ase.io import read
 from ase.md.verlet import VelocityVerlet
-from lammps_helpers import Result, prepare, run_cases, start, needs_compiler
+from lammps_helpers import Result, needs_compiler, prepare, run_cases, start
 
 import gapy
 
