@@ -52,6 +52,7 @@ def test_nve_follows_ase(folder, ranks):
     first = result.columns(0)
     atoms = start(folder, "alloy.data")
     atoms.calc = gapy.load(folder / "cual.gapy").calculator(uncertainty=True)
+    at_rest = atoms.get_potential_energy()
     assert first["step"] == 0
     # LAMMPS' velocities are not dumped: two frames and the force give them.
     second = result.xyz("", 1) - start(folder, "alloy.data").positions
@@ -59,10 +60,17 @@ def test_nve_follows_ase(folder, ranks):
     dt = 2.0 * units.fs
     acceleration = atoms.get_forces() / atoms.get_masses()[:, None]
     atoms.set_velocities((second - 0.5 * dt**2 * acceleration) / dt)
+    begun = atoms.get_total_energy()
     VelocityVerlet(atoms, dt).run(60)
     assert result.columns()["step"] == 60
-    assert abs(result.thermo["pe"] - atoms.get_potential_energy()) < 1e-5 * len(atoms)
-    assert np.abs(result.xyz("f") - atoms.get_forces()).max() < 1e-3
+    assert abs(result.thermo["pe"] - atoms.get_potential_energy()) < 1e-5
+    assert np.abs(result.xyz("f") - atoms.get_forces()).max() < 1e-5
+    # The drift of the integrator, with LAMMPS' own Boltzmann constant for its start at 1500 K.
+    kinetic = 1.5 * 8.617343e-5 * 1500 * (len(atoms) - 1)
+    drift = result.thermo["etotal"] - at_rest - kinetic
+    theirs = atoms.get_total_energy() - begun
+    assert abs(theirs) > 1e-3
+    assert drift == pytest.approx(theirs, rel=1e-4)
 
 
 def test_atoms_migrate_and_ranks_agree(folder):
