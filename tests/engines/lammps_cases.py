@@ -14,6 +14,7 @@ from pathlib import Path
 
 from mpi4py import MPI
 
+import gapy
 from gapy.engines.lammps import session
 from gapy.engines.lammps.without_plugin import ExternalRun
 
@@ -68,6 +69,7 @@ CASES = {
     },
     "baseline": {"run": ONE.replace("cual.gapy", "zbl.gapy")},
     "baseline_off": {"run": ONE.replace("cual.gapy", "zbl.gapy"), "newton": "off"},
+    "lent": {"run": ONE.replace("cual.gapy", "mean").replace("gapy\n", "gapy member 1\n", 1)},
     "stored": {"run": ONE.replace("cual.gapy", "stored.gapy"), "data": "stored.data"},
     "member": {"run": ONE.replace("style gapy\n", "style gapy member 1\n", 1)},
     "zbl": {"run": ZBL + QUIET_DUMP + "run 0\n", "quiet": True},
@@ -164,7 +166,7 @@ def opened(way: str):
     """(LAMMPS object, function that runs lines) of a way."""
     arguments = ["-log", "none", "-screen", "none"]
     if way == "plugin":
-        lmp = session.open_lammps(arguments)
+        lmp = session.open_lammps(arguments, models={"mean": gapy.load("cual.gapy")})
         return lmp, lambda lines: [lmp.command(line) for line in lines]
     lmp = session.new_lammps(arguments)
 

@@ -71,7 +71,7 @@ def reference(folder: Path, name: str):
     data = {"small": "small.data", "cluster": "cluster.data"}.get(name.split("_")[0], "alloy.data")
     atoms = start(folder, data, pbc=name != "cluster")
     model = gapy.load(folder / ("zbl.gapy" if name.startswith("baseline") else "cual.gapy"))
-    if name == "member":
+    if name in ("member", "lent"):
         model = model.sample(4).potentials[1]
     atoms.calc = model.calculator(uncertainty=True)
     return atoms

@@ -23,7 +23,7 @@ pytestmark = needs_compiler
 
 SINGLE = (
     "alloy", "alloy_off", "small", "small_off", "cluster", "baseline", "baseline_off", "member",
-    "overlay", "aluminium", "stored", "again",
+    "overlay", "aluminium", "stored", "again", "lent",
 )  # fmt: skip
 RANKS = (1, 2, 4)
 
@@ -39,7 +39,7 @@ def folder(potential, train_frames, tmp_path_factory):
 
 
 @pytest.mark.parametrize("ranks", RANKS)
-@pytest.mark.parametrize("name", (*SINGLE[:8], "again"))
+@pytest.mark.parametrize("name", (*SINGLE[:8], "again", "lent"))
 def test_equals_the_calculator(folder, name, ranks):
     result, atoms = Result(folder, name, ranks), reference(folder, name)
     assert result.error is None

@@ -12,10 +12,21 @@ from gapy.model.potential import Potential, load
 def open_model(path: str, member: int = -1) -> Potential:
     """The potential of a model file, or posterior sample `member` >= 0 of it (seed 0).
 
-    Raises ModelFileError for a file that cannot be read, GapyError for a descriptor that does not
-    work from neighbours or one without periodic images.
+    Raises ModelFileError for a file that cannot be read, GapyError as `fit_for_domains` does.
     """
-    potential = load(path)
+    return member_of(fit_for_domains(load(path), path), member)
+
+
+def member_of(potential: Potential, member: int) -> Potential:
+    """Posterior sample `member` >= 0 of a potential (seed 0), itself for -1."""
+    return potential if member < 0 else potential.sample(member + 1).potentials[member]
+
+
+def fit_for_domains(potential: Potential, path: str) -> Potential:
+    """The same potential, called `path` in errors.
+
+    Raises GapyError for a descriptor that does not work from neighbours or sees no images.
+    """
     if not all(term.descriptor.takes_neighbours for term in potential.terms):
         raise GapyError(
             f"{path}: expected descriptors that work from neighbours (SOAP), LAMMPS has no whole "
@@ -26,7 +37,7 @@ def open_model(path: str, member: int = -1) -> Potential:
             f"{path}: expected a model of periodic structures, it was fitted with periodic=False "
             "and would overlook images; fit with periodic=True"
         )
-    return potential if member < 0 else potential.sample(member + 1).potentials[member]
+    return potential
 
 
 def numbers_of(potential: Potential, symbols: list[str]) -> list[int]:

@@ -11,10 +11,11 @@ import itertools
 import numpy as np
 
 from gapy.engines.lammps import structs
-from gapy.engines.lammps.domain import numbers_of, open_model
+from gapy.engines.lammps.domain import fit_for_domains, member_of, numbers_of, open_model
 from gapy.engines.lammps.frame import Box, RankAtoms, save_frame
 from gapy.engines.lammps.signals import raise_deferred
 from gapy.engines.lammps.structs import view
+from gapy.errors import GapyError
 from gapy.geometry.pairs import Pairs
 from gapy.model.potential import Potential
 
@@ -29,6 +30,7 @@ class Engine:
         self.raised: BaseException | None = None
         self.stopped: str | None = None
         self._models: dict[int, Potential] = {}
+        self._lent: dict[str, Potential] = {}
         self._names = itertools.count()
         self.callbacks = structs.Callbacks(
             structs.OPEN(self._open),
@@ -37,6 +39,15 @@ class Engine:
             structs.STOPPED(self._stopped),
             structs.CLOSE(self._close),
         )
+
+    def lend(self, name: str, potential: Potential) -> None:
+        """From now on, `name` in a pair_coeff line is this potential instead of a file.
+
+        Raises GapyError for one that LAMMPS' domains cannot use, or a name of several words.
+        """
+        if name.split() != [name]:
+            raise GapyError(f"models: expected names of one word, got {name!r}; name it otherwise")
+        self._lent[name] = fit_for_domains(potential, name)
 
     def forget(self) -> None:
         """No error and no stop yet, of the run that begins."""
@@ -61,7 +72,11 @@ class Engine:
 
     def _open(self, path, symbols, member, model, numbers, message) -> int:
         def read():
-            potential = open_model(path.decode(), member)
+            named = path.decode()
+            if named in self._lent:
+                potential = member_of(self._lent[named], member)
+            else:
+                potential = open_model(named, member)
             given = symbols.decode().split()
             view(numbers, len(given))[:] = numbers_of(potential, given)
             name = next(self._names)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from ctypes import CDLL, byref
 
 from gapy.engines.lammps.build import BuildError, plugin
 from gapy.engines.lammps.engine import Engine
 from gapy.errors import GapyError
+from gapy.model.potential import Potential
 
 
 class _Process:
@@ -22,15 +24,15 @@ def engine() -> Engine:
     return _Process.engine
 
 
-def open_lammps(arguments=(), comm=None):
+def open_lammps(arguments=(), comm=None, models: Mapping[str, Potential] | None = None):
     """A `lammps.lammps` object with `pair_style gapy`.
 
     arguments: as on LAMMPS' command line, ["-log", "none"] for instance; comm: an mpi4py
-    communicator, all ranks unless given. Raises GapyError where LAMMPS or mpi4py is missing, or
-    the plugin cannot be compiled.
+    communicator, all ranks unless given; models: see `attach`. Raises GapyError where LAMMPS or
+    mpi4py is missing, or the plugin cannot be compiled.
     """
     lmp = new_lammps(arguments, comm)
-    attach(lmp)
+    attach(lmp, models)
     return lmp
 
 
@@ -46,10 +48,11 @@ def new_lammps(arguments=(), comm=None):
     return lammps(cmdargs=list(arguments), comm=comm or MPI.COMM_WORLD)
 
 
-def attach(lmp) -> Engine:
+def attach(lmp, models: Mapping[str, Potential] | None = None) -> Engine:
     """Load pair style gapy into a LAMMPS object (`lammps.lammps`); all ranks must call it.
 
-    Compiled the first time (see `build`). Returns the engine of this process.
+    Compiled the first time (see `build`). models: potentials that a pair_coeff line may name
+    instead of a file, for all LAMMPS objects of this process. Returns the engine of this process.
 
     Raises
     ------
@@ -64,6 +67,8 @@ def attach(lmp) -> Engine:
     lmp.command(f"plugin load {path}")
     CDLL(str(path)).gapy_connect(byref(engine().callbacks))  # the image that LAMMPS has loaded
     engine().forget()
+    for name, potential in (models or {}).items():
+        engine().lend(name, potential)
     return engine()
 
 
