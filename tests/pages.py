@@ -73,8 +73,18 @@ def prepare_active(folder):
     write(folder / "start.xyz", bulk("Cu", a=3.7, cubic=True), format="extxyz")
 
 
+def prepare_lammps(folder):
+    """The input file that the page prints, and the structure that it reads."""
+    text = PAGES["lammps.md"].read_text(encoding="utf-8")
+    commands = re.search(r"```lammps\n(.*?)```", text, flags=re.DOTALL)[1]
+    (folder / "in.lammps").write_text(commands, encoding="utf-8")
+    atoms = bulk("Si", cubic=True).repeat(2)
+    write(folder / "si.data", atoms, format="lammps-data", masses=True, atom_style="atomic")
+
+
 PREPARE = {
-    "README.md": prepare_readme, "tutorial.md": prepare_tutorial, "active.md": prepare_active
+    "README.md": prepare_readme, "tutorial.md": prepare_tutorial, "active.md": prepare_active,
+    "lammps.md": prepare_lammps,
 }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import gapy
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs").glob("*.md"))
-COMMANDS = ("fit", "tune", "evaluate", "md", "learn", "inspect", "info", "demo")
+COMMANDS = ("fit", "tune", "evaluate", "md", "lammps", "learn", "inspect", "info", "demo")
 
 
 def blocks(page: Path) -> list[str]:

@@ -44,6 +44,7 @@ def test_entry_point_exits_with_the_code_and_no_traceback(tmp_path):
         (["fit", "--r-cut", "wide"], "--r-cut"),
         (["info"], "model"),
         (["md", "a.gapy", "b.xyz"], "--output"),
+        (["lammps", "a.gapy"], "--input"),
     ],
 )
 def test_bad_usage(cli, arguments, words):
@@ -62,7 +63,9 @@ def test_interrupt(cli, monkeypatch):
 
 def test_flags_of_the_contract_exist():
     flags = {c.callback.__name__: c.callback for c in app.registered_commands}
-    assert set(flags) == {"fit", "tune", "evaluate", "md", "learn", "inspect", "info", "demo"}
+    assert set(flags) == {
+        "fit", "tune", "evaluate", "md", "lammps", "learn", "inspect", "info", "demo",
+    }  # fmt: skip
     fit = set(flags["fit"].__annotations__)
     assert fit >= {
         "train", "output", "r_cut", "n_max", "l_max", "sigma", "zeta", "n_inducing", "seed",

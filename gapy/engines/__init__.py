@@ -1,0 +1,1 @@
+"""Other people's molecular dynamics on gapy's arrays."""

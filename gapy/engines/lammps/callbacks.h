@@ -1,0 +1,64 @@
+// The arrays that pair style gapy and Python hand to one another; structs.py declares the same.
+
+#ifndef GAPY_CALLBACKS_H
+#define GAPY_CALLBACKS_H
+
+#include <cstdint>
+
+extern "C" {
+
+constexpr int N_INDICATORS = 4;
+constexpr int MESSAGE_LENGTH = 1024;
+
+// Some centres of a domain with all their neighbours, renumbered: atoms 0..n_centres-1 are the
+// centres, the others up to n_atoms are neighbours only.
+struct GapyPart {
+  int64_t model;         // what `open` returned
+  int64_t n_atoms, n_centres, n_pairs;
+  int64_t *number;       // (n_atoms,) atomic numbers
+  int64_t *first;        // (n_centres + 1,) pairs of centre k are first[k]..first[k + 1] - 1
+  int32_t *neighbour;    // (n_pairs,)
+  double *vector;        // (n_pairs, 3) r_j - r_i, A
+  double *energies;      // (n_centres,) eV, out
+  double *forces;        // (n_atoms, 3) eV/A: out of evaluate, into sigma
+  double *base_forces;   // (n_atoms, 3) eV/A, the baselines' share of them
+  double *indicators;    // (n_atoms, 4): out of evaluate, into sigma
+  double *sigma;         // (n_centres,) eV/A, out of sigma
+  double virial[9];      // dE/d(strain), eV, out
+  int32_t wants_indicators;
+};
+
+struct GapyModel {
+  int64_t model;
+  int32_t has_baselines;
+  double cutoff;         // A
+};
+
+// The frame at which a run stops; arrays of the n_owned atoms of this rank.
+struct GapyFrame {
+  int64_t step, n_owned;
+  int64_t *tag, *number;
+  double *positions, *velocities, *sigma;    // A, A/ps, eV/A
+  double cell[9], origin[3];                 // rows are lattice vectors, A
+  int32_t periodic[3];
+  int32_t world;                             // Fortran handle of the communicator
+  double limit;                              // eV/A
+  const char *path;
+};
+
+// Each returns 1, or 0 with the error in `message`: 0 is also what an interrupted callback returns.
+struct GapyCallbacks {
+  int (*open)(const char *path, const char *symbols, int member, GapyModel *model,
+              int64_t *numbers, char *message);
+  int (*evaluate)(GapyPart *part, char *message);
+  int (*sigma)(GapyPart *part, char *message);
+  int (*stopped)(GapyFrame *frame, char *message);
+  void (*close)(int64_t model);
+};
+
+void gapy_connect(const GapyCallbacks *callbacks);
+}
+
+extern GapyCallbacks gapy_engine;  // what gapy_connect was given
+
+#endif

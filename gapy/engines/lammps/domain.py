@@ -1,0 +1,60 @@
+"""The potential behind a `pair_coeff` line, and the atomic numbers of its atom types."""
+
+from __future__ import annotations
+
+import numpy as np
+from ase.data import atomic_numbers
+
+from gapy.errors import GapyError, SpeciesError
+from gapy.model.potential import Potential, load
+
+
+def open_model(path: str, member: int = -1) -> Potential:
+    """The potential of a model file, or posterior sample `member` >= 0 of it (seed 0).
+
+    Raises ModelFileError for a file that cannot be read, GapyError as `fit_for_domains` does.
+    """
+    return member_of(fit_for_domains(load(path), path), member)
+
+
+def member_of(potential: Potential, member: int) -> Potential:
+    """Posterior sample `member` >= 0 of a potential (seed 0), itself for -1."""
+    return potential if member < 0 else potential.sample(member + 1).potentials[member]
+
+
+def fit_for_domains(potential: Potential, path: str) -> Potential:
+    """The same potential, called `path` in errors.
+
+    Raises GapyError for a descriptor that does not work from neighbours or sees no images.
+    """
+    if not all(term.descriptor.takes_neighbours for term in potential.terms):
+        raise GapyError(
+            f"{path}: expected descriptors that work from neighbours (SOAP), LAMMPS has no whole "
+            "structures; fit with a SOAP"
+        )
+    if not potential.sees_images:
+        raise GapyError(
+            f"{path}: expected a model of periodic structures, it was fitted with periodic=False "
+            "and would overlook images; fit with periodic=True"
+        )
+    return potential
+
+
+def numbers_of(potential: Potential, symbols: list[str]) -> list[int]:
+    """Atomic number of each atom type, that of some known species for types named NULL.
+
+    Atoms of such types are neither centres nor neighbours. Raises SpeciesError for a symbol that
+    the potential does not know, GapyError if all are NULL.
+    """
+    given = [s for s in symbols if s != "NULL"]
+    if not given:
+        raise GapyError("pair_coeff of gapy: expected a chemical symbol, got NULL for all types")
+    unknown = [s for s in given if s not in atomic_numbers]
+    if unknown:
+        raise SpeciesError(
+            f"pair_coeff of gapy: expected chemical symbols, got {unknown[0]!r}; give one for "
+            "each atom type"
+        )
+    known = [atomic_numbers[s] for s in given]
+    potential.check_species(np.array(known))
+    return [atomic_numbers.get(s, known[0]) for s in symbols]

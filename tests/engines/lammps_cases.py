@@ -1,0 +1,205 @@
+"""LAMMPS inputs that the tests run on several ranks, all in one process per rank.
+
+    mpiexec -n N python lammps_cases.py FOLDER WAY CASE...
+
+WAY is "plugin" or "external", the fix that takes its place. FOLDER holds the models and data files
+that `lammps_helpers.prepare` writes. Of every case, FOLDER/CASE-N.json has thermo output and the
+message of an error, FOLDER/CASE-N.dump the atoms.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from mpi4py import MPI
+
+import gapy
+from gapy.engines.lammps import session
+from gapy.engines.lammps.without_plugin import ExternalRun
+
+START = """
+units metal
+atom_style atomic
+newton {newton}
+boundary {boundary}
+processors {processors}
+neighbor {skin} bin
+read_data {data}
+"""
+DUMP = """
+compute e all pe/atom
+fix s all pair 1 gapy sigma 1
+compute g all pair gapy
+dump d all custom 1 {out}.dump id type x y z fx fy fz c_e {sigma}
+dump_modify d sort id format float %.17g
+thermo_style custom step pe etotal pxx pyy pzz pxy pxz pyz vol {largest}
+thermo 1
+"""
+STYLE = """
+pair_style gapy
+pair_coeff * * cual.gapy Cu Al
+"""
+ONE = STYLE + DUMP + "run 0\n"
+MOVING = """
+velocity all create 1500 7 loop all
+fix nve all nve
+timestep 0.002
+"""
+ZBL = "pair_style zbl 1.5 2.6\npair_coeff 1 1 29 29\npair_coeff 2 2 13 13\n"
+OVERLAY = """
+pair_style hybrid/overlay gapy zbl 1.5 2.6
+pair_coeff * * gapy cual.gapy Cu Al
+pair_coeff 1 1 zbl 29 29
+pair_coeff 2 2 zbl 13 13
+pair_coeff 1 2 zbl 29 13
+"""
+QUIET_DUMP = DUMP.replace("fix s all pair 1 gapy sigma 1", "").replace(
+    "compute g all pair gapy", ""
+)
+STOPPING = "pair_style gapy max_force_std 1.25 frame {out}.xyz\npair_coeff * * cual.gapy Cu Al\n"
+
+CASES = {
+    "alloy": {"run": ONE},
+    "alloy_off": {"run": ONE, "newton": "off"},
+    "small": {"run": ONE, "data": "small.data"},
+    "small_off": {"run": ONE, "data": "small.data", "newton": "off"},
+    "cluster": {
+        "run": ONE, "data": "cluster.data", "boundary": "f f f", "processors": "* 1 1",
+    },
+    "baseline": {"run": ONE.replace("cual.gapy", "zbl.gapy")},
+    "baseline_off": {"run": ONE.replace("cual.gapy", "zbl.gapy"), "newton": "off"},
+    "lent": {"run": ONE.replace("cual.gapy", "mean").replace("gapy\n", "gapy member 1\n", 1)},
+    "stored": {"run": ONE.replace("cual.gapy", "stored.gapy"), "data": "stored.data"},
+    "member": {"run": ONE.replace("style gapy\n", "style gapy member 1\n", 1)},
+    "zbl": {"run": ZBL + QUIET_DUMP + "run 0\n", "quiet": True},
+    "overlay": {"run": OVERLAY + DUMP + "run 0\n"},
+    "aluminium": {
+        "run": "pair_style hybrid/overlay gapy zbl 1.5 2.6\n"
+        "pair_coeff * * gapy cual.gapy NULL Al\npair_coeff 1 * zbl 29 29\n"
+        "pair_coeff 2 2 zbl 13 13\n" + DUMP + "run 0\n",
+    },
+    "only_zbl": {
+        "run": ZBL.replace("pair_coeff 1 1", "pair_coeff 1 *") + QUIET_DUMP + "run 0\n",
+        "quiet": True,
+    },
+    "nve": {"run": STYLE + DUMP + MOVING + "run 60\n", "skin": "0.4"},
+    "every": {
+        "run": STYLE.replace("style gapy", "style gapy sigma 3") + DUMP.replace(
+            "fix s all pair 1 gapy sigma 1", "fix s all pair 1 gapy sigma 0"
+        ) + MOVING + "run 5\n",
+        "skin": "0.4",
+    },
+    "again": {
+        "run": "pair_style gapy member 1 max_force_std 1e-3 frame none/here.xyz\n"
+        "pair_coeff * * zbl.gapy Cu Al\n" + ONE
+    },
+    "npt": {
+        "run": STYLE + DUMP + MOVING.replace("all nve\n", "all npt temp 900 900 0.1 tri 0 0 1\n")
+        + "run 15\n",
+    },
+    "minimise": {"run": STYLE + DUMP + "minimize 0 1e-3 60 200\n"},
+    "rerun": {"run": STYLE + DUMP + "rerun nve-1.dump first 20 every 20 dump x y z\n"},
+    "restart": {
+        "run": STYLE + MOVING + "run 10\nwrite_restart {out}.restart\nclear\n"
+        "read_restart {out}.restart\n" + STYLE + DUMP + "fix nve all nve\nrun 50\n",
+        "skin": "0.4",
+    },
+    "stopping": {
+        "run": STOPPING + DUMP + MOVING + "run 400\nwrite_restart {out}.restart\n",
+    },
+    "resumed": {
+        "run": "clear\nread_restart stopping-{n}.restart\n" + STYLE + DUMP
+        + "fix nve all nve\nrun 5\n",
+    },
+    # What LAMMPS must refuse, on all ranks.
+    "units": {"run": "clear\nunits real\nread_data {data}\n" + STYLE + "run 0\n"},
+    "species": {"run": STYLE.replace("Cu Al", "Cu Au") + "run 0\n"},
+    "no_element": {"run": STYLE.replace("Cu Al", "Cu Q") + "run 0\n"},
+    "too_few": {"run": STYLE.replace("Cu Al", "Cu") + "run 0\n"},
+    "no_model": {"run": STYLE.replace("cual", "none") + "run 0\n"},
+    "keyword": {"run": STYLE.replace("style gapy", "style gapy skin 2") + "run 0\n"},
+    "no_value": {"run": STYLE.replace("style gapy", "style gapy sigma") + "run 0\n"},
+    "never": {"run": STYLE.replace("style gapy", "style gapy sigma 0") + "run 0\n"},
+    "no_limit": {"run": STYLE.replace("style gapy", "style gapy max_force_std -1") + "run 0\n"},
+    "atom_virial": {
+        "run": STYLE + "compute v all stress/atom NULL\ndump d all custom 1 {out}.dump c_v[1]\n"
+        "run 0\n"
+    },
+    "touching": {"run": ONE, "data": "touching.data"},
+    "no_frame": {
+        "run": STOPPING.replace("1.25 frame {out}.xyz", "0.1 frame none/here.xyz") + "run 400\n",
+    },
+}  # fmt: skip
+DEFAULTS = {
+    "newton": "on", "data": "alloy.data", "skin": "1.0", "boundary": "p p p", "processors": "* * *"
+}  # fmt: skip
+THERMO = ("step", "pe", "etotal", "pxx", "pyy", "pzz", "pxy", "pxz", "pyz", "vol")
+
+
+def commands(name: str, ranks: int) -> list[str]:
+    """Lines of a case."""
+    case = {**DEFAULTS, **CASES[name], "out": f"{name}-{ranks}", "n": ranks}
+    extra = (
+        {"sigma": "", "largest": ""} if case.get("quiet") else {"sigma": "f_s", "largest": "c_g[1]"}
+    )
+    text = START + case["run"]
+    return [line for line in text.format(**case, **extra).split("\n") if line.strip()]
+
+
+EXTERNAL = {
+    name: {**CASES[name], "run": CASES[name]["run"].replace(DUMP, QUIET_DUMP), "quiet": True}
+    for name in ("alloy", "alloy_off", "small", "cluster", "baseline", "member", "overlay",
+                 "aluminium", "nve", "npt", "minimise", "stopping", "touching", "units",
+                 "species", "too_few", "no_model", "keyword")
+}  # fmt: skip
+CASES |= {f"external_{name}": case for name, case in EXTERNAL.items()}
+CASES["external_sigma"] = CASES["alloy"]
+CASES["external_keyword_sigma"] = {
+    "run": STYLE.replace("style gapy", "style gapy sigma 3") + "run 0\n"
+}
+CASES["external_hybrid"] = {"run": OVERLAY.replace("hybrid/overlay", "hybrid") + "run 0\n"}
+CASES["external_change"] = {"run": STYLE + ZBL + "run 0\n"}
+
+
+def opened(way: str):
+    """(LAMMPS object, function that runs lines) of a way."""
+    arguments = ["-log", "none", "-screen", "none"]
+    if way == "plugin":
+        lmp = session.open_lammps(arguments, models={"mean": gapy.load("cual.gapy")})
+        return lmp, lambda lines: [lmp.command(line) for line in lines]
+    lmp = session.new_lammps(arguments)
+
+    def run(lines):
+        path = Path(f"in.{MPI.COMM_WORLD.rank}")
+        path.write_text("\n".join(lines) + "\n")
+        ExternalRun(lmp).file(path)
+
+    return lmp, run
+
+
+def main(folder: str, way: str, *names: str) -> None:
+    """Run the cases."""
+    os.chdir(folder)
+    ranks = MPI.COMM_WORLD.size
+    for name in names:
+        lmp, run = opened(way)
+        lmp.set_show_error(False)
+        told = {"owned": None}
+        try:
+            run(commands(name, ranks))
+            told = {key: lmp.get_thermo(key) for key in THERMO}
+            told["owned"] = MPI.COMM_WORLD.allgather(lmp.extract_setting("nlocal"))
+            if "compute g" in " ".join(commands(name, ranks)):
+                told["largest"] = float(lmp.numpy.extract_compute("g", 0, 1)[0])
+        except Exception as error:
+            told["error"] = str(error)
+        errors = MPI.COMM_WORLD.allgather(told.get("error"))
+        told["errors"] = errors
+        lmp.close()
+        if MPI.COMM_WORLD.rank == 0:
+            Path(f"{name}-{ranks}.json").write_text(json.dumps(told))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
