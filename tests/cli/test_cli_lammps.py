@@ -96,9 +96,14 @@ def test_an_error_is_one_line(folder, ranks):
     assert line.startswith("gapy: error: lammps: ERROR: pair_style gapy: expected the keywords")
 
 
-@pytest.mark.parametrize("ranks, way", [("1", "plugin"), ("1", "external"), ("2", "plugin")])
 @pytest.mark.parametrize(
-    "name, code, word", [("SIGINT", 130, "interrupted"), ("SIGTERM", 143, "terminated")]
+    "name, code, word, ranks, way",
+    [
+        ("SIGINT", 130, "interrupted", "1", "plugin"),
+        ("SIGINT", 130, "interrupted", "1", "external"),
+        ("SIGTERM", 143, "terminated", "1", "plugin"),
+        ("SIGTERM", 143, "terminated", "2", "plugin"),
+    ],
 )
 def test_a_signal_ends_it_in_one_line(folder, name, code, word, ranks, way):
     text = INPUT.format(keywords="").replace("run 3", "thermo 1\nrun 1000000")
