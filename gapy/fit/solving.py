@@ -21,6 +21,7 @@ from gapy.gp import posterior
 from gapy.gp.frames import Frames
 from gapy.gp.hyperparameters import maximise_likelihood
 from gapy.gp.noise import Noise
+from gapy.gp.residuals import residual_rms
 from gapy.gp.terms import blocks
 from gapy.model.potential import Potential
 
@@ -127,8 +128,13 @@ def _metadata(state: TrainingState, fitted: posterior.Posterior) -> dict:
         of[group.kind] = of.get(group.kind, 0) + factor.n_rows
     before = {} if state.potential is None else state.potential.metadata
     likely = before.get("likely_noise") if state.likely is None else state.likely.to_dict()
+    residuals: dict[str, dict[str, float]] = {}
+    if likely is not None:
+        for group, rms in residual_rms(fitted, state.statistic).items():
+            if not group.own:
+                residuals.setdefault(group.config_type, {})[group.kind] = rms
     return {
-        **({} if likely is None else {"likely_noise": likely}),
+        **({} if likely is None else {"likely_noise": likely, "residuals": residuals}),
         "gapy": gapy.__version__,
         "python": platform.python_version(),
         "numpy": np.__version__,

@@ -10,10 +10,10 @@ from gapy._support.ranges import require_range
 from gapy.errors import GapyError
 
 KINDS = ("energy", "forces", "stress")
-FAR = 3.0
+FAR, MET = 3.0, 0.3
 WORTH_A_WORD = {"energy": 0.005, "forces": 0.1, "stress": 0.005}
 """Learnt noise of a group is remarkable if it is FAR times that of the others and above this size
-(eV/atom, eV/A, eV/A^3)."""
+(eV/atom, eV/A, eV/A^3), unless the fit leaves less than the share MET of it."""
 
 
 @dataclass(frozen=True)
@@ -125,19 +125,25 @@ class Noise:
 def outliers(noise: Noise, metadata: Mapping) -> tuple[dict, ...]:
     """Groups of labels whose learnt noise is far above the median of the others of their kind.
 
-    As the likelihood has it; in a fit no group is much less exact than its kind. metadata: of the
-    model; it says whether the noise was learnt, given noise is nobody's surprise.
+    As the likelihood has it; in a fit no group is much less exact than its kind. Labels that the
+    model meets far better than that are no such group: the likelihood took their share in the
+    errors of others for noise. metadata: of the model; it says whether the noise was learnt, given
+    noise is nobody's surprise, and what the fit left of the labels.
     Each is {"config_type", "kind", "sigma", "others"}, in eV/atom, eV/A, eV/A^3.
     """
     if not metadata.get("noise_learnt", True):
         return ()
     if "likely_noise" in metadata:
         noise = Noise.from_dict(metadata["likely_noise"])
+    residuals = metadata.get("residuals", {})
     found = []
     for kind in KINDS:
         sigmas = {name: of[kind] for name, of in noise.overrides.items() if kind in of}
         for name, sigma in sigmas.items():
             rest = [s for other, s in sigmas.items() if other != name]
+            left = residuals.get(name, {}).get(kind, sigma)
+            if left < MET * sigma:
+                continue
             if rest and sigma > max(FAR * median(rest), WORTH_A_WORD[kind]):
                 entry = {"config_type": name, "kind": kind, "sigma": sigma, "others": median(rest)}
                 found.append(entry)
