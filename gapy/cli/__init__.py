@@ -1,4 +1,4 @@
-"""The command line: `gapy fit | tune | evaluate | md | lammps | learn | inspect | info | demo`.
+"""The command line: `gapy fit | tune | evaluate | md | lammps | ipi | learn | inspect | ...`.
 
 Exit codes: 0 success (an MD run stopped by its own uncertainty is one), 1 an MD run that exploded
 or a reader of the output that left, 2 bad usage or bad input (a closed standard output is one),
@@ -23,6 +23,7 @@ from gapy.cli.evaluate import evaluate
 from gapy.cli.fit import fit
 from gapy.cli.info import info
 from gapy.cli.inspect import inspect
+from gapy.cli.ipi import ipi
 from gapy.cli.lammps import lammps
 from gapy.cli.learn import learn
 from gapy.cli.md import md
@@ -40,7 +41,7 @@ app = typer.Typer(
 )
 # Commands say themselves how a run ended; without a handler logging would say it again.
 logging.getLogger("gapy.md").addHandler(logging.NullHandler())
-for command in (fit, tune, evaluate, md, lammps, learn, inspect, info, demo):
+for command in (fit, tune, evaluate, md, lammps, ipi, learn, inspect, info, demo):
     app.command()(command)
 
 
