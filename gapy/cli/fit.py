@@ -63,25 +63,45 @@ def fit(
     workers: Annotated[
         Whole, typer.Option(help="Fit in parts by so many processes (needs gapy[dask]).")
     ] = None,
+    estimate: Annotated[
+        bool,
+        typer.Option("--estimate", help="Only say how long it will take, and how much memory."),
+    ] = False,
     scheduler: Annotated[
         Text, typer.Option(metavar="ADDRESS", help="Fit in parts on the Dask cluster there.")
     ] = None,
 ) -> None:
     """Fit a potential to labelled structures."""
     flags = dict(locals())
-    elsewhere = ("config", "n_inducing", "workers", "scheduler")
+    elsewhere = ("config", "n_inducing", "workers", "scheduler", "estimate")
     given = {name: value for name, value in flags.items() if name not in elsewhere}
     given["train"] = tuple(train) if train else None
     given["n_inducing"] = parse_n_inducing(n_inducing)
     given["n_components"] = parse_components(n_components)
     settings = (read_settings(config) if config else FitSettings()).updated(given)
     keys = _checked(settings, config)
-    if workers is not None or scheduler is not None:
+    if estimate:
+        _estimate(settings, keys, workers)
+    elif workers is not None or scheduler is not None:
         from gapy.cli.fit_on_workers import fit_on_workers
 
         _report(settings, fit_on_workers(settings, keys, workers, scheduler), None)
     else:
         _fit(settings, keys)
+
+
+def _estimate(settings: FitSettings, keys, workers: int | None) -> None:
+    from gapy.fit.estimate import estimate
+
+    regressor, structures = _begun(settings, keys)
+    found = estimate(regressor, structures)
+    lines = [(name, f"{s:.1f} s") for name, s in found.seconds.items()]
+    lines.append(("in all", f"{found.total:.0f} s"))
+    if workers is not None:
+        lines.append((f"on {workers} workers", f"{found.on_workers(workers):.0f} s"))
+    lines.append(("memory", f"{found.memory_bytes / 1e9:.2f} GB"))
+    lines.append(("the estimate took", f"{found.took:.1f} s"))
+    print(facts(lines))
 
 
 def _checked(settings: FitSettings, config: str | None):
@@ -103,16 +123,23 @@ def _checked(settings: FitSettings, config: str | None):
     )
 
 
-def _fit(settings: FitSettings, keys) -> None:
+def _begun(settings: FitSettings, keys):
+    """The regressor, and the structures to fit it to."""
     from gapy.structures import read_structures
-    from gapy.validation.evaluation import evaluate
 
     structures = read_structures(settings.train, keys)
     refuse_idle_noise(settings, structures)
     settings, choice = completed(settings, structures)
     if choice:
         print(choice, flush=True)
-    regressor = _regressor(settings, structures).fit(structures)
+    return _regressor(settings, structures), structures
+
+
+def _fit(settings: FitSettings, keys) -> None:
+    from gapy.validation.evaluation import evaluate
+
+    regressor, structures = _begun(settings, keys)
+    regressor.fit(structures)
     # Saved before anything else can go wrong.
     regressor.potential_.save(settings.output)
     report = evaluate(regressor.potential_, structures, threads=settings.threads)

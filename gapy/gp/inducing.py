@@ -48,6 +48,14 @@ def choose_inducing(
     return tuple(inducing)
 
 
+def pool_bytes(settings, n_atoms: float, factor: float) -> float:
+    """Memory of the candidates of one species with so many atoms times a factor, and of their
+    kernel values with the points."""
+    n_features, n_points = settings.descriptor.n_features, settings.most_points
+    n = min(factor * n_atoms, _capacity(n_features, n_points))
+    return 8.0 * n * (n_features + n_points)
+
+
 def _capacity(n_features: int, n_points: int) -> int:
     """Candidates that fit the memory, but always several for each point wanted."""
     per_candidate = 8 * max(n_features, n_points)
