@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import tempfile
 from collections.abc import Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import ase.db
 import numpy as np
@@ -12,6 +15,7 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.db.core import str_represents
 
+from gapy._support.files import write_whole
 from gapy.active.frames import Request
 from gapy.active.labels import Failure, Label, label_error
 from gapy.errors import GapyError
@@ -47,6 +51,8 @@ class Store:
         self.url = str(url)
         self.run = run = f"run {run}" if _reads_as_number(run) else run
         with self._database_errors():
+            if "://" not in self.url and self.url.endswith(".db"):
+                _create_whole(Path(self.url))
             # The loop's directory is locked; ASE's lock file would outlive a killed process.
             try:
                 self._db = ase.db.connect(self.url, use_lock_file=False)
@@ -191,6 +197,24 @@ class Store:
                 f"database {self.url} cannot be used: {' '.join(str(error).split())}; mend it, "
                 "then resume"
             ) from error
+
+
+def _create_whole(path: Path) -> None:
+    """Make a new database whole or not at all, unless there is one.
+
+    ASE makes its tables one by one, and a process killed between them leaves a file that nothing
+    can open any more.
+    """
+    if path.exists():
+        return
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".new.", suffix=".db") as made:
+        ase.db.connect(made.name, use_lock_file=False).count()
+        try:
+            os.link(made.name, path)  # unlike a renamed file, never in the place of another one
+        except FileExistsError:
+            pass
+        except OSError:  # no hard links here
+            write_whole(path, Path(made.name).read_bytes())
 
 
 def labelled(atoms: Atoms, label: Label) -> Atoms:

@@ -1,8 +1,11 @@
 """The store: names of loops that ASE would take for numbers, and places that are no database."""
 
+import os
+
 import numpy as np
 import pytest
 from active_calculators import cell
+from ase.db import sqlite
 
 from gapy.active import Request
 from gapy.active.labels import Label
@@ -55,3 +58,20 @@ def test_a_loop_in_a_directory_whose_name_is_a_number(cli, tmp_path, monkeypatch
     assert result.code == 0, result.err
     assert (tmp_path / "300" / "model.gapy").exists()
     assert cli("learn", "loop.toml", "--resume").code == 0
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_new_database_is_whole_or_not_there(tmp_path, monkeypatch, links):
+    """ASE's connection is cut between two tables, as by a kill."""
+    if not links:
+        monkeypatch.setattr(os, "link", lambda *args: (_ for _ in ()).throw(OSError("no links")))
+    path = tmp_path / "labels.db"
+    whole = sqlite.init_statements
+    monkeypatch.setattr(sqlite, "init_statements", [*whole[:2], "this is no SQL"])
+    with pytest.raises(GapyError, match=r"labels.db cannot be used"):
+        Store(path, "run")
+    assert not path.exists()
+    monkeypatch.setattr(sqlite, "init_statements", whole)
+    assert len(Store(path, "run")) == 0
+    assert [p.name for p in tmp_path.iterdir()] == ["labels.db"]
+    assert len(Store(path, "another")) == 0

@@ -42,7 +42,8 @@ def parameters(function) -> dict:
 
 def test_flags_of_fit_are_its_settings():
     # Noise by config_type is a table of the file.
-    assert set(parameters(fit)) == names_of(FitSettings) - {"noise"} | {"config"}
+    of_the_run = {"config", "workers", "scheduler", "estimate"}
+    assert set(parameters(fit)) == names_of(FitSettings) - {"noise"} | of_the_run
     hints = get_type_hints(fit, include_extras=True)
     for name in MODEL.keys() - {"noise"}:
         (option,) = hints[name].__metadata__
