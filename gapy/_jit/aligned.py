@@ -1,6 +1,6 @@
 """Arrays that begin at a cache line, so that a vector of eight doubles never lies across two.
 
-A load or store across two lines costs two: tables of radial functions are read in half the time.
+A load or store across two lines costs two.
 """
 
 import math

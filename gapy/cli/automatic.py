@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from dataclasses import replace
 
@@ -44,6 +45,24 @@ def completed(settings: FitSettings, structures, atoms=None) -> tuple[FitSetting
     )
     filled = replace(settings, **{name: getattr(chosen, name) for name in missing})
     return filled, f"chosen from the data: {words}"
+
+
+def regressor_of(settings: FitSettings, symbols, structures):
+    """What completed settings ask for, for these species; structures: whose neighbours are counted.
+
+    Raises StructureError for a cutoff that reaches too many of them.
+    """
+    from gapy.fit.regressor import SparseGPRegressor
+    from gapy.geometry.neighbours import check_reach
+
+    for s in structures:
+        check_reach(s.atoms, settings.r_cut)  # before dscribe makes a basis that wide
+    return SparseGPRegressor(
+        settings.soap(list(symbols)),
+        **settings.regressor_arguments(),
+        threads=settings.threads,
+        progress=sys.stderr.isatty(),
+    )
 
 
 def _text(value) -> str:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
 from gapy._support.tables import errors_table, facts
-from gapy.cli.automatic import completed
+from gapy.cli.automatic import completed, regressor_of
 from gapy.cli.idle import refuse_idle_keys, refuse_idle_noise
 from gapy.cli.options import EnergyKey, ForcesKey, StressKey, VirialKey, label_keys
 from gapy.cli.remarks import remark_on_noise
-from gapy.cli.settings import FitSettings, parse_components, parse_n_inducing, read_settings
+from gapy.cli.settings import FitSettings, parse_n_inducing, read_settings
 from gapy.errors import GapyError
+from gapy.fit.setting_kinds import components_of
 from gapy.fit.settings import help_of
 
 Number = float | None
@@ -77,9 +77,10 @@ def fit(
     given = {name: value for name, value in flags.items() if name not in elsewhere}
     given["train"] = tuple(train) if train else None
     given["n_inducing"] = parse_n_inducing(n_inducing)
-    given["n_components"] = parse_components(n_components)
+    given["n_components"] = components_of(n_components)
     settings = (read_settings(config) if config else FitSettings()).updated(given)
     keys = _checked(settings, config)
+    _require_place(settings, workers, scheduler, estimate)
     if estimate:
         _estimate(settings, keys, workers)
     elif workers is not None or scheduler is not None:
@@ -88,6 +89,20 @@ def fit(
         _report(settings, fit_on_workers(settings, keys, workers, scheduler), None)
     else:
         _fit(settings, keys)
+
+
+def _require_place(settings: FitSettings, workers, scheduler, estimate: bool) -> None:
+    """Raise GapyError for workers that are none, or options that would do nothing beside others."""
+    if workers is not None and workers < 1:
+        raise GapyError(f"workers: expected a number of at least 1, got {workers}")
+    if scheduler is not None and (workers is not None or estimate):
+        other = "workers" if workers is not None else "estimate"
+        raise GapyError(f"scheduler: has no effect with {other}; leave one of the two out")
+    if settings.threads > 1 and not estimate and (workers is not None or scheduler is not None):
+        raise GapyError(
+            f"threads: has no effect on workers, which have one each, got {settings.threads}; ask "
+            "for more workers"
+        )
 
 
 def _estimate(settings: FitSettings, keys, workers: int | None) -> None:
@@ -125,6 +140,8 @@ def _checked(settings: FitSettings, config: str | None):
 
 def _begun(settings: FitSettings, keys):
     """The regressor, and the structures to fit it to."""
+    from ase.data import chemical_symbols
+
     from gapy.structures import read_structures
 
     structures = read_structures(settings.train, keys)
@@ -132,7 +149,9 @@ def _begun(settings: FitSettings, keys):
     settings, choice = completed(settings, structures)
     if choice:
         print(choice, flush=True)
-    return _regressor(settings, structures), structures
+    numbers = sorted({int(z) for s in structures for z in s.atoms.numbers})
+    symbols = [chemical_symbols[z] for z in numbers]
+    return regressor_of(settings, symbols, structures), structures
 
 
 def _fit(settings: FitSettings, keys) -> None:
@@ -172,23 +191,6 @@ def _report(settings: FitSettings, regressor, report) -> None:
         print("errors on the training structures")
         print(errors_table(report.total))
     print(f"wrote {settings.output}; next: gapy evaluate {settings.output} TEST.xyz")
-
-
-def _regressor(settings: FitSettings, structures):
-    from ase.data import chemical_symbols
-
-    from gapy.fit.regressor import SparseGPRegressor
-    from gapy.geometry.neighbours import check_reach
-
-    for s in structures:
-        check_reach(s.atoms, settings.r_cut)  # before dscribe makes a basis that wide
-    numbers = sorted({int(z) for s in structures for z in s.atoms.numbers})
-    return SparseGPRegressor(
-        settings.soap([chemical_symbols[z] for z in numbers]),
-        **settings.regressor_arguments(),
-        threads=settings.threads,
-        progress=sys.stderr.isatty(),
-    )
 
 
 def _learnt(potential):

@@ -89,16 +89,6 @@ def settings_from(table: dict, path) -> FitSettings:
         raise GapyError(f"{path}: {error}") from error
 
 
-def parse_components(text: str | None) -> int | float | str | None:
-    """A number, or the word as it is, which the settings check."""
-    for kind in (int, float):
-        try:
-            return text if text is None else kind(text)
-        except ValueError:
-            continue
-    return text
-
-
 def parse_n_inducing(text: str | None) -> int | dict | None:
     """A number, or {symbol: number} from "Al=500,As=300".
 

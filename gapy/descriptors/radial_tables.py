@@ -16,7 +16,8 @@ from gapy.descriptors.radial_basis import central_weight, radial_functions
 class RadialTables:
     """What the kernels of `gapy._jit.density` look up for a neighbour; names as there.
 
-    table (T, knots, terms, (l_max + 1) n_pad): Hermite tables of R_ln over r^2, with 1/h = inv_h.
+    table (T, intervals, degree + 1, (l_max + 1) n_pad): polynomials of R_ln in r on intervals of
+    length 1 / inv_h (`gapy._jit.radial`).
     table_ss (S, S): which of them serves a centre of one species and a neighbour of another.
     weights (S,): of the species of a neighbour. central_sn (S, n_pad): R_0n of the centre itself.
     Channels are padded to n_pad, whole vectors of the processor; the padding stays zero throughout.

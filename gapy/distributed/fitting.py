@@ -11,14 +11,15 @@ from gapy._support.progress import Counter, counted
 from gapy._support.threads import blas_threads
 from gapy.baselines import isolated_atom_energies
 from gapy.descriptors.soap import warn_if_rough
-from gapy.distributed.parts import ATOMS, Part, files_of, parts_of
+from gapy.distributed.parts import Part, files_of, parts_of
 from gapy.distributed.points import best_of, points_of
-from gapy.distributed.summary import Summary, joined, summary_of
+from gapy.distributed.summary import WARNINGS, Summary, joined, summary_of
 from gapy.distributed.tree import reduced
 from gapy.error_bars.extrapolation import learn_metric
 from gapy.errors import GapyError
 from gapy.fit.beginning import empty_state, term_of, with_components
 from gapy.fit.checks import labelled
+from gapy.fit.estimate import ATOMS_OF_A_PART
 from gapy.fit.parameter_checks import check_overrides_among, check_settings
 from gapy.fit.regressor import SparseGPRegressor
 from gapy.fit.sample import SampleRows
@@ -37,7 +38,7 @@ def fit(
     client=None,
     workers: int | None = None,
     scheduler: str | None = None,
-    atoms_per_part: int = ATOMS,
+    atoms_per_part: int = ATOMS_OF_A_PART,
     keys: LabelKeys | None = None,
     seed: int = 0,
     progress: bool = False,
@@ -67,6 +68,13 @@ def fit(
     again.
     """
     began = time.perf_counter()
+    if sum(given is not None for given in (client, workers, scheduler)) > 1:
+        raise GapyError(
+            "workers: expected one of client, workers and scheduler, got several; leave the others "
+            "out"
+        )
+    if workers is not None and workers < 1:
+        raise GapyError(f"workers: expected a number of at least 1, got {workers}")
     if keys is None:
         if not isinstance(regressor, SparseGPRegressor):
             raise GapyError("keys: expected LabelKeys beside a function, got None; give them")
@@ -83,7 +91,7 @@ def fit(
                 "reading", progress,
             )  # fmt: skip
             require_found(summary.found, keys)
-            for message in summary.messages:
+            for message in _abridged(summary.messages):
                 warnings.warn(message, StructureWarning, stacklevel=2)
             if not isinstance(regressor, SparseGPRegressor):
                 regressor = regressor(summary)
@@ -164,7 +172,9 @@ def _started(client, regressor, summary: Summary, parts, keys: LabelKeys, progre
     for term in terms:
         warn_if_rough(term.descriptor)
     # All species are among these; periodic structures are found again where they are absorbed.
-    labelled(typical, keys, [t.descriptor for t in terms])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", StructureWarning)  # said of all structures already
+        labelled(typical, keys, [t.descriptor for t in terms])
     seed = int(regressor.seed)
     frames = Frames([s.atoms for s in typical], terms)
     with blas_threads(1):
@@ -181,6 +191,13 @@ def _started(client, regressor, summary: Summary, parts, keys: LabelKeys, progre
         # As a task of its own it can be made again wherever workers that held it are lost.
         warnings.filterwarnings("ignore", message="Sending large graph")
         return client.submit(_held, start, pure=False, retries=RETRIES)
+
+
+def _abridged(messages: Sequence[str]) -> list[str]:
+    shown = list(messages[:WARNINGS])
+    if len(messages) > WARNINGS:
+        shown[-1] += f" (and {len(messages) - WARNINGS} more warnings of other parts)"
+    return shown
 
 
 def _held(state: TrainingState) -> TrainingState:

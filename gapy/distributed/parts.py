@@ -6,10 +6,8 @@ from os import PathLike
 from typing import NamedTuple
 
 from gapy.errors import StructureError
+from gapy.fit.estimate import ATOMS_OF_A_PART
 from gapy.structures.paths import expanded, split_selection
-
-ATOMS = 4000
-"""Atoms of a part, about: rows of so many take far longer than the merging of two states."""
 
 
 class Part(NamedTuple):
@@ -37,7 +35,7 @@ def files_of(sources) -> list[str]:
     return names
 
 
-def parts_of(path: str, sizes: list[int], atoms: int = ATOMS) -> list[Part]:
+def parts_of(path: str, sizes: list[int], atoms: int = ATOMS_OF_A_PART) -> list[Part]:
     """A file with frames of so many atoms, cut where a part has enough of them."""
     parts, start, held = [], 0, 0
     for k, n in enumerate(sizes):

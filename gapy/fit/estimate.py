@@ -33,6 +33,7 @@ PER_POINT = 1.5
 """Atoms of the part for each inducing point, at least."""
 IN_PARTS = ("points", "labels")
 ATOMS_OF_A_PART = 4000
+"""Of `gapy.distributed`, about: rows of so many take far longer than the merging of two states."""
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,17 @@ def counts(name: str, shown: str, value) -> None:
         require_range(name, n, shown)
 
 
+def components_of(given):
+    """n_components from a text such as "96", "1e-4" or "auto"; what is no text stays."""
+    if isinstance(given, str):
+        for kind in (int, float):
+            try:
+                return kind(given)
+            except ValueError:
+                continue
+    return given
+
+
 def components(name: str, shown: str, value) -> None:
     """ "auto", "off", a number of at least 1, or a share between 0 and 1."""
     if value in ("auto", "off"):

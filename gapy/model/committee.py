@@ -132,6 +132,8 @@ class Committee:
         """Mean square deviation (n,) (eV/A)^2 of the members' force components from the mean's."""
         one_structure(atoms)
         potential = self.potential
+        potential.check_species(atoms.numbers)
+        potential.check_periodicity(atoms)
         found = neighbourhood or potential.neighbourhood(atoms)
         deviation_knc = member_forces(
             *self._deviations, potential.energy_blocks, found.environments, len(atoms),

@@ -10,7 +10,7 @@ from numbers import Integral, Real
 
 from gapy._support.ranges import require_range
 from gapy.errors import GapyError
-from gapy.fit.setting_kinds import components
+from gapy.fit.setting_kinds import components, components_of
 from gapy.fit.settings import ModelSettings
 from gapy.gp.components import LEAST_FEATURES, TOLERANCE
 
@@ -64,14 +64,6 @@ def checked_lists(lists: Mapping) -> dict[str, tuple]:
             raise GapyError(f"{name}: expected at least one value, got none")
         out[name] = tuple(_checked(name, value) for value in values)
     return out
-
-
-def components_of(text) -> int | float | str:
-    """n_components of SparseGPRegressor from a text such as "auto", "96" or "1e-4", or itself."""
-    try:
-        return int(text) if float(text) >= 1.0 else float(text)
-    except ValueError:
-        return text
 
 
 def _checked(name: str, value):

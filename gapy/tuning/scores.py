@@ -15,10 +15,11 @@ from gapy.errors import GapyError
 from gapy.fit.labels import labels_of, rows_of, stacked
 from gapy.fit.parameter_checks import used_overrides
 from gapy.fit.regressor import SparseGPRegressor
+from gapy.fit.setting_kinds import components_of
 from gapy.fit.training import TrainingState
 from gapy.structures import LabelledStructure
 from gapy.structures.labelled import is_isolated_atom
-from gapy.tuning.candidates import Candidate, components_of
+from gapy.tuning.candidates import Candidate
 
 CRITERIA = ("loo", "likelihood", "holdout")
 TARGETS = ("forces", "energy")

@@ -48,7 +48,9 @@ def test_workers_fit_what_one_process_fits(cli, files, client):
     "options, words",
     [
         (["--workers", "0"], "workers: expected a number of at least 1, got 0"),
-        (["--workers", "2", "--scheduler", "tcp://a:1"], "workers: expected a number or the"),
+        (["--workers", "2", "--scheduler", "tcp://a:1"], "scheduler: has no effect with workers"),
+        (["--estimate", "--scheduler", "tcp://a:1"], "scheduler: has no effect with estimate"),
+        (["--workers", "2", "--threads", "2"], "threads: has no effect on workers"),
         (["--scheduler", "nowhere"], "scheduler: expected one that answers at 'nowhere'"),
     ],
 )

@@ -132,6 +132,8 @@ def test_what_must_hold_of_all_parts(client, files):
     with pytest.raises(GapyError, match=r"noise_overrides.*'surface' expected among alloy, pure"):
         overrides = {"surface": {"energy": 0.01}}
         fit(pattern, regressor(noise_overrides=overrides), client=client, atoms_per_part=20)
+    with pytest.raises(GapyError, match="workers: expected one of client, workers and scheduler"):
+        fit(pattern, regressor(), client=client, workers=2)
     with pytest.raises(GapyError, match="keys: expected LabelKeys"):
         fit(pattern, lambda summary: regressor(), client=client)
 
