@@ -71,6 +71,7 @@ class GPModel:
     r_cut, sigma : A; n_max, l_max : size of the SOAP; compression : as in `gapy fit`
     zeta, n_inducing, delta, sigma_energy, sigma_forces, sigma_stress, e0, stress : as in
         SparseGPRegressor
+    zbl, baseline : as in `gapy fit`: the automatic ZBL, tables of other baselines
     optimize : learn delta and every noise from the labels at each full fit, starting from those
         given; the updates between keep what was learnt
     refit : growth of the number of structures from one full fit to the next; 1 fits at each update
@@ -97,6 +98,8 @@ class GPModel:
     sigma_stress: float = 0.001
     e0: str | dict = "auto"
     stress: bool = True
+    zbl: bool = True
+    baseline: dict = field(default_factory=dict)
     optimize: bool = True
     refit: float = 1.5
     threshold: float = 1e-5
@@ -171,7 +174,9 @@ class GPModel:
     def describe(self) -> dict:
         """Settings that fix the model; threads do not."""
         names = [f.name for f in fields(GPModel) if f.init and f.name != "threads"]
-        return {name: getattr(self, name) for name in names} | {"species": list(self.species)}
+        told = {name: getattr(self, name) for name in names} | {"species": list(self.species)}
+        # Loops from before there were baselines go on with the defaults.
+        return {k: v for k, v in told.items() if (k, v) not in (("zbl", True), ("baseline", {}))}
 
     def _fit(self, structures) -> None:
         with _quiet():

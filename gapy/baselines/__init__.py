@@ -3,6 +3,7 @@
 A baseline is a frozen record with settings; `total` sums several of them over a `System`.
 """
 
+from gapy.baselines.below import AUTOMATIC, closer, closest_pairs, made_for, zbl_below
 from gapy.baselines.e0 import (
     ISOLATED_SPREAD,
     MODES,
@@ -21,10 +22,11 @@ from gapy.baselines.protocol import (
     largest_cutoff,
     total,
 )
-from gapy.baselines.structure import baseline_of, system_of
+from gapy.baselines.structure import baseline_of, forces_on_centres, system_of
 from gapy.baselines.zbl import ZBL
 
 __all__ = [
+    "AUTOMATIC",
     "ISOLATED_SPREAD",
     "KINDS",
     "MODES",
@@ -36,11 +38,16 @@ __all__ = [
     "PairList",
     "System",
     "baseline_of",
+    "closer",
+    "closest_pairs",
     "composition_of",
+    "forces_on_centres",
     "from_settings",
     "isolated_atom_energies",
     "largest_cutoff",
+    "made_for",
     "parse_e0",
     "system_of",
     "total",
+    "zbl_below",
 ]

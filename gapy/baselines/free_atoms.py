@@ -31,6 +31,7 @@ class FreeAtoms:
 
     e0: Mapping[int, float]
     kind: ClassVar[str] = "free_atoms"
+    pairwise: ClassVar[bool] = True
     cutoff: ClassVar[None] = None
 
     def __post_init__(self) -> None:

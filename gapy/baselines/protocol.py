@@ -100,6 +100,13 @@ class Baseline(Protocol):
         """Atomic numbers it serves; None: any."""
 
     @property
+    def pairwise(self) -> bool:
+        """Whether the energy is a sum over atoms and pairs, half of a pair at either end.
+
+        The force on a centre then follows from its own pairs.
+        """
+
+    @property
     def cutoff(self) -> float | None:
         """Length (A) up to which it needs all pairs; None: it needs none."""
 

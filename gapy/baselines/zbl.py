@@ -65,6 +65,7 @@ class ZBL:
     switches: Mapping[Pair, Switch] = field(default_factory=dict)
     species: Iterable[str | int] | None = None
     kind: ClassVar[str] = "zbl"
+    pairwise: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if (self.inner is None) != (self.outer is None):

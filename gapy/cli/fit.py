@@ -8,6 +8,7 @@ import typer
 
 from gapy._support.tables import errors_table, facts
 from gapy.cli.automatic import completed, regressor_of
+from gapy.cli.described import plain
 from gapy.cli.idle import refuse_idle_keys, refuse_idle_noise
 from gapy.cli.options import EnergyKey, ForcesKey, StressKey, VirialKey, label_keys
 from gapy.cli.remarks import remark_on_noise
@@ -53,6 +54,7 @@ def fit(
     optimize: Annotated[bool | None, _option("optimize", "--optimize/--no-optimize")] = None,
     stress: Annotated[bool | None, _option("stress", "--stress/--no-stress")] = None,
     force_tolerance: Annotated[Number, _option("force_tolerance")] = None,
+    zbl: Annotated[bool | None, _option("zbl", "--zbl/--no-zbl")] = None,
     e0: Annotated[Text, _option("e0")] = None,
     energy_key: EnergyKey = None,
     forces_key: ForcesKey = None,
@@ -180,6 +182,7 @@ def _report(settings: FitSettings, regressor, report) -> None:
                 ("structures", f"{regressor.n_structures_}{n_atoms}"),
                 *_components(potential),
                 ("inducing points", points),
+                *_baselines(potential),
                 ("fit", f"{regressor.fit_seconds_:.1f} s"),
                 ("log marginal likelihood", f"{regressor.log_marginal_likelihood():.1f}"),
                 *(_learnt(potential) if settings.learns_noise() else ()),
@@ -219,6 +222,12 @@ def _components(potential):
         whole, used = unprojected(term.descriptor).n_features, term.descriptor.n_features
         if used < whole:
             yield "components", f"{used} of {whole}"
+
+
+def _baselines(potential):
+    """A line on each baseline."""
+    for baseline in potential.baselines:
+        yield f"baseline {baseline.kind}", plain(baseline.settings()) or "defaults"
 
 
 def _inducing_counts(potential):

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from gapy._support.tables import facts
+from gapy.cli.described import plain
 from gapy.cli.remarks import remark_on_noise
 
 FOLLOWS = {
@@ -70,7 +71,7 @@ def _lines(summary: dict):
         yield "inducing points", ", ".join(f"{s} {n}" for s, n in counts.items())
     yield "e0", ", ".join(f"{s} {e:.6f} eV" for s, e in summary["e0"].items())
     for baseline in summary.get("baselines", ()):
-        yield "baseline", f"{baseline['kind']} {_plain(baseline['settings'])}".rstrip()
+        yield "baseline", f"{baseline['kind']} {plain(baseline['settings'])}".rstrip()
     noise = summary["noise"]
     yield (
         "noise",
@@ -118,24 +119,6 @@ def _curve(c: dict, name: str):
     mean = "the geometric mean of " if len(of) > 1 else ""
     text = f"{mean}{', '.join(of)}, of an atom and its surroundings, less at small forces"
     yield f"{name} follows", text
-
-
-def _plain(settings: dict) -> str:
-    """Settings of a baseline that are given: "inner=1.6 outer=3 switches: Al-Cu 1.5 2.9"."""
-    parts = []
-    for name, value in settings.items():
-        if isinstance(value, dict) and value:
-            table = (f"{key} {_numbers(v)}" for key, v in value.items())
-            parts.append(f"{name}: {', '.join(table)}")
-        elif value not in (None, {}, []):
-            parts.append(f"{name}={_numbers(value)}")
-    return " ".join(parts)
-
-
-def _numbers(value) -> str:
-    if isinstance(value, list):
-        return " ".join(map(_numbers, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _settings(settings: dict) -> str:

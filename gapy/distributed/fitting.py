@@ -9,7 +9,8 @@ from contextlib import ExitStack, contextmanager
 
 from gapy._support.progress import Counter, counted
 from gapy._support.threads import blas_threads
-from gapy.baselines import isolated_atom_energies
+from gapy.baselines import AUTOMATIC, isolated_atom_energies, made_for
+from gapy.descriptors import known_species
 from gapy.descriptors.soap import warn_if_rough
 from gapy.distributed.parts import Part, files_of, parts_of
 from gapy.distributed.points import best_of, points_of
@@ -85,9 +86,10 @@ def fit(
         with _lost_workers_named():
             parts = _parts(client, files_of(sources), int(atoms_per_part))
             seed = int(getattr(regressor, "seed", seed))
-            baselines = getattr(regressor, "baselines", ())
+            # The automatic ZBL is zero on all the data.
+            known = [b for b in getattr(regressor, "baselines", ()) if b != AUTOMATIC]
             summary = _together(
-                client, summary_of, [(part, keys, baselines, seed) for part in parts], joined, (),
+                client, summary_of, [(part, keys, known, seed) for part in parts], joined, (),
                 "reading", progress,
             )  # fmt: skip
             require_found(summary.found, keys)
@@ -95,10 +97,10 @@ def fit(
                 warnings.warn(message, StructureWarning, stacklevel=2)
             if not isinstance(regressor, SparseGPRegressor):
                 regressor = regressor(summary)
-                if regressor.baselines:
+                if any(b != AUTOMATIC for b in regressor.baselines):
                     raise GapyError(
-                        "regressor: expected one without baselines from a function, which e0 would "
-                        "not know of; give the regressor itself"
+                        "regressor: expected no baselines but 'zbl' of one from a function, which "
+                        "e0 would not know of; give the regressor itself"
                     )
             start = _started(client, regressor, summary, parts, keys, progress)
             total = _together(
@@ -186,7 +188,9 @@ def _started(client, regressor, summary: Summary, parts, keys: LabelKeys, progre
         (terms, seed), "points", progress,
     )  # fmt: skip
     chosen = [term_of(term, of) for term, of in zip(terms, points)]
-    start = empty_state(chosen, e0, noise, regressor, reach)
+    known = known_species([t.descriptor for t in terms])
+    baselines = made_for(regressor.baselines, known, lambda: summary.closest)
+    start = empty_state(chosen, e0, noise, regressor, reach, baselines)
     with warnings.catch_warnings():
         # As a task of its own it can be made again wherever workers that held it are lost.
         warnings.filterwarnings("ignore", message="Sending large graph")

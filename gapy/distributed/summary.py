@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gapy.baselines import Composition, composition_of
+from gapy.baselines import Composition, closer, closest_pairs, composition_of
 from gapy.distributed.parts import Part
 from gapy.fit.labels import without
 from gapy.fit.parameter_checks import label_kinds
@@ -22,13 +22,15 @@ WARNINGS = 5
 class Summary:
     """Of some structures; summaries add up in any order.
 
-    compositions: what e0 needs of each, baselines subtracted. kinds: of labels by config_type.
+    compositions: what e0 needs of each, baselines subtracted. closest: shortest distances, as
+    `gapy.baselines.closest_pairs` has them. kinds: of labels by config_type.
     sample: the structures with the smallest seeded hashes. rare: for each species the one of them
     with the smallest hash. largest: the largest structure. found: where labels are. messages: what
     is odd.
     """
 
     compositions: tuple[Composition, ...]
+    closest: dict[tuple[int, int], float]
     kinds: dict[str, set[str]]
     sample: tuple[LabelledStructure, ...]
     rare: dict[int, LabelledStructure]
@@ -81,6 +83,7 @@ def summary_of(part: Part, keys: LabelKeys, baselines, seed: int) -> Summary:
         rare |= dict.fromkeys(np.unique(s.atoms.numbers).tolist(), s)
     return Summary(
         compositions=tuple(map(composition_of, less)),
+        closest=closest_pairs(s.atoms for s in structures),
         kinds=label_kinds(structures),
         sample=drawn(structures, seed),
         rare=rare,
@@ -103,6 +106,7 @@ def joined(a: Summary, b: Summary) -> Summary:
     return replace(
         a,
         compositions=a.compositions + b.compositions,
+        closest=closer(a.closest, b.closest),
         kinds=kinds,
         sample=drawn((*a.sample, *b.sample), a.seed),
         rare=rare,

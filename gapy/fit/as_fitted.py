@@ -25,7 +25,9 @@ def taken_once(regressor) -> dict[str, Any]:
     out = {
         # In one: what is a term's own is no setting of the regressor.
         "descriptor": [(d.kind, d.settings(), t.to_dict()) for d, t in zip(described, terms)],
-        "baselines": [(b.kind, b.settings()) for b in regressor.baselines],
+        "baselines": [
+            b if isinstance(b, str) else (b.kind, b.settings()) for b in regressor.baselines
+        ],
     }
     for name in TAKEN_ONCE:
         value = getattr(regressor, name)

@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from gapy.baselines import Baseline, closest_pairs, made_for
+from gapy.descriptors import known_species
 from gapy.error_bars.extrapolation import Extrapolation
 from gapy.fit.term_settings import TermSettings
 from gapy.fit.training import TrainingState, begin
@@ -32,6 +34,11 @@ def with_components(
     return found, frames.seen_by(found)
 
 
+def baselines_for(regressor, descriptors, frames: Sequence) -> tuple[Baseline, ...]:
+    """What labels of these ASE structures lose: the baselines of a regressor."""
+    return made_for(regressor.baselines, known_species(descriptors), lambda: closest_pairs(frames))
+
+
 def term_of(asked: TermSettings, inducing: tuple[np.ndarray, ...]) -> Term:
     """A term with its inducing points."""
     delta = (float(asked.delta or 0.0),) * len(inducing)
@@ -45,10 +52,11 @@ def empty_state(
     noise: Noise,
     regressor,
     reach: Sequence[Extrapolation],
+    baselines: Sequence[Baseline],
 ) -> TrainingState:
-    """The state before any labels, with the baselines, label kinds and seed of a regressor."""
+    """The state before any labels, with the label kinds and seed of a regressor."""
     kinds = KINDS if regressor.fit_stress else tuple(k for k in KINDS if k != "stress")
     return begin(
-        terms, e0, noise, baselines=regressor.baselines, kinds=kinds, seed=int(regressor.seed),
+        terms, e0, noise, baselines=baselines, kinds=kinds, seed=int(regressor.seed),
         reach=reach,
     )  # fmt: skip

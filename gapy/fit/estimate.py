@@ -20,7 +20,7 @@ from gapy._support.threads import blas_threads
 from gapy.baselines import isolated_atom_energies
 from gapy.error_bars.extrapolation import learn_metric
 from gapy.errors import GapyError
-from gapy.fit.beginning import empty_state, term_of, with_components
+from gapy.fit.beginning import baselines_for, empty_state, term_of, with_components
 from gapy.fit.checks import labelled
 from gapy.fit.labels import without
 from gapy.fit.sample import ROW_BYTES, SampleRows
@@ -96,12 +96,13 @@ def estimate(regressor, structures: Sequence, *, atoms: int | None = None) -> Es
         frames = Frames([s.atoms for s in part], terms)
         with clock.of("components"):
             terms, frames = with_components(terms, frames, int(regressor.seed))
-        e0 = isolated_atom_energies([without(s, regressor.baselines) for s in part], regressor.e0)
+        baselines = baselines_for(regressor, [t.descriptor for t in terms], frames.atoms)
+        e0 = isolated_atom_energies([without(s, baselines) for s in part], regressor.e0)
         with clock.of("points"):
             points = [choose_inducing(frames, t, term, rng) for t, term in enumerate(terms)]
             reach = [learn_metric(frames, t, term.descriptor) for t, term in enumerate(terms)]
         chosen = [term_of(term, of) for term, of in zip(terms, points)]
-        start = empty_state(chosen, e0, regressor.initial_noise(), regressor, reach)
+        start = empty_state(chosen, e0, regressor.initial_noise(), regressor, reach, baselines)
         rows = SampleRows()
         with clock.of("labels"):
             state = absorb(start, part, rows=rows, frames=frames)

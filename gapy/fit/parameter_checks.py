@@ -11,12 +11,13 @@ import numpy as np
 
 from gapy._support.ranges import require_range
 from gapy._support.sizes import require_fit
+from gapy.baselines import AUTOMATIC
 from gapy.errors import GapyError
 from gapy.fit.setting_kinds import components
 from gapy.structures import StructureWarning
 
-OF_A_BASELINE = ("kind", "species", "cutoff", "evaluate", "settings")
-"""What every `gapy.baselines.Baseline` has; that room lies above this module."""
+OF_A_BASELINE = ("kind", "species", "pairwise", "cutoff", "evaluate", "settings")
+"""What every `gapy.baselines.Baseline` has."""
 
 
 def check_settings(gp) -> None:
@@ -36,10 +37,12 @@ def check_baselines(given) -> None:
     """Refuse what is no list of baselines."""
     listed = given if isinstance(given, list | tuple) else (None,)
     for one in listed:
+        if isinstance(one, str) and one == AUTOMATIC:
+            continue
         if isinstance(one, type) or not all(hasattr(one, name) for name in OF_A_BASELINE):
             raise GapyError(
                 f"baselines: expected a list of gapy.baselines such as [ZBL()], got {given!r}; "
-                "give a list, () for none"
+                "give a list, ['zbl'] for a ZBL made for the data, () for none"
             )
 
 

@@ -16,7 +16,7 @@ from gapy.descriptors.soap import warn_if_rough
 from gapy.error_bars.extrapolation import learn_metric
 from gapy.errors import GapyError
 from gapy.fit.as_fitted import require_as_fitted, taken_once
-from gapy.fit.beginning import empty_state, term_of, with_components
+from gapy.fit.beginning import baselines_for, empty_state, term_of, with_components
 from gapy.fit.checks import labelled
 from gapy.fit.labels import without
 from gapy.fit.parameter_checks import check_overrides, check_settings, check_size
@@ -60,8 +60,10 @@ class SparseGPRegressor(BaseEstimator):
         data, starting from those above: by marginal likelihood, then the kinds against one another
         by errors of left-out structures; see `optimize_hyperparameters`.
     e0 : "auto", "isolated", "fit", "zero", {symbol: eV} or "Si=-107.1,..."
-    baselines : gapy.baselines.Baseline objects, such as ZBL()
-        What labels lose before the fit, and predictions get back exactly.
+    baselines : gapy.baselines.Baseline objects, such as ZBL(), or "zbl"
+        What labels lose before the fit, and predictions get back exactly. "zbl" is the ZBL that
+        ends below the shortest distances of the training structures, so that no label feels it
+        (gapy.baselines.zbl_below); () leaves it out.
     selection : "cholesky", "farthest", "cur", "kmeans" or "random"
         How inducing points are chosen.
     n_components : "auto", "off", int or float below 1
@@ -108,7 +110,7 @@ class SparseGPRegressor(BaseEstimator):
         noise_overrides=None,
         optimize=False,
         e0="auto",
-        baselines=(),
+        baselines=("zbl",),
         selection="cholesky",
         n_components="auto",
         energy_key="REF_energy",
@@ -180,7 +182,8 @@ class SparseGPRegressor(BaseEstimator):
         # BLAS with one thread keeps the order of its sums: the same fit for any `threads`.
         with blas_threads(1):
             terms, frames = with_components(terms, frames, int(self.seed))
-            less = [without(s, self.baselines) for s in structures]
+            baselines = baselines_for(self, descriptors, frames.atoms)
+            less = [without(s, baselines) for s in structures]
             e0 = isolated_atom_energies(less, self.e0)
             points = {"threads": threads, "progress": self.progress}
             chosen = [
@@ -190,7 +193,8 @@ class SparseGPRegressor(BaseEstimator):
             reach = [
                 learn_metric(frames, t, term.descriptor, threads) for t, term in enumerate(terms)
             ]
-        return empty_state(chosen, e0, noise, self, reach), structures, frames
+        start = empty_state(chosen, e0, noise, self, reach, baselines)
+        return start, structures, frames
 
     def partial_fit(self, X, y=None):
         """Add structures to a fitted model; inducing points, noise, e0 and baselines stay.

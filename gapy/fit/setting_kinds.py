@@ -96,6 +96,12 @@ def flag(name: str, shown: str, value) -> None:
         raise GapyError(f"{shown}: expected true or false, got {value!r}")
 
 
+def tables(name: str, shown: str, value) -> None:
+    """Tables by their name."""
+    if not (isinstance(value, Mapping) and all(isinstance(v, Mapping) for v in value.values())):
+        raise GapyError(f"{shown}: expected tables such as [{name}.zbl], got {value!r}")
+
+
 def files(name: str, shown: str, value) -> None:
     """Names of files."""
     for item in value:

@@ -9,10 +9,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from gapy._support.ranges import RANGES
-from gapy.fit.setting_kinds import Whole, components, counts, flag, positive, stated, text
+from gapy.errors import GapyError
+from gapy.fit.setting_kinds import (
+    Whole,
+    components,
+    counts,
+    flag,
+    positive,
+    stated,
+    tables,
+    text,
+)
 
 BASIS = ("r_cut", "n_max", "l_max", "sigma", "compression")
 """Settings of the descriptor."""
+AUTOMATIC = "zbl"
+"""`gapy.baselines.AUTOMATIC`, whose import would need numpy."""
 LEARNT = ("delta", "sigma_energy", "sigma_forces", "sigma_stress")
 """Prior scale and noise: learnt unless one of them, or a [noise.X], is given."""
 
@@ -27,7 +39,9 @@ class ModelSettings:
     the defaults of smooth_soap and SparseGPRegressor hold, unless gapy.cli.automatic chooses
     from the data. optimize: whether delta and noise are learnt, starting
     from those given; None means unless one is given, be it with the value of the default. noise:
-    {config_type: {"energy" | "forces" | "stress": sigma}}. Units: see RANGES.
+    {config_type: {"energy" | "forces" | "stress": sigma}}. baseline: {kind: its settings}, what
+    labels lose before the fit beside the automatic ZBL, in place of it if the kind is zbl.
+    Units: see RANGES.
 
     `dataclasses.asdict` gives plain values, and `ModelSettings(**values)` takes them back.
 
@@ -77,6 +91,10 @@ class ModelSettings:
         None, positive, "Faster model whose forces stay this close to the exact ones", unit="eV/A"
     )
     noise: Mapping = stated({})
+    zbl: bool = stated(
+        True, flag, "Nuclei repel below the shortest distances of the data, by a ZBL baseline"
+    )
+    baseline: Mapping = stated({}, tables)
     e0: str | Mapping = stated(
         "auto", help="Free atoms: auto, isolated, fit, zero or Si=-107.1,O=-400 (eV)"
     )
@@ -123,6 +141,24 @@ class ModelSettings:
 
         return soap_of(species, **self._given(*BASIS))
 
+    def baselines(self) -> tuple:
+        """The `baselines` of SparseGPRegressor.
+
+        Raises
+        ------
+        GapyError : a kind or setting that is unknown or out of range, a ZBL both given and refused
+        """
+        if not self.baseline:
+            return (AUTOMATIC,) if self.zbl else ()
+        from gapy.baselines import from_settings
+
+        made = tuple(from_settings(kind, table) for kind, table in self.baseline.items())
+        if "zbl" not in self.baseline:
+            return (AUTOMATIC, *made) if self.zbl else made
+        if not self.zbl:
+            raise GapyError("zbl: false beside a table [baseline.zbl]; leave one of the two out")
+        return made
+
     def regressor_arguments(self) -> dict:
         """Arguments of SparseGPRegressor but for the descriptor, keys, threads and progress."""
         return self._given("n_inducing", "zeta", "n_components", "seed") | self.regressor_options()
@@ -141,6 +177,7 @@ class ModelSettings:
             "selection": self.selection,
             "fit_stress": self.stress,
             "force_tolerance": self.force_tolerance,
+            **({} if (made := self.baselines()) == (AUTOMATIC,) else {"baselines": made}),
         }
 
     def _given(self, *names: str) -> dict:

@@ -10,7 +10,7 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
-from gapy.baselines import Contribution, System, total
+from gapy.baselines import Contribution, System, forces_on_centres, total
 from gapy.error_bars.calibration import Indicators
 from gapy.errors import GapyError, StructureError
 from gapy.geometry.pairs import Pairs
@@ -142,6 +142,17 @@ def gathered(potential, own, numbers, pairs: Pairs, forces) -> Indicators:
         beyond += potential.contacts.closeness(pairs, numbers) ** 2
     squared = np.einsum("nc,nc->n", forces, forces)
     return Indicators(first, distances, variances, squared, beyond)
+
+
+def forces_of_baselines(baselines, numbers, pairs) -> np.ndarray:
+    """On the centres, (n, 3) eV/A. Raises GapyError for baselines that are no sums over pairs."""
+    other = [b.kind for b in baselines if not b.pairwise]
+    if other:
+        raise GapyError(
+            f"baseline_forces: expected an array (n, 3), since {', '.join(other)} is no sum over "
+            "pairs, got None; give those of evaluate_arrays, added up as the forces are"
+        )
+    return forces_on_centres(baselines, numbers, pairs)
 
 
 def force_sigma(potential, own, numbers, pairs: Pairs, forces, spread=None) -> np.ndarray:

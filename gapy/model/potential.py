@@ -296,23 +296,21 @@ class Potential:
     def force_std(self, indicators, numbers, pairs, forces, baseline_forces=None) -> np.ndarray:
         """Calibrated force sigma (n,) eV/A of the centres of `pairs`; 0 of other atoms.
 
-        indicators (n, 4) of all atoms, those of ghosts too, from `evaluate_arrays`; forces and, of
-        a potential with baselines, baseline_forces (n, 3) eV/A, for the centres with all
-        contributions, those that other domains found included. Equal to what `evaluate` gives
-        without domains. Raises GapyError for baselines whose forces are not given.
+        indicators (n, 4) of all atoms, those of ghosts too, from `evaluate_arrays`; forces (n, 3)
+        eV/A, for the centres with all contributions, those that other domains found included.
+        baseline_forces (n, 3): likewise those of `evaluate_arrays`, of a potential with baselines;
+        found from `pairs` where all of them are sums over pairs. Equal to what `evaluate` gives
+        without domains. Raises GapyError for other baselines whose forces are not given.
         """
         numbers = arrays.atomic_numbers(numbers)
         n = len(numbers)
         own = arrays.rows_of_atoms("indicators", indicators, n, arrays.N_INDICATORS)
         forces = arrays.rows_of_atoms("forces", forces, n, 3)
+        pairs = arrays.checked_pairs(pairs, n, self.pairs_cutoff)
         if self.baselines:
             if baseline_forces is None:
-                raise GapyError(
-                    "baseline_forces: expected an array (n, 3), since the potential has baselines, "
-                    "got None; give those of evaluate_arrays, added up as the forces are"
-                )
+                baseline_forces = arrays.forces_of_baselines(self.baselines, numbers, pairs)
             forces = forces - arrays.rows_of_atoms("baseline_forces", baseline_forces, n, 3)
-        pairs = arrays.checked_pairs(pairs, n, self.pairs_cutoff)
         return arrays.force_sigma(self, own, numbers, pairs, forces)
 
     def predict(self, atoms, *, forces=True, stress=None) -> tuple[Prediction, Prediction]:

@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+import ase.data
 import numpy as np
 
-from gapy.baselines import isolated_atom_energies
+from gapy.baselines import AUTOMATIC, closest_pairs, isolated_atom_energies, made_for
 from gapy.descriptors import auto_soap
 from gapy.errors import GapyError
 from gapy.fit.labels import without
@@ -153,11 +154,16 @@ def tune(
     species = list(automatic.n_inducing)
     fixed = {name: values[0] for name, values in lists.items() if len(values) == 1}
     first = _guess(automatic, {**(guess or {}), **fixed})
-    baselines = options.get("baselines", ())
+    baselines = options.get("baselines", (AUTOMATIC,))
     check_baselines(baselines)
+    numbers = {ase.data.atomic_numbers[symbol] for symbol in species}
+    frames = [s.atoms for s in structures]
+    baselines = made_for(baselines, numbers, lambda: closest_pairs(frames))
+    told = dict(options)
     # The same free atoms for every subset: those of all structures.
     less = [without(s, baselines) for s in structures]
-    options["e0"] = isolated_atom_energies(less, options.get("e0", "auto"))
+    told["e0"] = isolated_atom_energies(less, options.get("e0", "auto"))
+    options = told | {"baselines": baselines}
     ordered = stratified(structures, seed)
     n_final = min(n_final or len(ordered), len(ordered))
     n_coarse = min(n_coarse or _coarse(ordered), n_final)
@@ -171,7 +177,7 @@ def tune(
         "holdout": holdout if criterion == "holdout" else None,
         "n_coarse": n_coarse,
         "n_final": n_final,
-        "options": repr(sorted(options.items())),
+        "options": repr(sorted(told.items())),
         "seed": seed,
     }
     table = Table(directory, settings, overwrite=overwrite)

@@ -29,6 +29,7 @@ class Spring:
 
     stiffness: float
     kind: str = "spring"
+    pairwise: bool = False
     species: None = None
     cutoff: None = None
 

@@ -49,7 +49,9 @@ def test_it_equals_one_fit_with_the_same_points(client, files):
     assert gp.n_structures_ == len(frames)
     state = gp.training_
     whole = read_structures(pattern)
-    start = empty_state(state.terms, state.e0, regressor().initial_noise(), gp, state.reach)
+    start = empty_state(
+        state.terms, state.e0, regressor().initial_noise(), gp, state.reach, state.baselines
+    )
     one = solve(absorb(start, whole)).potential
     np.testing.assert_allclose(forces(gp.potential_, frames), forces(one, frames), atol=1e-8)
     assert gp.training_.digest == absorb(start, whole).digest

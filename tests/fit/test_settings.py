@@ -11,6 +11,7 @@ import pytest
 import gapy
 from gapy._support.ranges import RANGES
 from gapy.active import GPModel
+from gapy.baselines import AUTOMATIC
 from gapy.cli.automatic import FIXED
 from gapy.cli.fit import fit
 from gapy.cli.settings import FitSettings, settings_from
@@ -28,7 +29,8 @@ EVERYTHING = ModelSettings(
     r_cut=4.0, n_max=2, l_max=1, sigma=0.5, compression="mu1nu1", zeta=2, n_inducing=8,
     n_components=0.01, selection="cur", delta=0.7, sigma_energy=0.002, sigma_forces=0.06,
     sigma_stress=0.003, optimize=True, stress=False, force_tolerance=0.01,
-    noise={"hot": {"forces": 0.2}}, e0={"Al": 1.0}, seed=3,
+    noise={"hot": {"forces": 0.2}}, e0={"Al": 1.0}, seed=3, zbl=False,
+    baseline={"free_atoms": {"e0": {"Al": 1.0}}},
 )  # fmt: skip
 
 
@@ -41,11 +43,11 @@ def parameters(function) -> dict:
 
 
 def test_flags_of_fit_are_its_settings():
-    # Noise by config_type is a table of the file.
+    # Noise by config_type and baselines are tables of the file.
     of_the_run = {"config", "workers", "scheduler", "estimate"}
-    assert set(parameters(fit)) == names_of(FitSettings) - {"noise"} | of_the_run
+    assert set(parameters(fit)) == names_of(FitSettings) - {"noise", "baseline"} | of_the_run
     hints = get_type_hints(fit, include_extras=True)
-    for name in MODEL.keys() - {"noise"}:
+    for name in MODEL.keys() - {"noise", "baseline"}:
         (option,) = hints[name].__metadata__
         assert option.help == help_of(name), name
 
@@ -77,10 +79,11 @@ def test_keys_of_a_loop_are_settings_of_a_model_and_of_its_updates():
 
 def test_every_setting_reaches_the_descriptor_or_the_regressor():
     arguments = EVERYTHING.regressor_arguments()
-    others = {"descriptor", "baselines", "threads", "progress", *KEYS}
+    others = {"descriptor", "threads", "progress", *KEYS}
     assert set(arguments) == parameters(gapy.SparseGPRegressor).keys() - others
     taken = {"stress": "fit_stress", "noise": "noise_overrides"}
-    for name in MODEL.keys() - set(BASIS):
+    assert [b.kind for b in arguments["baselines"]] == ["free_atoms"]
+    for name in MODEL.keys() - {*BASIS, "zbl", "baseline"}:
         assert arguments[taken.get(name, name)] == getattr(EVERYTHING, name)
     soap = EVERYTHING.soap(["Al", "Cu"])
     want = smooth_soap(["Al", "Cu"], 4.0, 2, 1, 0.5, compression={"mode": "mu1nu1"})
@@ -95,6 +98,7 @@ def test_defaults_are_stated_alike():
     assert MODEL["stress"].default == regressor["fit_stress"].default
     for name in LEARNT:
         assert help_of(name).endswith(f" [{regressor[name].default}].")
+    assert ModelSettings().baselines() == (AUTOMATIC,) == regressor["baselines"].default
     soap = parameters(smooth_soap)
     for name in ("r_cut", "n_max", "l_max", "sigma"):
         assert FIXED[name] == soap[name].default

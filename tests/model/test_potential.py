@@ -82,7 +82,7 @@ def test_forces_and_stress_of_slabs_molecules_and_lone_atoms(potential):
     no_third_vector = slab.copy()
     no_third_vector.cell[2] = 0.0
     gas = molecule("CO2")
-    gas.rattle(0.05, seed=1)
+    gas.rattle(0.05, seed=2)
     for atoms in (slab, no_third_vector, gas, Atoms("Si"), Atoms("C", cell=[3, 3, 3], pbc=True)):
         check_derivatives(potential, atoms)
 
