@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 _HOME = {
     "SparseGPRegressor": "gapy.fit.regressor",
     "TermSettings": "gapy.fit.term_settings",
+    "Pair": "gapy.fit.pair_settings",
     "Potential": "gapy.model.potential",
     "GAPCalculator": "gapy.model.calculator",
     "Committee": "gapy.model.committee",

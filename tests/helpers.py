@@ -220,3 +220,12 @@ def labels_in(gp, s, terms=None):
     state = gp.training_
     rows = rows_of(state.terms if terms is None else terms, s, state.kinds, local=True)
     return rows, labels_of(s, rows, state.e0, state.baselines)
+
+
+class BareDescriptor:
+    """Of a term of which only the inducing points and their kernel matter."""
+
+    of_pairs = False
+
+
+BARE = BareDescriptor()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import combinations_with_replacement
+from typing import cast
 
 import numpy as np
 from ase.data import covalent_radii
@@ -74,8 +75,11 @@ def made_for(
     species: Iterable[int],
     closest: Callable[[], Mapping[Pair, float]],
 ) -> tuple[Baseline, ...]:
-    """The baselines, AUTOMATIC replaced by the ZBL of these species for data.
+    """The baselines, the word AUTOMATIC replaced by the ZBL of these species for data.
 
     closest: gives `closest_pairs` of the data.
     """
-    return tuple(zbl_below(closest(), species) if one == AUTOMATIC else one for one in baselines)
+    out: list[Baseline] = []
+    for one in baselines:
+        out.append(cast("Baseline", zbl_below(closest(), species) if one == AUTOMATIC else one))
+    return tuple(out)

@@ -198,13 +198,11 @@ def _report(settings: FitSettings, regressor, report) -> None:
 
 def _learnt(potential):
     """Lines on what was learnt: delta by species, the noise of each label kind."""
-    from ase.data import chemical_symbols
-
     noise = potential.noise
     deltas = [
-        f"{chemical_symbols[z]} {delta:.3g}"
+        f"{name} {delta:.3g}"
         for term in potential.terms
-        for z, delta, x_sd in zip(term.descriptor.species, term.delta, term.inducing)
+        for name, delta, x_sd in zip(term.slot_names, term.delta, term.inducing)
         if len(x_sd)
     ]
     yield "learnt delta, eV", ", ".join(deltas)
@@ -231,8 +229,6 @@ def _baselines(potential):
 
 
 def _inducing_counts(potential):
-    from ase.data import chemical_symbols
-
     for term in potential.terms:
-        for z, x_sd in zip(term.descriptor.species, term.inducing):
-            yield f"{chemical_symbols[z]} {len(x_sd)}"
+        for name, x_sd in zip(term.slot_names, term.inducing):
+            yield f"{name} {len(x_sd)}"

@@ -35,7 +35,8 @@ def info(
     summary = {
         **archive.model,
         "n_inducing": [
-            {symbol: len(x_sd) for symbol, x_sd in _by_symbol(term)} for term in potential.terms
+            {name: len(x_sd) for name, x_sd in zip(term.slot_names, term.inducing)}
+            for term in potential.terms
         ],
         "noise_outliers": outliers(potential.noise, potential.metadata),
         "sha256": archive.sha256,
@@ -45,12 +46,6 @@ def info(
         print(json.dumps(summary, indent=2, sort_keys=True))
         return
     print(facts(list(_lines(summary))))
-
-
-def _by_symbol(term):
-    from ase.data import chemical_symbols
-
-    return zip((chemical_symbols[z] for z in term.descriptor.species), term.inducing)
 
 
 def _lines(summary: dict):

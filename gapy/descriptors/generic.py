@@ -89,6 +89,7 @@ class GenericDescriptor:
     """
 
     takes_neighbours = False
+    of_pairs = False
     is_smooth = True
 
     def __init__(self, descriptor):

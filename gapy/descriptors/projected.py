@@ -33,6 +33,7 @@ class ProjectedSOAP:
     """
 
     takes_neighbours = True
+    of_pairs = False
 
     def __init__(self, inner: CompiledSOAP, bases: Sequence[np.ndarray]):
         shapes = {basis_dr.shape for basis_dr in bases}

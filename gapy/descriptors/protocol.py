@@ -24,6 +24,8 @@ class Descriptor(Protocol):
     cutoff : distance (A) beyond which nothing counts; inf if it states none
     periodic : whether it sees periodic images
     takes_neighbours : whether `select` works
+    of_pairs : whether its slots are pairs of species and its kernel is x . x' of vectors as they
+        are; else slots are the species of the centres, and the kernel is one of unit vectors
     """
 
     kind: str
@@ -32,6 +34,7 @@ class Descriptor(Protocol):
     cutoff: float
     periodic: bool
     takes_neighbours: bool
+    of_pairs: bool
 
     def settings(self) -> dict[str, Any]:
         """Plain JSON from which `descriptor_from_settings(kind, settings)` makes it again."""

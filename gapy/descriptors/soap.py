@@ -86,6 +86,7 @@ class CompiledSOAP:
 
     kind = "SOAP"
     takes_neighbours = True
+    of_pairs = False
 
     def __init__(self, soap):
         if not hasattr(soap, "_alphas") and getattr(soap, "_rbf", None) != "polynomial":

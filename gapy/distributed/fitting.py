@@ -16,9 +16,8 @@ from gapy.distributed.parts import Part, files_of, parts_of
 from gapy.distributed.points import best_of, points_of
 from gapy.distributed.summary import WARNINGS, Summary, joined, summary_of
 from gapy.distributed.tree import reduced
-from gapy.error_bars.extrapolation import learn_metric
 from gapy.errors import GapyError
-from gapy.fit.beginning import empty_state, term_of, with_components
+from gapy.fit.beginning import empty_state, reach_of, term_of, with_components
 from gapy.fit.checks import labelled
 from gapy.fit.estimate import ATOMS_OF_A_PART
 from gapy.fit.parameter_checks import check_overrides_among, check_settings
@@ -181,7 +180,7 @@ def _started(client, regressor, summary: Summary, parts, keys: LabelKeys, progre
     frames = Frames([s.atoms for s in typical], terms)
     with blas_threads(1):
         terms, frames = with_components(terms, frames, seed)
-        reach = [learn_metric(frames, t, term.descriptor) for t, term in enumerate(terms)]
+        reach = reach_of(frames, terms)
         e0 = isolated_atom_energies(summary.compositions, regressor.e0)
     points = _together(
         client, points_of, [(part, k, keys, terms, seed) for k, part in enumerate(parts)], best_of,

@@ -36,7 +36,9 @@ def best_of(a: Points, b: Points, terms: Sequence[TermSettings], seed: int) -> P
     """The points that would be chosen among those of two sets."""
     with blas_threads(1):
         return tuple(
-            tuple(
+            of_a
+            if term.descriptor.of_pairs
+            else tuple(
                 _best(np.concatenate([x, y]), z, term, seed)
                 for z, x, y in zip(term.descriptor.species, of_a, of_b)
             )

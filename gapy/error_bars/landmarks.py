@@ -57,18 +57,21 @@ class Landmarks:
 def landmarks(posterior: Precision, share: float, least: int, exponent: int) -> Landmarks:
     """The leading `share` of each block's points, at least `least`, where there are so many.
 
-    Of the exponent, or the block's zeta if that is larger; then nothing is factorised again.
+    Of the blocks of environments, and of the exponent, or the block's zeta if that is larger; then
+    nothing is factorised again.
     """
-    counts = [b.leading(share, least) for b in posterior.blocks]
-    parts = [replace(b, zeta=max(b.zeta, exponent)) for b in _numbered(posterior.blocks, counts)]
+    kept = [(b, c) for b, c in zip(posterior.blocks, posterior.cholesky) if not b.of_pairs]
+    whole, lowers = zip(*kept)
+    counts = [b.leading(share, least) for b in whole]
+    parts = [replace(b, zeta=max(b.zeta, exponent)) for b in _numbered(whole, counts)]
     factors = [
         np.asfortranarray(lower[: len(part.x_sd), : len(part.x_sd)])
         if part.zeta == b.zeta
         else _factor(part)
-        for b, part, lower in zip(posterior.blocks, parts, posterior.cholesky)
+        for b, part, lower in zip(whole, parts, lowers)
     ]
-    columns = [b.start + np.arange(n) for b, n in zip(posterior.blocks, counts)]
-    powers = [p.zeta / b.zeta for b, p in zip(posterior.blocks, parts)]
+    columns = [b.start + np.arange(n) for b, n in zip(whole, counts)]
+    powers = [p.zeta / b.zeta for b, p in zip(whole, parts)]
     return Landmarks(
         tuple(parts), tuple(factors), np.concatenate(columns), np.repeat(powers, counts)
     )

@@ -9,7 +9,7 @@ import numpy as np
 
 from gapy.baselines import Baseline, closest_pairs, made_for
 from gapy.descriptors import known_species
-from gapy.error_bars.extrapolation import Extrapolation
+from gapy.error_bars.extrapolation import Extrapolation, learn_metric
 from gapy.fit.term_settings import TermSettings
 from gapy.fit.training import TrainingState, begin
 from gapy.gp.components import projected
@@ -39,10 +39,20 @@ def baselines_for(regressor, descriptors, frames: Sequence) -> tuple[Baseline, .
     return made_for(regressor.baselines, known_species(descriptors), lambda: closest_pairs(frames))
 
 
+def reach_of(
+    frames: Frames, terms: Sequence[TermSettings], threads: int = 1
+) -> list[Extrapolation | None]:
+    """The metric of each term's environments; None of pair terms, which have none."""
+    return [
+        None if term.descriptor.of_pairs else learn_metric(frames, t, term.descriptor, threads)
+        for t, term in enumerate(terms)
+    ]
+
+
 def term_of(asked: TermSettings, inducing: tuple[np.ndarray, ...]) -> Term:
     """A term with its inducing points."""
     delta = (float(asked.delta or 0.0),) * len(inducing)
-    species = tuple(int(z) for z in asked.species or ())
+    species = None if asked.descriptor.of_pairs else tuple(int(z) for z in asked.species or ())
     return Term(asked.descriptor, int(asked.zeta or 0), inducing, delta, species)
 
 
@@ -51,7 +61,7 @@ def empty_state(
     e0: Mapping[int, float],
     noise: Noise,
     regressor,
-    reach: Sequence[Extrapolation],
+    reach: Sequence[Extrapolation | None],
     baselines: Sequence[Baseline],
 ) -> TrainingState:
     """The state before any labels, with the label kinds and seed of a regressor."""

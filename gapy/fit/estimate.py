@@ -18,9 +18,8 @@ import numpy as np
 
 from gapy._support.threads import blas_threads
 from gapy.baselines import isolated_atom_energies
-from gapy.error_bars.extrapolation import learn_metric
 from gapy.errors import GapyError
-from gapy.fit.beginning import baselines_for, empty_state, term_of, with_components
+from gapy.fit.beginning import baselines_for, empty_state, reach_of, term_of, with_components
 from gapy.fit.checks import labelled
 from gapy.fit.labels import without
 from gapy.fit.sample import ROW_BYTES, SampleRows
@@ -100,7 +99,7 @@ def estimate(regressor, structures: Sequence, *, atoms: int | None = None) -> Es
         e0 = isolated_atom_energies([without(s, baselines) for s in part], regressor.e0)
         with clock.of("points"):
             points = [choose_inducing(frames, t, term, rng) for t, term in enumerate(terms)]
-            reach = [learn_metric(frames, t, term.descriptor) for t, term in enumerate(terms)]
+            reach = reach_of(frames, terms)
         chosen = [term_of(term, of) for term, of in zip(terms, points)]
         start = empty_state(chosen, e0, regressor.initial_noise(), regressor, reach, baselines)
         rows = SampleRows()

@@ -71,6 +71,8 @@ def check_size(terms, structures) -> None:
     """Refuse a fit that the memory cannot hold; terms: complete TermSettings."""
     present = Counter(int(z) for s in structures for z in s.atoms.numbers)
     for term in terms:
+        if term.descriptor.of_pairs:
+            continue
         n_points = sum(min(term.most_points, n) for n in present.values())
         require_fit(n_points, term.descriptor.n_features)
 

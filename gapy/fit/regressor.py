@@ -13,10 +13,9 @@ from gapy._support.threads import blas_threads
 from gapy._support.voigt import has_volume, stress_of
 from gapy.baselines import isolated_atom_energies
 from gapy.descriptors.soap import warn_if_rough
-from gapy.error_bars.extrapolation import learn_metric
 from gapy.errors import GapyError
 from gapy.fit.as_fitted import require_as_fitted, taken_once
-from gapy.fit.beginning import baselines_for, empty_state, term_of, with_components
+from gapy.fit.beginning import baselines_for, empty_state, reach_of, term_of, with_components
 from gapy.fit.checks import labelled
 from gapy.fit.labels import without
 from gapy.fit.parameter_checks import check_overrides, check_settings, check_size
@@ -190,9 +189,7 @@ class SparseGPRegressor(BaseEstimator):
                 term_of(term, choose_inducing(frames, t, term, rng, **points))
                 for t, term in enumerate(terms)
             ]
-            reach = [
-                learn_metric(frames, t, term.descriptor, threads) for t, term in enumerate(terms)
-            ]
+            reach = reach_of(frames, terms, threads)
         start = empty_state(chosen, e0, noise, self, reach, baselines)
         return start, structures, frames
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import ase.data
 
-from gapy.descriptors import as_descriptor
+from gapy.descriptors import as_descriptor, known_species
 from gapy.errors import GapyError, SpeciesError
+from gapy.fit.pair_settings import Pair
 from gapy.fit.parameter_checks import check_term
 
 
@@ -48,6 +49,9 @@ class TermSettings:
             name: getattr(self if getattr(self, name) is not None else regressor, name)
             for name in ("zeta", "n_inducing", "delta", "selection", "n_components")
         }
+        if descriptor.of_pairs:
+            # Of what a regressor states for the kernels of environments nothing holds here.
+            found |= {"zeta": 1, "n_inducing": descriptor.n_features, "n_components": "off"}
         out = replace(self, descriptor=descriptor, species=self._served(descriptor), **found)
         check_term(out)
         return out
@@ -83,11 +87,42 @@ class TermSettings:
 
 
 def term_settings(given) -> list[TermSettings]:
-    """Terms from a descriptor, a TermSettings, or a list of them.
+    """Terms from a descriptor, a TermSettings, a Pair, or a list of them.
 
-    Raises GapyError for an empty list.
+    Raises GapyError for a list without a descriptor of environments, which error bars need.
     """
     given = list(given) if isinstance(given, list | tuple) else [given]
-    if not given:
-        raise GapyError("descriptor: expected at least one, got an empty list; add a SOAP")
-    return [one if isinstance(one, TermSettings) else TermSettings(one) for one in given]
+    of_atoms = [one for one in given if not isinstance(one, Pair) and not _of_pairs(one)]
+    if not of_atoms:
+        raise GapyError(
+            "descriptor: expected at least one of environments, by which error bars go, got "
+            f"{'pair terms only' if given else 'an empty list'}; add a SOAP"
+        )
+    return [
+        _pair_term(one, of_atoms)
+        if isinstance(one, Pair)
+        else one
+        if isinstance(one, TermSettings)
+        else TermSettings(one)
+        for one in given
+    ]
+
+
+def _of_pairs(one) -> bool:
+    return bool(getattr(getattr(one, "descriptor", one), "of_pairs", False))
+
+
+def _pair_term(pair: Pair, others) -> TermSettings:
+    described = [as_descriptor(getattr(one, "descriptor", one)) for one in others]
+    species = known_species(described) if pair.species is None else _numbers(pair.species)
+    return TermSettings(pair.descriptor(species), n_inducing=pair.n_inducing, delta=pair.delta)
+
+
+def _numbers(species) -> list[int]:
+    by_symbol: dict[Any, int] = ase.data.atomic_numbers
+    unknown = [s for s in species if by_symbol.get(s, s) not in range(1, 119)]
+    if unknown or not len(species):
+        raise SpeciesError(
+            f"species: expected chemical elements, got {list(species)}; correct them"
+        )
+    return [int(by_symbol.get(s, s)) for s in species]

@@ -126,7 +126,7 @@ def begin(
     baselines: Sequence[Baseline] = (),
     kinds: Sequence[str] = KINDS,
     seed: int = 0,
-    reach: Sequence[Extrapolation] | None = None,
+    reach: Sequence[Extrapolation | None] | None = None,
 ) -> TrainingState:
     """The state before any labels.
 
@@ -178,7 +178,9 @@ def absorb(
     frames = frames or Frames([s.atoms for s in structures], state.terms)
     with blas_threads(1):
         reach = tuple(
-            learn_extrapolation(frames, t, term.descriptor, threads, known=known)
+            None
+            if term.of_pairs
+            else learn_extrapolation(frames, t, term.descriptor, threads, known=known)
             for t, (term, known) in enumerate(zip(state.terms, state.reach))
         )
         sample = drawn((*state.sample, *structures), state.seed)

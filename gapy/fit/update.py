@@ -247,12 +247,11 @@ def _require_points(terms, new) -> None:
 
 
 def _points(terms) -> dict[str, int]:
-    """Number of inducing points by symbol, summed over terms."""
+    """Number of inducing points by species or pair of species, summed over terms."""
     counts: dict[str, int] = {}
     for term in terms:
-        for z, x_sd in zip(term.descriptor.species, term.inducing):
-            symbol = ase.data.chemical_symbols[z]
-            counts[symbol] = counts.get(symbol, 0) + len(x_sd)
+        for name, x_sd in zip(term.slot_names, term.inducing):
+            counts[name] = counts.get(name, 0) + len(x_sd)
     return counts
 
 

@@ -23,10 +23,13 @@ def choose_inducing(
 ) -> tuple[np.ndarray, ...]:
     """Normalised descriptors (M_s, D) of term `term` for each species slot; empty without atoms.
 
-    settings: of the term, complete (see `gapy.fit.term_settings.TermSettings`). Raises GapyError
-    for an unknown method or a species without a number.
+    Of a pair term the unit vectors of its features, for each pair of species. settings: of the
+    term, complete (see `gapy.fit.term_settings.TermSettings`). Raises GapyError for an unknown
+    method or a species without a number.
     """
     descriptor, zeta = settings.descriptor, int(settings.zeta)
+    if descriptor.of_pairs:
+        return (np.eye(descriptor.n_features),) * len(descriptor.slots)
     occurring = set(np.unique(np.concatenate([a.numbers for a in frames.atoms])).tolist())
     wanted = [
         number_wanted(settings.n_inducing, z) if z in occurring and z in settings.species else 1

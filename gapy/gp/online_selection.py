@@ -99,7 +99,7 @@ def choose(terms, cholesky, frames, *, threshold, max_points, threads=1) -> NewP
     }
 
     def look(atoms):
-        envs = [term.descriptor.environments(atoms) for term in terms]
+        envs = {t: terms[t].descriptor.environments(atoms) for t in {t for t, _ in pools}}
         out = []
         for t, s in pools:
             term, env = terms[t], envs[t]

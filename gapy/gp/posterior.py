@@ -59,6 +59,7 @@ class Posterior(Precision):
     def coarse(self, share: float, least: int = 500) -> Coarse:
         """The posterior of the model with only the leading `share` of each block's points.
 
+        Those of pair terms, which say nothing of environments, are left out.
         Blocks keep at least `least` points: with few, all of them cost little.
 
         Exact, without the data: L is triangular, so the leading columns of K L^-T depend on the
@@ -66,7 +67,9 @@ class Posterior(Precision):
         """
         parts, factors, columns, start = [], [], [], 0
         for b, lower in zip(self.blocks, self.cholesky):
-            n = b.leading(share, least)
+            n = 0 if b.of_pairs else b.leading(share, least)
+            if not n:
+                continue
             parts.append(replace(b, start=start, stop=start + n, x_sd=b.x_sd[:n]))
             factors.append(np.asfortranarray(lower[:n, :n]))
             columns.append(np.arange(b.start, b.start + n))

@@ -40,7 +40,7 @@ class Rows:
 
 
 def derivative_chunks(descriptor, env, slot: int, columns: int):
-    """Normalised derivative blocks of one species slot: (block, inv_norm_i), chunked by memory.
+    """Derivative blocks of one slot, normalised unless it is one of pairs, chunked by memory.
 
     block.x_id and block.dx_pcd (and strain_ivd where the descriptor gives it) are those of xh.
     """
@@ -52,6 +52,10 @@ def derivative_chunks(descriptor, env, slot: int, columns: int):
         while end < stop and env.first_i[end + 1] - env.first_i[begin] <= budget:
             end += 1
         block = descriptor.derivative_block(env, begin, end)
+        if descriptor.of_pairs:
+            yield block
+            begin = end
+            continue
         inv_norm_i = np.empty(end - begin)
         normalise(block.x_id, inv_norm_i)
         project(block.first_i, block.x_id, inv_norm_i, block.dx_pcd)
@@ -136,7 +140,8 @@ class _Scratch:
 def _values_only(descriptor, env, b, out_energy, out_local) -> None:
     for begin, end in env.blocks(b.slot):
         x_id = descriptor.values(env, begin, end)
-        normalise(x_id, np.empty(len(x_id)))
+        if not descriptor.of_pairs:
+            normalise(x_id, np.empty(len(x_id)))
         t_is = x_id @ b.x_sd.T
         k_is = np.empty_like(t_is)
         powers(t_is, b.zeta, k_is)

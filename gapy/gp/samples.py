@@ -57,9 +57,14 @@ def points_to_add(terms, posterior: Posterior, frames, seed: int) -> tuple[np.nd
     Pivoted Cholesky of the residual prior covariance K_CC - K_CM K_MM^-1 K_MC.
     """
     rng = np.random.default_rng(seed)
-    environments = [[t.descriptor.environments(a) for a in frames] for t in terms]
+    environments = [
+        [] if t.of_pairs else [t.descriptor.environments(a) for a in frames] for t in terms
+    ]
     out = []
     for b, lower in zip(posterior.blocks, posterior.cholesky):
+        if b.of_pairs:  # its points carry all functions of its distances
+            out.append(b.x_sd[:0])
+            continue
         descriptor = terms[b.term].descriptor
         parts = [
             normalised(descriptor.values(env, begin, end))

@@ -3,7 +3,10 @@
     k(i, j) = delta^2 [Z_i = Z_j] (xh_i . xh_j)^zeta,   xh = x / |x|
 
 Terms and species have no covariance with one another, so the columns of K_nM fall into blocks,
-one for each (term, central species), listed in this order by `blocks`.
+one for each (term, central species), listed in this order by `blocks`. The blocks of a pair term
+(`gapy.descriptors.pair`) are those of its pairs of species, whose functions serve both ends:
+
+    k(i, j) = delta^2 x_i . x_j,   x_i half the sum of the features of its distances
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import ase.data
 import numpy as np
 import scipy.linalg
 
@@ -41,23 +45,41 @@ class Term:
     def __post_init__(self):
         if int(self.zeta) != self.zeta or self.zeta < 1:
             raise GapyError(f"zeta: expected an integer of at least 1, got {self.zeta}")
+        if self.of_pairs and self.zeta != 1:
+            raise GapyError(f"zeta: expected 1 of a pair term, got {self.zeta}")
         if any(not d > 0.0 for d in self.delta):
             raise GapyError(f"delta: expected positive numbers (eV), got {self.delta}")
 
     @property
+    def of_pairs(self) -> bool:
+        """Whether it is a function of distances for each pair of species."""
+        return self.descriptor.of_pairs
+
+    @property
+    def slot_names(self) -> tuple[str, ...]:
+        """Symbols of the slots: central species, or pairs of species."""
+        if self.of_pairs:
+            return tuple(map(self.descriptor.slot_name, range(len(self.inducing))))
+        return tuple(ase.data.chemical_symbols[z] for z in self.descriptor.species)
+
+    @property
     def served(self) -> tuple[int, ...]:
-        """Atomic numbers of the central atoms that may have inducing points."""
+        """Atomic numbers of the centres that may have inducing points; none of a pair term."""
+        if self.of_pairs:
+            return ()
         return tuple(self.descriptor.species) if self.serves is None else self.serves
 
     @property
     def known_species(self) -> tuple[int, ...]:
-        """Atomic numbers of the central atoms that have inducing points."""
+        """Atomic numbers of the central atoms that have inducing points; none of a pair term."""
+        if self.of_pairs:
+            return ()
         return tuple(z for z, x_sd in zip(self.descriptor.species, self.inducing) if len(x_sd))
 
 
 @dataclass(frozen=True)
 class Block:
-    """Columns `start:stop` of K_nM: inducing points of one term and one species slot."""
+    """Columns `start:stop` of K_nM: inducing points of one term and one slot."""
 
     term: int
     slot: int
@@ -66,6 +88,7 @@ class Block:
     x_sd: np.ndarray
     zeta: int
     delta: float
+    of_pairs: bool = False
 
     @property
     def columns(self) -> slice:
@@ -86,16 +109,25 @@ def blocks(terms) -> tuple[Block, ...]:
             for slot, x_sd in enumerate(term.inducing):
                 if len(x_sd):
                     stop = start + len(x_sd)
-                    yield Block(t, slot, start, stop, x_sd, term.zeta, term.delta[slot])
+                    of = term.zeta, term.delta[slot], term.of_pairs
+                    yield Block(t, slot, start, stop, x_sd, *of)
                     start = stop
 
     return tuple(generate())
 
 
+def of_environments(terms) -> tuple:
+    """The terms, or blocks, that describe environments: all but those of pairs."""
+    return tuple(one for one in terms if not one.of_pairs)
+
+
 def local_prior(terms, numbers: np.ndarray) -> np.ndarray:
-    """Prior variance of the local energies (n,) of atoms with these atomic numbers, eV^2."""
+    """Prior variance of the local energies (n,) of atoms with these atomic numbers, eV^2.
+
+    Without that of pair terms, which depends on the distances.
+    """
     prior = np.zeros(len(numbers))
-    for term in terms:
+    for term in of_environments(terms):
         for slot, z in enumerate(term.descriptor.species):
             if not len(term.inducing[slot]):
                 continue  # a term says nothing of centres that it has no points for

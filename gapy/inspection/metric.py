@@ -16,7 +16,7 @@ import numpy as np
 
 from gapy.descriptors.base import by_atom, known_species, species_slots
 from gapy.gp.kernel import dot_product
-from gapy.gp.terms import normalised
+from gapy.gp.terms import normalised, of_environments
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +33,8 @@ class Metric:
 
     @classmethod
     def of(cls, terms: Sequence) -> Metric:
-        """That of a model's terms."""
+        """That of a model's terms, but for those of pairs."""
+        terms = of_environments(terms)
         descriptors = tuple(t.descriptor for t in terms)
         species = tuple(known_species(descriptors))
         known, with_points = np.zeros((2, len(species), len(terms)))

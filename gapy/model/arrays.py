@@ -16,6 +16,7 @@ from gapy.errors import GapyError, StructureError
 from gapy.geometry.pairs import Pairs
 from gapy.gp.neighbourhood import Neighbourhood, largest_cutoff, worst_around
 from gapy.model import engine
+from gapy.model.pair_table import local_variances, summed
 
 N_INDICATORS = 4
 
@@ -101,10 +102,17 @@ def parts(
         free_atoms[pairs.centre_i] = only[pairs.centre_i]
     gathers = force_std or indicators
     blocks = None
-    if gathers or local_std:
+    if gathers or (local_std and not potential.pair_tables):
         blocks = potential.indicator_blocks if gathers else potential.variance_blocks
     sizes = {"first_m": first_m, "threads": threads}
     out = engine.evaluate(potential.energy_blocks, envs, n, blocks, **sizes)
+    if potential.pair_tables:
+        added = summed(potential.pair_tables, numbers, pairs, first_m)
+        out = out._replace(
+            energies=out.energies + added.energies,
+            forces=out.forces + added.forces,
+            virial=out.virial + added.virial,
+        )
     energies, forces, virial = out.energies + free_atoms, out.forces, out.virial
     if base is not None:
         energies = energies + base.energies
@@ -116,10 +124,12 @@ def parts(
         own = np.stack([first, distances, local, np.log1p(excess) ** 2], axis=1)
         if force_std:
             sigma = force_sigma(potential, own, numbers, pairs, out.forces, spread)
-        if local_std:
+        if local_std and not potential.pair_tables:
             variances = engine.evaluate(
                 potential.energy_blocks, envs, n, potential.variance_blocks, **sizes
             ).variances
+    if local_std and potential.pair_tables:
+        variances = local_variances(potential, numbers, envs)
     return Parts(
         energies,
         forces,

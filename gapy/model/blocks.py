@@ -20,9 +20,14 @@ smooth kernel, and are computed again in double precision: 200 took twice as lon
 
 
 def energy_blocks(terms, posterior: Posterior, bases=()) -> tuple[EnergyBlock, ...]:
-    """Blocks for energies and forces; `bases` (D, r), if any, to project each block onto."""
+    """Blocks for energies and forces; `bases` (D, r), if any, to project each block onto.
+
+    Of environments: `gapy.model.pair_table` has those of pair terms.
+    """
     out = []
     for b, basis_dr in zip(posterior.blocks, bases or repeat(None)):
+        if b.of_pairs:
+            continue
         alpha_s = np.ascontiguousarray(posterior.alpha[b.columns])
         kernel = Kernel(np.ascontiguousarray(b.x_sd), alpha_s, b.zeta)
         out.append(
@@ -42,6 +47,8 @@ def variance_blocks(
     """
     by_species: dict[int, list[int]] = {}
     for i, b in enumerate(precision.blocks):
+        if b.of_pairs:
+            continue
         by_species.setdefault(terms[b.term].descriptor.species[b.slot], []).append(i)
     out: dict[int, VarianceBlock] = {}
     for chosen in by_species.values():
@@ -64,7 +71,7 @@ def variance_blocks(
                 reach=None if own is None else own.species[b.slot],
             )
             start = stop
-    return tuple(out[i] for i in range(len(out)))
+    return tuple(out[i] for i in sorted(out))
 
 
 def _distances(near: Landmarks, i: int, n_first: int) -> Distances:

@@ -20,9 +20,11 @@ from gapy._support.voigt import has_volume, stress_of
 from gapy.baselines import system_of, total
 from gapy.errors import GapyError
 from gapy.gp.samples import augmented, points_to_add, sample_weights
+from gapy.gp.terms import of_environments
 from gapy.model.calculator import GAPCalculator
-from gapy.model.ensemble import evaluate_members, member_forces
+from gapy.model.ensemble import MemberSums, evaluate_members, member_forces
 from gapy.model.local_energy import EnergyBlock, Quadratic
+from gapy.model.pair_table import PairTable, pair_tables, summed
 from gapy.structures import one_structure
 
 if TYPE_CHECKING:
@@ -115,6 +117,8 @@ class Committee:
             threads=threads,
         )
         base = total(potential.baselines, system_of(atoms, found.pairs))
+        if potential.pair_tables:
+            out = self._with_pairs(out, atoms.numbers, found.pairs, driver)
         known = potential.free_atoms(atoms.numbers) + base.energies
         energies, energies_members = out.driver.energies + known, out.energies + known
         return CommitteeEvaluation(
@@ -139,7 +143,42 @@ class Committee:
             *self._deviations, potential.energy_blocks, found.environments, len(atoms),
             threads=threads,
         )  # fmt: skip
+        for deviation_nc, tables in zip(deviation_knc, self._pair_deviations):
+            deviation_nc += summed(tables, atoms.numbers, found.pairs).forces
         return np.einsum("knc,knc->n", deviation_knc, deviation_knc) / (3 * len(self))
+
+    def _with_pairs(self, out: MemberSums, numbers, pairs, driver) -> MemberSums:
+        """Sums with what pair terms add to the driver and to every member."""
+        of_members = [summed(tables, numbers, pairs) for tables in self._pair_tables]
+        mean = summed(self.potential.pair_tables, numbers, pairs)
+        own = mean if driver is None else of_members[driver]
+        drives = out.driver._replace(
+            energies=out.driver.energies + own.energies,
+            forces=out.driver.forces + own.forces,
+            virial=out.driver.virial + own.virial,
+        )
+        return MemberSums(
+            drives,
+            out.energies + np.stack([one.energies for one in of_members]),
+            None if out.forces is None else out.forces + [one.forces for one in of_members],
+            None if out.virials is None else out.virials + [one.virial for one in of_members],
+        )
+
+    @cached_property
+    def _pair_tables(self) -> tuple[tuple[PairTable, ...], ...]:
+        """Of every member."""
+        return self._tables_of(self.alpha)
+
+    @cached_property
+    def _pair_deviations(self) -> tuple[tuple[PairTable, ...], ...]:
+        """Of every member less the mean; nothing without pair terms."""
+        if not self.potential.pair_tables:
+            return ()
+        return self._tables_of(self.alpha - self.potential.posterior.alpha)
+
+    def _tables_of(self, alpha_km) -> tuple[tuple[PairTable, ...], ...]:
+        terms, blocks = self.potential.terms, self.potential.posterior.blocks
+        return tuple(pair_tables(terms, blocks, alpha) for alpha in alpha_km)
 
     def check_driver(self, driver) -> int | None:
         """`driver`, or GapyError if there is no such member."""
@@ -155,7 +194,7 @@ class Committee:
 
     @cached_property
     def _alphas(self) -> tuple[np.ndarray, ...]:
-        blocks = self.potential.posterior.blocks
+        blocks = of_environments(self.potential.posterior.blocks)
         return tuple(np.ascontiguousarray(self.alpha[:, b.columns].T) for b in blocks)
 
     @cached_property

@@ -12,8 +12,8 @@ from gapy.baselines import baseline_of
 from gapy.errors import GapyError
 from gapy.gp.prior import prior_variances
 from gapy.gp.rows import structure_rows
-from gapy.gp.terms import local_prior
 from gapy.model.local_variance import nonnegative
+from gapy.model.pair_table import full_prior
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,9 @@ def predict(potential, atoms, e0, *, forces=True, stress=None) -> tuple[Predicti
     )
     std = Prediction(
         energy=float(_std(posterior, rows.energy[None], np.array([prior.energy]))[0]),
-        energies=_std(posterior, rows.local, local_prior(terms, atoms.numbers)),
+        energies=_std(
+            posterior, rows.local, full_prior(terms, posterior, atoms.numbers, rows.local)
+        ),
         forces=_std(posterior, rows.forces, prior.forces, prior.forces_size).reshape(n, 3)
         if forces
         else None,

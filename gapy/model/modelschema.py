@@ -49,10 +49,22 @@ SOAP = Record(
         "periodic": Flag(),
     }
 )
+PAIR = Record(
+    {
+        "species": List(SYMBOL, 1, len(SYMBOLS)),
+        "r_cut": Number(0.0, 1e3, above=True),
+        "length": Number(0.0, 1e3, above=True),
+        "transition": Number(0.0, 1e3, above=True),
+        "distances": List(List(POSITIVE, 2, 10_000), 1),
+    }
+)
 TERM = Record(
     {
         "descriptor": Record(
-            {"kind": Text(choices=("SOAP", "ACSF", "LMBTR")), "settings": Map(NAME, Plain())}
+            {
+                "kind": Text(choices=("SOAP", "ACSF", "LMBTR", "pair")),
+                "settings": Map(NAME, Plain()),
+            }
         ),
         "zeta": Number(1, 1000, whole=True),
         "delta": List(POSITIVE, 1),
@@ -214,6 +226,26 @@ def _check_descriptors(model) -> None:
         descriptor = term["descriptor"]
         if descriptor["kind"] == "SOAP":
             SOAP.check(descriptor["settings"], f"model.terms[{t}].descriptor.settings")
+        if descriptor["kind"] == "pair":
+            _check_pair(term, f"model.terms[{t}]")
+
+
+def _check_pair(term: dict, where: str) -> None:
+    """Distances of each pair of species, ascending up to the cutoff, and as many deltas."""
+    settings = term["descriptor"]["settings"]
+    PAIR.check(settings, f"{where}.descriptor.settings")
+    n, distances = len(settings["species"]), settings["distances"]
+    if not (
+        len(distances) == len(term["delta"]) == n * (n + 1) // 2
+        and len(set(settings["species"])) == n
+        and len({len(row) for row in distances}) == 1
+        and all(a < b for row in distances for a, b in zip(row, [*row[1:], settings["r_cut"]]))
+        and term["zeta"] == 1
+    ):
+        raise SchemaError(
+            f"{where}: expected zeta 1, and for each pair of species one delta and as many "
+            "distances that rise up to r_cut; got others"
+        )
 
 
 def arrays_of(model: dict, version: int, sizes: dict[str, int]) -> Iterator[Array]:

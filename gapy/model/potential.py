@@ -35,6 +35,7 @@ from gapy.model.committee import Committee, sample
 from gapy.model.exact import Prediction
 from gapy.model.local_energy import EnergyBlock
 from gapy.model.local_variance import VarianceBlock
+from gapy.model.pair_table import PairTable, pair_tables
 from gapy.model.reduction import reduced, unreduced
 from gapy.structures import one_structure
 
@@ -87,9 +88,7 @@ class Potential:
     @property
     def species(self) -> tuple[int, ...]:
         """Atomic numbers that some term has inducing points for."""
-        known = set().union(
-            *({z for z, x in zip(t.descriptor.species, t.inducing) if len(x)} for t in self.terms)
-        )
+        known = set().union(*(t.known_species for t in self.terms))
         return tuple(sorted(known & set(self.e0)))
 
     @property
@@ -107,6 +106,11 @@ class Potential:
         """What the engine needs for energies and forces, one for each block of the posterior."""
         with blas_threads(1):
             return energy_blocks(self.terms, self.posterior, self.bases)
+
+    @cached_property
+    def pair_tables(self) -> tuple[PairTable, ...]:
+        """What the pair terms add to energies and forces; empty without one."""
+        return pair_tables(self.terms, self.posterior.blocks, self.posterior.alpha)
 
     def reduced(self, force_tolerance: float, structures=None) -> Potential:
         """A faster copy whose descriptors are projected onto the directions that matter.

@@ -51,12 +51,15 @@ def unreduced(potential):
 def _directions(potential) -> list:
     """Sizes and directions of every block; None for a quadratic form, which needs no projection."""
     alpha = potential.posterior.alpha
-    return [
-        None
-        if isinstance(block.short_cut, Quadratic)
-        else energy_directions(b.x_sd, np.ascontiguousarray(alpha[b.columns]), b.zeta)
-        for block, b in zip(potential.energy_blocks, potential.posterior.blocks)
-    ]
+    out: list = []
+    of_environments = iter(potential.energy_blocks)
+    for b in potential.posterior.blocks:
+        if b.of_pairs or isinstance(next(of_environments).short_cut, Quadratic):
+            out.append(None)
+        else:
+            alpha_s = np.ascontiguousarray(alpha[b.columns])
+            out.append(energy_directions(b.x_sd, alpha_s, b.zeta))
+    return out
 
 
 def _leading(potential, found, threshold: float) -> tuple:

@@ -27,7 +27,7 @@ from gapy.error_bars.extrapolation import norms
 from gapy.errors import ModelFileError
 from gapy.geometry.neighbours import check_geometry
 from gapy.gp.neighbourhood import pairs_of
-from gapy.gp.terms import JITTER, local_prior
+from gapy.gp.terms import JITTER, local_prior, of_environments
 from gapy.model.local_variance import nonnegative
 
 PROBED = 64
@@ -127,7 +127,7 @@ def sigmas(potential, atoms) -> Sigmas:
     centres = np.unique(np.linspace(0, len(atoms) - 1, min(len(atoms), PROBED)).astype(int))
     chosen = np.argsort(atoms.numbers, kind="stable")[centres]
     rows, excess = np.zeros((len(chosen), len(posterior.w))), np.zeros(len(chosen))
-    for b in posterior.blocks:
+    for b in of_environments(posterior.blocks):
         env, descriptor = envs[b.term], terms[b.term].descriptor
         reach = potential.reach[b.term] if potential.reach else None
         place_n = np.full(len(atoms), -1)

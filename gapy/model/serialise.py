@@ -8,6 +8,7 @@ from ase import Atoms
 
 from gapy.baselines import from_settings as baseline_from_settings
 from gapy.descriptors import descriptor_from_settings
+from gapy.descriptors.pair import PairDescriptor
 from gapy.error_bars.calibration import ForceCalibration
 from gapy.error_bars.extrapolation import Extrapolation, SpeciesExtrapolation
 from gapy.gp.noise import Noise
@@ -135,8 +136,9 @@ def _pack_term(term: Term) -> dict:
         "descriptor": {"kind": term.descriptor.kind, "settings": term.descriptor.settings()},
         "zeta": int(term.zeta),
         "delta": [float(d) for d in term.delta],
-        "serves": [ase.data.chemical_symbols[z] for z in term.served],
     }
+    if not term.of_pairs:
+        out["serves"] = [ase.data.chemical_symbols[z] for z in term.served]
     arrays = term.descriptor.arrays()
     if "projection0" in arrays:
         out["n_components"] = term.descriptor.n_features
@@ -147,6 +149,10 @@ def _pack_term(term: Term) -> dict:
 
 def _unpack_term(t: int, term: dict, arrays) -> Term:
     n = len(term["delta"])
+    if term["descriptor"]["kind"] == PairDescriptor.kind:
+        pairs = PairDescriptor.from_settings(term["descriptor"]["settings"])
+        points = tuple(arrays[f"term{t}.inducing{s}"] for s in range(n))
+        return Term(pairs, term["zeta"], points, tuple(term["delta"]))
     inducing = tuple(arrays[f"term{t}.inducing{s}"] for s in range(n))
     bases, mixing = (
         [arrays[f"term{t}.{name}{s}"] for s in range(n)] if key in term else []

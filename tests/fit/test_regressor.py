@@ -156,6 +156,6 @@ def test_a_rough_descriptor_warns():
 
 
 def test_singular_inducing_points_name_the_remedy():
-    terms = (Term(None, 2, (np.full((2, 3), np.nan),), (1.0,)),)
+    terms = (Term(BARE, 2, (np.full((2, 3), np.nan),), (1.0,)),)
     with pytest.raises(GapyError, match=r"K_MM of 2 points is not positive definite.*cholesky"):
         cholesky_factors(terms)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import scipy.linalg
-from helpers import seeds
+from helpers import BARE, seeds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -38,7 +38,7 @@ class Problem:
 
     def __init__(self, rng, counts, delta=((1.0, 1.0), (1.0, 1.0)), silent=()):
         self.terms = tuple(
-            Term(None, 2, tuple(normalised(rng.normal(size=(m, 9))) for m in sizes), deltas)
+            Term(BARE, 2, tuple(normalised(rng.normal(size=(m, 9))) for m in sizes), deltas)
             for sizes, deltas in zip(((6, 4), (5, 3)), delta)
         )
         self.table = blocks(self.terms)
@@ -137,7 +137,7 @@ def test_scale_of_the_prior_is_recovered():
     true = ((0.3, 30.0), (3.0, 0.3))
     known = Problem(np.random.default_rng(1), MANY, delta=true)
     statistic = known.statistic(known.labels(lambda *key: TRUE[key]))
-    from_one = tuple(Term(None, t.zeta, t.inducing, (1.0, 1.0)) for t in known.terms)
+    from_one = tuple(Term(BARE, t.zeta, t.inducing, (1.0, 1.0)) for t in known.terms)
     found = maximise_likelihood(from_one, statistic, Noise())
     got = np.log([d for t in found.terms for d in t.delta])
     np.testing.assert_allclose(got, np.log(np.ravel(true)), atol=1.2)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import scipy.linalg
-from helpers import seeds
+from helpers import BARE, seeds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import multivariate_normal
@@ -18,7 +18,7 @@ from gapy.gp.whitening import whitened
 def random_problem(rng, sizes=(4, 3), n_rows=30, deltas=(0.8, 1.7)):
     """Two blocks of inducing points, rows of two groups, in plain arrays."""
     inducing = tuple(normalised(rng.normal(size=(m, 7))) for m in sizes)
-    terms = (Term(None, 2, inducing, deltas),)
+    terms = (Term(BARE, 2, inducing, deltas),)
     k_mm = scipy.linalg.block_diag(*[(x @ x.T) ** 2 + JITTER * np.eye(len(x)) for x in inducing])
     delta = np.repeat(deltas, sizes)
     rows, y = rng.normal(size=(n_rows, sum(sizes))), rng.normal(size=n_rows)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import scipy.linalg
-from helpers import seeds
+from helpers import BARE, seeds
 from hypothesis import given, settings
 
 from gapy.errors import GapyError
@@ -15,7 +15,7 @@ from gapy.gp.whitening import extended, reduced, whitened
 
 def problem(rng, sizes=(6, 4)):
     """Terms, factors of K_MM, and rows of labels against all points."""
-    terms = (Term(None, 3, tuple(normalised(rng.random((m, 5))) for m in sizes), (1.0, 2.0)),)
+    terms = (Term(BARE, 3, tuple(normalised(rng.random((m, 5))) for m in sizes), (1.0, 2.0)),)
     return terms, cholesky_factors(terms), rng.normal(size=(30, sum(sizes)))
 
 
@@ -23,7 +23,7 @@ def first(terms, *counts):
     """Terms of the first points of each species."""
     (term,) = terms
     points = tuple(x[:n] for x, n in zip(term.inducing, counts))
-    return (Term(None, term.zeta, points, term.delta),)
+    return (Term(BARE, term.zeta, points, term.delta),)
 
 
 def kernel(x_sd):
@@ -65,7 +65,7 @@ def test_without_points_rows_turn_to_those_of_the_rest(seed):
     fewer, turn = reduced(blocks(terms), factors, drop)
     kept = [np.delete(x, drop[(drop >= b.start) & (drop < b.stop)] - b.start, axis=0)
             for b, x in zip(blocks(terms), terms[0].inducing)]  # fmt: skip
-    left = blocks((Term(None, 3, tuple(kept), (1.0, 2.0)),))
+    left = blocks((Term(BARE, 3, tuple(kept), (1.0, 2.0)),))
     for lower, b in zip(fewer, left, strict=True):
         assert (np.diag(lower) > 0.0).all()
         np.testing.assert_allclose(lower @ lower.T, kernel(b.x_sd), atol=1e-14)
@@ -88,7 +88,7 @@ def test_pruning_takes_along_all_labels():
 def test_new_points_that_repeat_old_ones_are_refused_by_name():
     terms, factors, _ = problem(np.random.default_rng(2))
     (term,) = terms
-    twice = (Term(None, 3, (np.concatenate([term.inducing[0]] * 3), term.inducing[1]), (1.0, 1.0)),)
+    twice = (Term(BARE, 3, (np.concatenate([term.inducing[0]] * 3), term.inducing[1]), (1.0, 1.0)),)
     bad = [lower * (1.0 - 1e-6) for lower in factors]
     with pytest.raises(GapyError, match="inducing points: 12 new ones are too close"):
         extended(terms, bad, twice)
