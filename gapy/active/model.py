@@ -71,7 +71,8 @@ class GPModel:
     r_cut, sigma : A; n_max, l_max : size of the SOAP; compression : as in `gapy fit`
     zeta, n_inducing, delta, sigma_energy, sigma_forces, sigma_stress, e0, stress : as in
         SparseGPRegressor
-    zbl, baseline : as in `gapy fit`: the automatic ZBL, tables of other baselines
+    terms, term, zbl, baseline : as in `gapy fit`: a sum of terms, the automatic ZBL, tables of
+        other baselines
     optimize : learn delta and every noise from the labels at each full fit, starting from those
         given; the updates between keep what was learnt
     refit : growth of the number of structures from one full fit to the next; 1 fits at each update
@@ -98,6 +99,8 @@ class GPModel:
     sigma_stress: float = 0.001
     e0: str | dict = "auto"
     stress: bool = True
+    terms: str = "soap"
+    term: list = field(default_factory=list)
     zbl: bool = True
     baseline: dict = field(default_factory=dict)
     optimize: bool = True
@@ -175,8 +178,9 @@ class GPModel:
         """Settings that fix the model; threads do not."""
         names = [f.name for f in fields(GPModel) if f.init and f.name != "threads"]
         told = {name: getattr(self, name) for name in names} | {"species": list(self.species)}
-        # Loops from before there were baselines go on with the defaults.
-        return {k: v for k, v in told.items() if (k, v) not in (("zbl", True), ("baseline", {}))}
+        # Loops from before there were these go on with the defaults.
+        later = {"terms": "soap", "term": [], "zbl": True, "baseline": {}}
+        return {k: v for k, v in told.items() if k not in later or v != later[k]}
 
     def _fit(self, structures) -> None:
         with _quiet():
@@ -193,7 +197,7 @@ class GPModel:
             "n_components": "off",
             "threads": self.threads,
         }
-        return SparseGPRegressor(settings.soap(self.species), **arguments)
+        return SparseGPRegressor(settings.descriptors(self.species), **arguments)
 
 
 def _check(setting, value) -> None:

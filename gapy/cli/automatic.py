@@ -27,7 +27,7 @@ def completed(settings: FitSettings, structures, atoms=None) -> tuple[FitSetting
     atoms: {symbol: number} where the structures are only a sample.
     """
     missing = [name for name in FIXED if getattr(settings, name) is None]
-    if settings.r_cut is not None:
+    if _states_cutoffs(settings):
         return replace(settings, **{name: FIXED[name] for name in missing}), ""
     from gapy.descriptors import auto_soap
     from gapy.structures import check_structures
@@ -55,14 +55,22 @@ def regressor_of(settings: FitSettings, symbols, structures):
     from gapy.fit.regressor import SparseGPRegressor
     from gapy.geometry.neighbours import check_reach
 
+    own = [table["r_cut"] for table in settings.term if "r_cut" in table]
     for s in structures:
-        check_reach(s.atoms, settings.r_cut)  # before dscribe makes a basis that wide
+        check_reach(s.atoms, max([settings.r_cut, *own]))  # before dscribe makes a basis that wide
     return SparseGPRegressor(
-        settings.soap(list(symbols)),
+        settings.descriptors(list(symbols)),
         **settings.regressor_arguments(),
         threads=settings.threads,
         progress=sys.stderr.isatty(),
     )
+
+
+def _states_cutoffs(settings: FitSettings) -> bool:
+    """Whether all cutoffs of SOAPs are given, in the settings or in each table [[term]]."""
+    soaps = [table for table in settings.term if table["kind"] == "soap"]
+    of_tables = bool(soaps) and all("r_cut" in table for table in soaps)
+    return settings.r_cut is not None or of_tables
 
 
 def _text(value) -> str:

@@ -54,6 +54,10 @@ def fit(
     optimize: Annotated[bool | None, _option("optimize", "--optimize/--no-optimize")] = None,
     stress: Annotated[bool | None, _option("stress", "--stress/--no-stress")] = None,
     force_tolerance: Annotated[Number, _option("force_tolerance")] = None,
+    terms: Annotated[Text, _option("terms")] = None,
+    pair: Annotated[
+        bool, typer.Option("--pair", help="Add a pair term: soap+pair, or soap+soap+pair.")
+    ] = False,
     zbl: Annotated[bool | None, _option("zbl", "--zbl/--no-zbl")] = None,
     e0: Annotated[Text, _option("e0")] = None,
     energy_key: EnergyKey = None,
@@ -75,12 +79,14 @@ def fit(
 ) -> None:
     """Fit a potential to labelled structures."""
     flags = dict(locals())
-    elsewhere = ("config", "n_inducing", "workers", "scheduler", "estimate")
+    elsewhere = ("config", "n_inducing", "workers", "scheduler", "estimate", "pair")
     given = {name: value for name, value in flags.items() if name not in elsewhere}
     given["train"] = tuple(train) if train else None
     given["n_inducing"] = parse_n_inducing(n_inducing)
     given["n_components"] = components_of(n_components)
     settings = (read_settings(config) if config else FitSettings()).updated(given)
+    if pair and not settings.terms.endswith("pair"):
+        settings = settings.updated({"terms": f"{settings.terms}+pair"})
     keys = _checked(settings, config)
     _require_place(settings, workers, scheduler, estimate)
     if estimate:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from gapy.cli.settings import FitSettings
 from gapy.errors import GapyError
+from gapy.fit.term_tables import refuse_idle
 
 KINDS = {"sigma_energy": "energy", "sigma_forces": "forces", "sigma_stress": "stress"}
 
 
 def refuse_idle_keys(settings: FitSettings) -> None:
     """GapyError for a key or noise of stresses that are not fitted."""
+    refuse_idle(settings)
     for name in ("stress_key", "virial_key", "sigma_stress"):
         if not settings.stress and getattr(settings, name) is not None:
             flag = name.replace("_", "-")

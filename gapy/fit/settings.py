@@ -6,7 +6,7 @@ Without numpy and ASE, so that the command line knows its flags at once.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from gapy._support.ranges import RANGES
 from gapy.errors import GapyError
@@ -20,6 +20,7 @@ from gapy.fit.setting_kinds import (
     tables,
     text,
 )
+from gapy.fit.term_tables import sum_of_terms, term_tables, terms_of
 
 BASIS = ("r_cut", "n_max", "l_max", "sigma", "compression")
 """Settings of the descriptor."""
@@ -39,8 +40,9 @@ class ModelSettings:
     the defaults of smooth_soap and SparseGPRegressor hold, unless gapy.cli.automatic chooses
     from the data. optimize: whether delta and noise are learnt, starting
     from those given; None means unless one is given, be it with the value of the default. noise:
-    {config_type: {"energy" | "forces" | "stress": sigma}}. baseline: {kind: its settings}, what
-    labels lose before the fit beside the automatic ZBL, in place of it if the kind is zbl.
+    {config_type: {"energy" | "forces" | "stress": sigma}}. terms: which terms there are, or term: a
+    table for each, whose missing keys are the settings of this name. baseline: {kind: its
+    settings}, what labels lose before the fit beside the automatic ZBL, or in place of it.
     Units: see RANGES.
 
     `dataclasses.asdict` gives plain values, and `ModelSettings(**values)` takes them back.
@@ -91,6 +93,10 @@ class ModelSettings:
         None, positive, "Faster model whose forces stay this close to the exact ones", unit="eV/A"
     )
     noise: Mapping = stated({})
+    terms: str = stated(
+        "soap", sum_of_terms, "Sum of terms: soap, soap+pair, soap+soap or soap+soap+pair"
+    )
+    term: tuple = stated((), term_tables)
     zbl: bool = stated(
         True, flag, "Nuclei repel below the shortest distances of the data, by a ZBL baseline"
     )
@@ -101,6 +107,9 @@ class ModelSettings:
     seed: int = stated(0, Whole(0), "Seed of every random choice")
 
     def __post_init__(self):
+        object.__setattr__(
+            self, "term", tuple(self.term) if isinstance(self.term, list) else self.term
+        )
         for f in fields(self):
             value = getattr(self, f.name)
             if value is not None or f.default is not None:
@@ -129,6 +138,21 @@ class ModelSettings:
         if self.optimize is not None:
             return self.optimize
         return not self.noise and all(getattr(self, name) is None for name in LEARNT)
+
+    def but(self, **changed):
+        """A copy with other values."""
+        return replace(self, **changed)
+
+    def descriptors(self, species):
+        """The `descriptor` of SparseGPRegressor: a SOAP, or the terms of a sum.
+
+        Raises
+        ------
+        GapyError : settings that dscribe or a term refuses, `terms` beside tables [[term]]
+        """
+        if self.term and self.terms != "soap":
+            raise GapyError(f"terms: {self.terms} beside tables [[term]]; leave one of the two out")
+        return terms_of(self, species)
 
     def soap(self, species):
         """The smooth dscribe SOAP for chemical symbols or atomic numbers.

@@ -24,13 +24,15 @@ from gapy.fit.update import UpdateSettings
 from gapy.tuning import Candidate
 
 MODEL = {f.name: f for f in fields(ModelSettings)}
+TABLES = {"noise", "baseline", "term"}
+"""Of the file, without a flag."""
 KEYS = {"energy_key", "forces_key", "stress_key", "virial_key"}
 EVERYTHING = ModelSettings(
     r_cut=4.0, n_max=2, l_max=1, sigma=0.5, compression="mu1nu1", zeta=2, n_inducing=8,
     n_components=0.01, selection="cur", delta=0.7, sigma_energy=0.002, sigma_forces=0.06,
     sigma_stress=0.003, optimize=True, stress=False, force_tolerance=0.01,
     noise={"hot": {"forces": 0.2}}, e0={"Al": 1.0}, seed=3, zbl=False,
-    baseline={"free_atoms": {"e0": {"Al": 1.0}}},
+    baseline={"free_atoms": {"e0": {"Al": 1.0}}}, terms="soap+pair", term=({"kind": "soap"},),
 )  # fmt: skip
 
 
@@ -43,11 +45,10 @@ def parameters(function) -> dict:
 
 
 def test_flags_of_fit_are_its_settings():
-    # Noise by config_type and baselines are tables of the file.
-    of_the_run = {"config", "workers", "scheduler", "estimate"}
-    assert set(parameters(fit)) == names_of(FitSettings) - {"noise", "baseline"} | of_the_run
+    of_the_run = {"config", "workers", "scheduler", "estimate", "pair"}
+    assert set(parameters(fit)) == names_of(FitSettings) - TABLES | of_the_run
     hints = get_type_hints(fit, include_extras=True)
-    for name in MODEL.keys() - {"noise", "baseline"}:
+    for name in MODEL.keys() - TABLES:
         (option,) = hints[name].__metadata__
         assert option.help == help_of(name), name
 
@@ -83,7 +84,7 @@ def test_every_setting_reaches_the_descriptor_or_the_regressor():
     assert set(arguments) == parameters(gapy.SparseGPRegressor).keys() - others
     taken = {"stress": "fit_stress", "noise": "noise_overrides"}
     assert [b.kind for b in arguments["baselines"]] == ["free_atoms"]
-    for name in MODEL.keys() - {*BASIS, "zbl", "baseline"}:
+    for name in MODEL.keys() - {*BASIS, "zbl", "baseline", "terms", "term"}:
         assert arguments[taken.get(name, name)] == getattr(EVERYTHING, name)
     soap = EVERYTHING.soap(["Al", "Cu"])
     want = smooth_soap(["Al", "Cu"], 4.0, 2, 1, 0.5, compression={"mode": "mu1nu1"})
