@@ -66,6 +66,12 @@ def fit(
     virial_key: VirialKey = None,
     seed: Annotated[Whole, _option("seed")] = None,
     threads: Annotated[Whole, typer.Option(help="Threads [1].")] = None,
+    from_gap_fit: Annotated[
+        Text,
+        typer.Option(
+            metavar="COMMAND", help="A command line of gap_fit, in quotes; says what it maps."
+        ),
+    ] = None,
     workers: Annotated[
         Whole, typer.Option(help="Fit in parts by so many processes (needs gapy[dask]).")
     ] = None,
@@ -79,12 +85,15 @@ def fit(
 ) -> None:
     """Fit a potential to labelled structures."""
     flags = dict(locals())
-    elsewhere = ("config", "n_inducing", "workers", "scheduler", "estimate", "pair")
+    elsewhere = ("config", "n_inducing", "workers", "scheduler", "estimate", "pair", "from_gap_fit")
     given = {name: value for name, value in flags.items() if name not in elsewhere}
     given["train"] = tuple(train) if train else None
     given["n_inducing"] = parse_n_inducing(n_inducing)
     given["n_components"] = components_of(n_components)
-    settings = (read_settings(config) if config else FitSettings()).updated(given)
+    settings = read_settings(config) if config else FitSettings()
+    if from_gap_fit is not None:
+        settings = _from_gap_fit(settings, from_gap_fit)
+    settings = settings.updated(given)
     if pair and not settings.terms.endswith("pair"):
         settings = settings.updated({"terms": f"{settings.terms}+pair"})
     keys = _checked(settings, config)
@@ -97,6 +106,20 @@ def fit(
         _report(settings, fit_on_workers(settings, keys, workers, scheduler), None)
     else:
         _fit(settings, keys)
+
+
+def _from_gap_fit(settings: FitSettings, command: str) -> FitSettings:
+    """Settings with those of a gap_fit command line; sigmas of virials become those of stresses."""
+    from gapy.cli.gap_fit import stress_sigma, translated
+    from gapy.structures import read_structures
+
+    found = translated(command)
+    print("\n".join(found.lines()), flush=True)
+    settings = settings.updated(found.settings)
+    if settings.virial_key is not None and settings.stress and settings.train:
+        keys = label_keys(settings.energy_key, settings.forces_key, None, settings.virial_key)
+        settings = stress_sigma(settings, read_structures(settings.train, keys))
+    return settings
 
 
 def _require_place(settings: FitSettings, workers, scheduler, estimate: bool) -> None:

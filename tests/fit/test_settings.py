@@ -45,7 +45,7 @@ def parameters(function) -> dict:
 
 
 def test_flags_of_fit_are_its_settings():
-    of_the_run = {"config", "workers", "scheduler", "estimate", "pair"}
+    of_the_run = {"config", "workers", "scheduler", "estimate", "pair", "from_gap_fit"}
     assert set(parameters(fit)) == names_of(FitSettings) - TABLES | of_the_run
     hints = get_type_hints(fit, include_extras=True)
     for name in MODEL.keys() - TABLES:
