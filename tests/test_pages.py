@@ -8,7 +8,7 @@ import gapy
 
 # All that is excused, by page: how many blocks.
 EXCUSED = {"cluster.md": 3, "ipi.md": 1, "tuning.md": 2}
-SYNOPSES = {"cli.md"}
+SYNOPSES = {"cli.md", "gap_fit.md"}
 
 
 @pytest.fixture(scope="module")

@@ -19,8 +19,8 @@ Listed = str | None
 TOML, PARETO = "FIT.toml", "pareto.png"
 CRITERION = "loo, holdout or likelihood: what is minimised."
 HEAD = (
-    "round", "r_cut", "sigma", "n_max", "l_max", "zeta", "comp.", "points", "meV/atom", "eV/A",
-    "log lik.", "us/atom", "ratio",
+    "round", "r_cut", "sigma", "n_max", "l_max", "zeta", "comp.", "terms", "points", "meV/atom",
+    "eV/A", "log lik.", "us/atom", "ratio",
 )  # fmt: skip
 
 
@@ -42,6 +42,9 @@ def tune(
     compression: Annotated[Listed, typer.Option(help="Compressions to try.")] = None,
     n_components: Annotated[
         Listed, typer.Option(help="Components of the descriptor to try: auto,off,1e-3,96.")
+    ] = None,
+    terms: Annotated[
+        Listed, typer.Option(help="Sums of terms to try: soap,soap+pair,soap+soap,soap+soap+pair.")
     ] = None,
     budget_us: Annotated[
         float | None, typer.Option(help="Most expensive force call, us/atom, one thread.")
@@ -76,6 +79,11 @@ def tune(
         raise GapyError("train: expected at least one file of labelled structures, got none")
     if output is None:
         raise GapyError("output: expected a directory for the results, got none; give -o DIR")
+    if settings.term:
+        raise GapyError(
+            "term: tables [[term]] state a sum, expected none in a search; give terms as a list of "
+            "sums to try"
+        )
     refuse_idle_keys(settings)
     from gapy._support.files import write_whole
     from gapy._support.outputs import output_files, require_outputs, require_own
@@ -139,7 +147,7 @@ class _Lines:
         if not self.begun:
             print(_line(HEAD))
             self.begun = True
-        failed = f"{_line(_cells(row)[:8])}  {row.note}"
+        failed = f"{_line(_cells(row)[:9])}  {row.note}"
         print(failed if row.note else _line(_cells(row)), flush=True)
 
 
@@ -154,6 +162,7 @@ def _cells(row) -> tuple[str, ...]:
         row.stage,
         *settings,
         c.n_components,
+        c.terms.replace("soap", "s").replace("pair", "p"),
         f"{c.n_inducing}",
         number(row.energy_rmse, 1e3, 2),
         number(row.forces_rmse, digits=4),

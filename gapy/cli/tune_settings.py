@@ -17,6 +17,7 @@ LISTS = {
     "n_inducing": int,
     "compression": str,
     "n_components": str,
+    "terms": str,
 }
 """Settings that can be varied, and the kind of their values."""
 

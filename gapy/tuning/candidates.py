@@ -12,10 +12,13 @@ from gapy._support.ranges import require_range
 from gapy.errors import GapyError
 from gapy.fit.setting_kinds import components, components_of
 from gapy.fit.settings import ModelSettings
+from gapy.fit.term_tables import SUMS, sum_of_terms
 from gapy.gp.components import LEAST_FEATURES, TOLERANCE
 
 BASES = ((8, 8), (8, 6), (6, 4), (4, 3))
 """(n_max, l_max) of the first round."""
+PAIR_WORK = 50.0
+"""Floating point operations of a tabulated function and its slope, roughly."""
 CUTOFFS = (0.85, 1.0, 1.15)
 """Cutoffs of the first round, as multiples of the automatic one."""
 
@@ -24,7 +27,8 @@ CUTOFFS = (0.85, 1.0, 1.15)
 class Candidate:
     """One set of settings: r_cut and sigma in A, inducing points per species.
 
-    n_components: as of SparseGPRegressor, as text, so that candidates can be ordered.
+    n_components: as of SparseGPRegressor, as text, so that candidates can be ordered. terms: which
+    terms there are, two SOAPs made of the one that the others say (`gapy.fit.term_tables`).
     """
 
     r_cut: float
@@ -35,6 +39,11 @@ class Candidate:
     n_inducing: int
     compression: str = "off"
     n_components: str = "auto"
+    terms: str = "soap"
+
+    def descriptors(self, species):
+        """The SOAP, or the terms of a sum. Raises GapyError if dscribe refuses the settings."""
+        return ModelSettings(**self.to_dict()).descriptors(species)
 
     def soap(self, species):
         """The dscribe SOAP. Raises GapyError if dscribe refuses the settings."""
@@ -70,6 +79,9 @@ def _checked(name: str, value):
     if name == "n_components":
         components(name, name, components_of(value))
         return str(value)
+    if name == "terms":
+        sum_of_terms(name, name, value)
+        return value
     if name == "compression":
         if value not in ("off", "mu2", "mu1nu1", "crossover"):
             raise GapyError(f"{name}: expected off, mu2, mu1nu1 or crossover, got {value!r}")
@@ -111,12 +123,13 @@ def first_round(guess: Candidate) -> list[Candidate]:
 def neighbours(candidate: Candidate) -> list[Candidate]:
     """Single steps around a candidate, for the second round.
 
-    In cutoff, width and exponent, and fewer components or the whole descriptor where by default
-    there are components.
+    In cutoff, width and exponent, other sums of terms, and fewer components or the whole descriptor
+    where by default there are components.
     """
     steps = [{"r_cut": round(candidate.r_cut + d, 2)} for d in (-0.3, 0.3)]
     steps += [{"sigma": round(f * candidate.sigma, 2)} for f in (0.8, 1.2)]
     steps += [{"zeta": zeta} for zeta in (1, 2, 3, 4)]
+    steps += [{"terms": text} for text in SUMS]
     if candidate.compression == "off" and _n_features(candidate) >= LEAST_FEATURES:
         steps += [{"n_components": text} for text in ("1e-3", "off")]
     near = (replace(candidate, **step) for step in steps)
@@ -140,6 +153,14 @@ def work(candidate: Candidate, n_features: int, n_neighbours: float) -> float:
     It orders candidates by cost in the same way on every machine, so that what a search tries
     does not hang on the clock.
     """
+    pairs = 0.0
+    if candidate.terms.endswith("pair"):
+        pairs = PAIR_WORK * n_neighbours
+    if "soap+soap" in candidate.terms:
+        # Two of about the length of the one, together with as many neighbours as fill its sphere
+        # twice: 1.2^3 + 0.7^3.
+        alone = replace(candidate, terms="soap")
+        return 2.0 * work(alone, n_features, n_neighbours) + pairs
     whole, n_features = n_features, n_components(candidate, n_features)
     harmonics = (candidate.l_max + 1) ** 2
     expansion = 8.0 * n_neighbours * candidate.n_max * harmonics
@@ -147,7 +168,7 @@ def work(candidate: Candidate, n_features: int, n_neighbours: float) -> float:
     projection = 4.0 * whole * n_features if n_features < whole else 0.0
     # With zeta = 2 the kernel sum is a quadratic form in the descriptor.
     columns = min(candidate.n_inducing, n_features) if candidate.zeta == 2 else candidate.n_inducing
-    return expansion + spectrum + projection + 4.0 * n_features * columns
+    return expansion + spectrum + projection + 4.0 * n_features * columns + pairs
 
 
 def n_components(candidate: Candidate, n_features: int) -> int:

@@ -127,7 +127,7 @@ _EMPTY = Candidate(0.0, 0.0, 0, 0, 0, 0)
 
 
 def _row(values: Mapping) -> Row:
-    of = {name: values[name] for name in NAMES}
+    of = {name: values[name] for name in NAMES if name in values}
     candidate = Candidate(**{**of, "n_components": str(of["n_components"])})
     return Row(candidate=candidate, **{k: v for k, v in values.items() if k not in NAMES})
 

@@ -108,7 +108,7 @@ def score(
         )
     began = time.perf_counter()
     gp = SparseGPRegressor(
-        candidate.soap(species), n_inducing=candidate.n_inducing, zeta=candidate.zeta,
+        candidate.descriptors(species), n_inducing=candidate.n_inducing, zeta=candidate.zeta,
         n_components=components_of(candidate.n_components),
         seed=seed, threads=threads, **options,
     )  # fmt: skip

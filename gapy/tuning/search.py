@@ -104,9 +104,9 @@ def tune(
     """Choose the settings of a fit by error and cost.
 
     By default a dozen combinations of cutoff and basis around the automatic choice are fitted
-    to a part of the structures, then single steps in cutoff, sigma, zeta and n_components from
-    the best of them; the best are fitted to all structures with different numbers of inducing
-    points, and so is the automatic choice. With lists, all their combinations are fitted to a part
+    to a part of the structures, then single steps in cutoff, sigma, zeta, n_components and sums of
+    terms from the best of them; the best are fitted to all structures with different numbers of
+    inducing points, and so is the automatic choice. With lists, all their combinations are fitted to a part
     of the structures, and the best to all. Errors depend only on the data, the settings and the
     seed; times are measured.
 
@@ -116,8 +116,8 @@ def tune(
     directory : for results.json and results.csv, written after every candidate; a search that was
         killed goes on where it stopped. None writes nothing.
     lists : {setting: values} of Candidate: r_cut, sigma, n_max, l_max, zeta, n_inducing,
-        compression, n_components. A single value fixes a setting and leaves the default search for
-        the others
+        compression, n_components, terms. A single value fixes a setting and leaves the default
+        search for the others
     guess : {setting: value} to begin with instead of the automatic choice
     criterion : "loo" (error on structures left out, in closed form), "holdout" (error on a
         fraction `holdout` of the structures, by default 0.2) or "likelihood" (minus its logarithm
