@@ -50,12 +50,12 @@ def parts_of(name: str, data: Path | None, every: int):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="directory of the public sets")
-    parser.add_argument("sets", nargs="*", default=list(SETS), choices=list(SETS), metavar="SET")
+    parser.add_argument("sets", nargs="*", metavar="SET", help=", ".join(SETS))
     parser.add_argument("--every", type=int, help="every how many-th structure")
     parser.add_argument("--points", type=int, help="inducing points per species of one SOAP")
     given = parser.parse_args()
     print("set       terms            meV/atom (MAE)   eV/A (MAE)        fit/s  us/atom  ratio")
-    for name in given.sets:
+    for name in given.sets or SETS:
         training, rest = parts_of(name, given.data, given.every or SETS[name][1])
         points = given.points or SETS[name][2]
         chosen = auto_soap(training)

@@ -214,6 +214,26 @@ def closest_ratio(atom_i, first_i, j_p, r_pc, slots_n, least_ss, out_n):
 
 
 @njit(cache=True, nogil=True)
+def nearest_distances(atom_i, first_i, j_p, r_pc, slots_n, cutoff, out_n):
+    """out_i: distance of the nearest neighbour of each atom within the cutoff, if there is one.
+
+    Atoms without a slot, -1, do not count.
+    """
+    for c in range(first_i.shape[0] - 1):
+        i = atom_i[c]
+        if slots_n[i] < 0:
+            continue
+        least = cutoff * cutoff
+        found = False
+        for p in range(first_i[c], first_i[c + 1]):
+            d2 = r_pc[p, 0] ** 2 + r_pc[p, 1] ** 2 + r_pc[p, 2] ** 2
+            if d2 < least and slots_n[j_p[p]] >= 0:
+                least, found = d2, True
+        if found:
+            out_n[i] = np.sqrt(least)
+
+
+@njit(cache=True, nogil=True)
 def least_distances(atom_i, first_i, j_p, r_pc, slots_n, least_ss):
     """Lower least_ss[a, b] to the shortest distance between atoms of slots a and b, if not -1."""
     for c in range(first_i.shape[0] - 1):

@@ -28,7 +28,7 @@ import numpy as np
 import scipy.linalg
 
 from gapy._jit.covariance import normalise
-from gapy._jit.pairs import closest_ratio, least_distances
+from gapy._jit.pairs import closest_ratio, least_distances, nearest_distances
 from gapy._support.remember import Remembered
 from gapy.descriptors.base import known_slots
 from gapy.gp.frames import Frames
@@ -37,6 +37,9 @@ SMALLEST = 1e-2
 RELATIVE = 1e-6
 """Of |mean|^2: the least variance of a direction, where all environments are alike."""
 MOST_DIRECTIONS = 64
+STRETCH_POWER = 2
+FADING = 0.5
+"""A before the cutoff over which an atom without other neighbours counts as free."""
 CLOSENESS_POWER = 4
 
 
@@ -82,23 +85,28 @@ class Extrapolation:
     """Reach of one term: SpeciesExtrapolation of each slot (None for a species without data).
 
     least_ss (S, S): shortest distance of each pair of species slots, A; 0 for one that no
-    structure holds.
+    structure holds. nearest_s (S,): largest distance from an atom of each slot to its nearest
+    neighbour, A; 0 for one without neighbours; None: not known.
     """
 
     species: tuple[SpeciesExtrapolation | None, ...]
     least_ss: np.ndarray
+    nearest_s: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
 class Contacts:
-    """Shortest distances of two species in the training set, whichever term has seen them.
+    """Extreme distances in the training set, whichever term has seen them.
 
     species (S,) ascending atomic numbers; least_ss (S, S) A, 0 for two that no structure holds
-    close to one another.
+    close to one another; nearest_s (S,): largest distance to the nearest neighbour, A, 0 for none;
+    cutoff: beyond which an atom has no neighbours, A.
     """
 
     species: tuple[int, ...]
     least_ss: np.ndarray
+    nearest_s: np.ndarray | None = None
+    cutoff: float = np.inf
 
     @cached_property
     def contact_ss(self) -> np.ndarray:
@@ -127,6 +135,32 @@ class Contacts:
     def _slots(self) -> Remembered:
         return Remembered(partial(known_slots, self.species))
 
+    def beyond(self, pairs, numbers: np.ndarray) -> np.ndarray:
+        """closeness^2 + stretch^2 (n,): what distances add to the excess of environments."""
+        return self.closeness(pairs, numbers) ** 2 + self.stretch(pairs, numbers) ** 2
+
+    def stretch(self, pairs, numbers: np.ndarray) -> np.ndarray:
+        """max(0, (d / d_max)^2 - 1) of every centre, (n,), with the distance d of its nearest
+        neighbour and the largest of the training set; 0 of other atoms.
+
+        It ends over the last FADING before the cutoff, where an atom becomes a free one, which the
+        model knows. Without it sigma would fall as a bond breaks, since environments of few far
+        neighbours resemble that of none.
+        """
+        if self.nearest_s is None:
+            return np.zeros(len(numbers))
+        slots = self._slots(numbers)
+        nearest_n = np.full(len(numbers), np.inf)
+        nearest_distances(
+            pairs.centre_i, pairs.first_i, pairs.j_p, pairs.r_pc, slots, self.cutoff, nearest_n
+        )
+        largest_n = np.where(slots >= 0, self.nearest_s[slots], 0.0)
+        known = np.isfinite(nearest_n) & (largest_n > 0.0)
+        d_n = np.where(known, nearest_n, 1.0)
+        ratio = np.where(known, d_n / np.where(known, largest_n, 1.0), 1.0)
+        t = np.clip((self.cutoff - d_n) / FADING, 0.0, 1.0)
+        return np.maximum(ratio**STRETCH_POWER - 1.0, 0.0) * t**2 * (3.0 - 2.0 * t)
+
     def closeness(self, pairs, numbers: np.ndarray) -> np.ndarray:
         """max_j max(0, (r_min / r_ij)^4 - 1) of every centre, (n,); 0 of other atoms."""
         ratio = np.ones(len(numbers))
@@ -139,15 +173,23 @@ class Contacts:
 
 def contacts(terms, reach) -> Contacts | None:
     """Of all terms together; None if the reach of none is known."""
-    known = [(t.descriptor.species, r.least_ss) for t, r in zip(terms, reach) if r is not None]
+    known = [(t.descriptor, r) for t, r in zip(terms, reach) if r is not None]
     if not known:
         return None
-    species = tuple(sorted(set().union(*(of for of, _ in known))))
-    least = np.full((len(species), len(species)), np.inf)
-    for of, least_ss in known:
-        at = np.ix_(*[np.searchsorted(species, of)] * 2)
-        least[at] = np.minimum(least[at], np.where(least_ss > 0.0, least_ss, np.inf))
-    return Contacts(species, np.where(np.isfinite(least), least, 0.0))
+    species = tuple(sorted(set().union(*(of.species for of, _ in known))))
+    least, nearest = np.full((len(species), len(species)), np.inf), np.zeros(len(species))
+    for of, one in known:
+        at = np.searchsorted(species, of.species)
+        seen = np.where(one.least_ss > 0.0, one.least_ss, np.inf)
+        least[np.ix_(at, at)] = np.minimum(least[np.ix_(at, at)], seen)
+        if one.nearest_s is not None:
+            nearest[at] = np.maximum(nearest[at], one.nearest_s)
+    return Contacts(
+        species,
+        np.where(np.isfinite(least), least, 0.0),
+        nearest if all(one.nearest_s is not None for _, one in known) else None,
+        max(of.cutoff for of, _ in known),
+    )
 
 
 def norms(inv_norm_i: np.ndarray) -> np.ndarray:
@@ -194,12 +236,19 @@ def extended(
             distance = reach.species[slot].distance(x_id, norms(inv_norm_i), unseen_i)
             limits[slot] = max(limits[slot], float(distance.max()))
     least = np.where(reach.least_ss > 0.0, reach.least_ss, np.inf)
+    nearest = np.zeros(len(limits)) if reach.nearest_s is None else reach.nearest_s.copy()
     for k, atoms in enumerate(frames.atoms):
         pairs, slots = frames.pairs(k), known_slots(descriptor.species, atoms.numbers)
-        least_distances(pairs.centre_i, pairs.first_i, pairs.j_p, pairs.r_pc, slots, least)
+        of = pairs.centre_i, pairs.first_i, pairs.j_p, pairs.r_pc, slots
+        least_distances(*of, least)
+        nearest_n = np.full(len(atoms), np.inf)
+        nearest_distances(*of, descriptor.cutoff, nearest_n)
+        bound = np.isfinite(nearest_n)
+        np.maximum.at(nearest, slots[bound], nearest_n[bound])
     return Extrapolation(
         tuple(s and replace(s, limit=limit) for s, limit in zip(reach.species, limits)),
         np.where(np.isfinite(least), least, 0.0),
+        nearest,
     )
 
 
@@ -232,7 +281,9 @@ def merged_extrapolation(a: Extrapolation | None, b: Extrapolation | None) -> Ex
     ]
     seen = [np.where(r.least_ss > 0.0, r.least_ss, np.inf) for r in (a, b)]
     least = np.minimum(*seen)
-    return Extrapolation(tuple(species), np.where(np.isfinite(least), least, 0.0))
+    known = [r.nearest_s for r in (a, b) if r.nearest_s is not None]
+    nearest = np.max(known, axis=0) if known else None
+    return Extrapolation(tuple(species), np.where(np.isfinite(least), least, 0.0), nearest)
 
 
 def _metric(mean_d: np.ndarray, outer_dd: np.ndarray) -> SpeciesExtrapolation:

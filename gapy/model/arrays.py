@@ -149,7 +149,7 @@ def gathered(potential, own, numbers, pairs: Pairs, forces) -> Indicators:
     around = worst_around(pairs, own, largest_cutoff(potential.terms))
     first, distances, variances, beyond = np.ascontiguousarray(around.T)
     if potential.contacts is not None:
-        beyond += potential.contacts.closeness(pairs, numbers) ** 2
+        beyond += potential.contacts.beyond(pairs, numbers)
     squared = np.einsum("nc,nc->n", forces, forces)
     return Indicators(first, distances, variances, squared, beyond)
 

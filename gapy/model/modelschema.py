@@ -319,6 +319,7 @@ def _reach(model: dict, version: int) -> Iterator[Array]:
         if len(slots) != n:
             raise SchemaError(f"model.reach[{t}]: expected {n} species, got {len(slots)}")
         yield Array(f"reach{t}.least", (n, n), low=0.0)
+        yield Array(f"reach{t}.nearest", (n,), low=0.0, may_lack=True)
         for s in (s for s, numbers in enumerate(slots) if numbers is not None):
             features = f"features of term {t}"
             yield Array(f"reach{t}.mean{s}", (features,))
@@ -338,6 +339,7 @@ def _references(model: dict, version: int) -> Iterator[Array]:
     if version >= 3:
         if any(slots is not None for slots in model.get("reach", [])):
             yield Array("probe.contacts", ("species of all terms",) * 2, low=0.0)
+            yield Array("probe.nearest", ("species of all terms",), low=0.0, may_lack=True)
         yield Array("probe.energies", ("probed atoms",))
         yield Array("probe.energies_std", ("probed atoms",), low=0.0)
         yield Array("probe.forces_std", ("probed atoms",), low=0.0)

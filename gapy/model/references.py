@@ -82,6 +82,8 @@ def pack(potential) -> dict[str, np.ndarray]:
     out["probe.calibration"] = potential.calibration.sigma(ladder())
     if potential.contacts is not None:
         out["probe.contacts"] = potential.contacts.contact_ss
+        if potential.contacts.nearest_s is not None:
+            out["probe.nearest"] = potential.contacts.nearest_s
     return out
 
 
@@ -118,6 +120,9 @@ def check(potential, arrays, path) -> None:
         if potential.contacts is not None:
             found, stored = potential.contacts.contact_ss.ravel(), arrays["probe.contacts"].ravel()
             _require(found, stored, EXACT * stored, "closest distance", "pairs of species", path)
+            if potential.contacts.nearest_s is not None and "probe.nearest" in arrays:
+                found, stored = potential.contacts.nearest_s, arrays["probe.nearest"]
+                _require(found, stored, EXACT * stored, "nearest neighbour", "species", path)
 
 
 def sigmas(potential, atoms) -> Sigmas:
@@ -153,8 +158,7 @@ def sigmas(potential, atoms) -> Sigmas:
     variances = nonnegative(prior - explained, prior) + left
     beyond = np.log1p(excess) ** 2
     if potential.contacts is not None:
-        closeness = potential.contacts.closeness(pairs_of(terms, atoms), atoms.numbers)
-        beyond += closeness[chosen] ** 2
+        beyond += potential.contacts.beyond(pairs_of(terms, atoms), atoms.numbers)[chosen]
     # Forces have errors of their own size; they count in the energy, not here.
     indicators = Indicators(first, near, variances, np.zeros(len(chosen)), beyond)
     return Sigmas(np.sqrt(variances), potential.calibration.sigma(indicators), excess)

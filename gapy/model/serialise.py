@@ -172,6 +172,8 @@ def _pack_reach(t: int, reach: Extrapolation | None) -> dict[str, np.ndarray]:
     if reach is None:
         return {}
     arrays = {f"reach{t}.least": reach.least_ss}
+    if reach.nearest_s is not None:
+        arrays[f"reach{t}.nearest"] = reach.nearest_s
     for s, one in enumerate(reach.species):
         if one is not None:
             arrays[f"reach{t}.mean{s}"] = one.mean_d
@@ -197,7 +199,7 @@ def _unpack_reach(t: int, numbers: list | None, arrays) -> Extrapolation | None:
         )
         for s, pair in enumerate(numbers)
     )
-    return Extrapolation(species, arrays[f"reach{t}.least"])
+    return Extrapolation(species, arrays[f"reach{t}.least"], arrays.get(f"reach{t}.nearest"))
 
 
 def _unpack_atoms(k: int, arrays) -> Atoms:

@@ -106,9 +106,9 @@ def tune(
     By default a dozen combinations of cutoff and basis around the automatic choice are fitted
     to a part of the structures, then single steps in cutoff, sigma, zeta, n_components and sums of
     terms from the best of them; the best are fitted to all structures with different numbers of
-    inducing points, and so is the automatic choice. With lists, all their combinations are fitted to a part
-    of the structures, and the best to all. Errors depend only on the data, the settings and the
-    seed; times are measured.
+    inducing points, and so is the automatic choice. With lists, all their combinations are fitted
+    to a part of the structures, and the best to all. Errors depend only on the data, the settings
+    and the seed; times are measured.
 
     Arguments
     ---------

@@ -267,6 +267,49 @@ def test_contact_of_a_pair_never_seen():
     np.testing.assert_allclose(contacts.contact_ss, expected)
 
 
+def test_nearest_neighbours_farther_than_in_the_data():
+    numbers = np.array([13, 29, 29])
+    contacts = Contacts((13, 29), np.zeros((2, 2)), np.array([3.0, 0.0]), 5.0)
+
+    def stretch(*x):
+        atoms = Atoms(numbers[: len(x)], [[d, 0, 0] for d in x])
+        return contacts.stretch(pairs_within(atoms, 6.0), atoms.numbers)
+
+    np.testing.assert_allclose(stretch(0.0, 2.9), 0.0)
+    # Only the first species has a largest distance; the nearest neighbour counts.
+    np.testing.assert_allclose(stretch(0.0, 3.6), [1.2**2 - 1.0, 0.0])
+    np.testing.assert_allclose(stretch(0.0, 3.3, 4.5), [1.1**2 - 1.0, 0.0, 0.0])
+    # Over the last half A it ends smoothly, and a free atom is known.
+    inside = [stretch(0.0, d)[0] for d in np.linspace(4.5, 5.0, 51)]
+    assert inside[0] == pytest.approx(1.5**2 - 1.0) and inside[-1] == pytest.approx(0.0, abs=1e-12)
+    assert (np.diff(inside) < 0.0).all() and not stretch(0.0, 5.1).any()
+    assert (
+        not Contacts((13, 29), np.zeros((2, 2)))
+        .stretch(pairs_within(Atoms(numbers[:2], [[0, 0, 0], [4.0, 0, 0]]), 6.0), numbers[:2])
+        .any()
+    )
+
+
+def test_sigma_of_a_bond_that_is_pulled(two_metals, unmixed):
+    """It rises on both sides of the data, and does not fall back until the atoms are free."""
+    soap = smooth_soap(["Al", "Cu"], r_cut=4.5, n_max=3, l_max=2)
+    free = Atoms("Cu", info={"REF_energy": 0.0}, cell=[9, 9, 9])
+    frames = [*labelled_frames(15, seed=3), free]
+    potential = gapy.SparseGPRegressor(soap, n_inducing=30, zeta=2, e0="fit").fit(frames).potential_
+    (largest,) = potential.reach[0].nearest_s[1:]
+    assert 2.3 < largest < 3.2
+
+    def at(d):
+        return sigma(potential, Atoms("Cu2", [[0, 0, 0], [d, 0, 0]])).max()
+
+    pulled = [at(d) for d in np.arange(largest, 4.0, 0.05)]
+    assert (pulled >= 0.8 * np.maximum.accumulate(pulled)).all()
+    assert pulled[-1] > 1.5 * pulled[0]
+    pushed = [at(d) for d in np.arange(0.5, 0.9, 0.05) * largest]
+    assert (np.diff(pushed) < 0.0).all() and pushed[0] > 3.0 * pulled[0]
+    assert at(4.6) < 0.5 * pulled[-1]
+
+
 def test_partial_fit_extends_the_reach(two_metals, unmixed):
     alloys = [a for a in labelled_frames(12, seed=7) if len(set(a.numbers)) == 2]
     soap = smooth_soap(["Al", "Cu"], r_cut=4.0, n_max=3, l_max=2)

@@ -1,5 +1,7 @@
 """Models of two terms: error bars look at both, and a term may serve some species only."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from helpers import along_atom, along_strain, labelled_frames
@@ -104,8 +106,11 @@ def test_contacts_of_all_terms():
     """Each term knows its own species and looks as far as its own cutoff."""
     near = Extrapolation((None,), np.array([[0.0]]))
     far = Extrapolation((None, None), np.array([[2.5, 2.3], [2.3, 0.0]]))
-    terms = [_Term((29,)), _Term((13, 29))]
+    terms = [_Term((29,)), _Term((13, 29), 5.0)]
     found = contacts(terms, (near, far))
+    assert found.cutoff == 5.0 and found.nearest_s is None
+    known = [replace(near, nearest_s=np.array([3.5])), replace(far, nearest_s=np.array([3.0, 2.5]))]
+    np.testing.assert_array_equal(contacts(terms, known).nearest_s, [3.0, 3.5])
     assert found.species == (13, 29)
     np.testing.assert_array_equal(found.least_ss, far.least_ss)
     assert contacts(terms, (None, None)) is None
@@ -113,9 +118,9 @@ def test_contacts_of_all_terms():
 
 
 class _Term:
-    def __init__(self, species):
+    def __init__(self, species, cutoff=4.0):
         self.descriptor = self
-        self.species = species
+        self.species, self.cutoff = species, cutoff
 
 
 # -- terms for some species ----------------------------------------------------------------------
