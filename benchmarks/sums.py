@@ -43,7 +43,7 @@ def parts_of(name: str, data: Path | None, every: int):
     out = set(rng.choice(len(structures), len(structures) // FIFTH, replace=False).tolist())
     parts: tuple[list, list] = ([], [])
     for k, s in enumerate(structures):
-        parts[k in out].append(s)
+        parts[k in out and len(s.atoms) > 1].append(s)  # free atoms are always there
     return parts
 
 

