@@ -135,11 +135,17 @@ class Committee:
         potential.check_species(atoms.numbers)
         potential.check_periodicity(atoms)
         found = neighbourhood or potential.neighbourhood(atoms)
-        deviation_knc = member_forces(
-            *self._deviations, potential.energy_blocks, found.environments, len(atoms),
-            threads=threads,
-        )  # fmt: skip
-        return np.einsum("knc,knc->n", deviation_knc, deviation_knc) / (3 * len(self))
+        deviations = self.force_deviations(found.environments, len(atoms), threads=threads)
+        return np.einsum("nv,nv->n", deviations, deviations) / deviations.shape[1]
+
+    def force_deviations(self, environments, n_atoms: int, *, threads=1) -> np.ndarray:
+        """Forces (n, 3 k) eV/A of the k members less those of the mean, x y z of each in turn.
+
+        Sums over the centres that `environments` hold, as forces are: ghosts have their share.
+        """
+        blocks = self.potential.energy_blocks
+        found_knc = member_forces(*self._deviations, blocks, environments, n_atoms, threads=threads)
+        return np.moveaxis(found_knc, 0, 1).reshape(n_atoms, -1)
 
     def check_driver(self, driver) -> int | None:
         """`driver`, or GapyError if there is no such member."""
