@@ -24,6 +24,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.linalg
+from scipy.linalg.blas import daxpy
 
 from gapy.gp.statistic import SufficientStatistic
 from gapy.gp.terms import Block
@@ -44,8 +45,11 @@ class Moments:
     columns: slice
 
     def add_to(self, total: np.ndarray, weight: float = 1.0) -> None:
-        """Add weight S to an array (M, M)."""
-        total[self.columns, self.columns] += weight * self.s
+        """Add weight S to an array (M, M) in C order."""
+        if self.s.shape == total.shape:
+            daxpy(self.s.ravel(), total.ravel(), a=weight)  # without an array between
+        else:
+            total[self.columns, self.columns] += weight * self.s
 
 
 def group_moments(statistic: SufficientStatistic, groups) -> list[Moments]:
@@ -101,12 +105,12 @@ class Likelihood:
             raise np.linalg.LinAlgError(f"posterior precision: dpotrf gave {info}")
         log_det = 2.0 * np.log(np.diag(lower)).sum()
         w = scipy.linalg.cho_solve((lower, True), d * rhs)
-        # The lower triangle of P^-1; what is above it is something else.
+        # The lower triangle of P^-1, above which is something else; transposed, in C order.
         inverse, _ = scipy.linalg.lapack.dpotri(lower, lower=1, overwrite_c=1)
         diagonal = np.diag(inverse).copy()
-        below = np.tril(inverse, -1)
-        below *= d[:, None]
-        below *= d
+        above = np.triu(inverse.T, 1)
+        above *= d[:, None]
+        above *= d
         on = diagonal * d * d
         value = w @ w + log_det
         slope_sigma = np.empty(len(self._moments))
@@ -117,7 +121,7 @@ class Likelihood:
             error = group.q - 2.0 * (group.c @ dw) + dw_here @ (group.s @ dw_here)
             value += weight * error + group.n * (np.log(2.0 * np.pi) + 2.0 * log_sigma[g])
             determined = on[here] @ np.diag(group.s)
-            determined += 2.0 * np.einsum("ij,ij->", below[here, here], group.s)
+            determined += 2.0 * np.einsum("ij,ij->", above[here, here], group.s)
             slope_sigma[g] = 2.0 * (group.n - weight * error - weight * determined)
         slope_delta = [
             2.0 * (b.stop - b.start - diagonal[b.columns].sum() - w[b.columns] @ w[b.columns])
