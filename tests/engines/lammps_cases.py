@@ -149,6 +149,7 @@ CASES |= {
     f"samples_{name}": {**CASES[name], "run": CASES[name]["run"].replace("* * ", "* * dear_", 1)}
     for name in ("alloy", "alloy_off", "small", "cluster", "baseline", "baseline_off", "member")
 }
+CASES["samples_overlay"] = {"run": CASES["overlay"]["run"].replace("cual.gapy", "dear_cual.gapy")}
 # LAMMPS decides by the model, unless the input file does.
 CASES["samples_member"]["run"] = CASES["samples_member"]["run"].replace(
     "gapy member", "gapy posterior 1 member"

@@ -36,7 +36,7 @@ RANKS = (1, 2, 4)
 def folder(potential, train_frames, tmp_path_factory):
     folder = tmp_path_factory.mktemp("lammps")
     prepare(folder, potential, train_frames)
-    every = (*SINGLE, *SAMPLES, "samples_never", "samples_every", "not_sampled")
+    every = (*SINGLE, *SAMPLES, "samples_never", "samples_every", "not_sampled", "samples_overlay")
     run_cases(folder, 1, (*every, "zbl", "only_zbl"))
     for ranks in RANKS[1:]:
         run_cases(folder, ranks, every)
@@ -99,10 +99,11 @@ def test_a_domain_may_be_empty(folder, ranks):
 
 
 @pytest.mark.parametrize("ranks", RANKS)
-def test_overlay_with_lammps_own_zbl_adds_up(folder, ranks):
+@pytest.mark.parametrize("name", ["overlay", "samples_overlay"])
+def test_overlay_with_lammps_own_zbl_adds_up(folder, name, ranks):
     """Of LAMMPS' zbl between equal species only, the mixed pairs by its mixing rule."""
-    both, alone = Result(folder, "overlay", ranks), Result(folder, "zbl", 1)
-    atoms = reference(folder, "overlay")
+    both, alone = Result(folder, name, ranks), Result(folder, "zbl", 1)
+    atoms = reference(folder, name)
     assert alone.thermo["pe"] > 1.0
     assert abs(both.thermo["pe"] - alone.thermo["pe"] - atoms.get_potential_energy()) < 1e-7
     assert np.abs(both.xyz("f") - alone.xyz("f") - atoms.get_forces()).max() < 1e-9
