@@ -1,5 +1,7 @@
 """Random structures, finite differences and a toy labelling potential, shared by the tests."""
 
+from dataclasses import replace
+
 import numpy as np
 from ase import Atoms
 from ase.build import bulk
@@ -8,6 +10,7 @@ from ase.geometry import complete_cell
 from ase.neighborlist import neighbor_list
 from hypothesis import strategies as st
 
+from gapy.error_bars.calibration import ForceCalibration
 from gapy.fit.labels import labels_of, rows_of
 
 VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
@@ -229,3 +232,10 @@ class BareDescriptor:
 
 
 BARE = BareDescriptor()
+
+
+def with_posterior(potential, gain=0.4):
+    """A potential whose force sigma follows posterior samples, whatever its errors prefer."""
+    known = ForceCalibration(((1e-8, 0.01), (1e-2, 1.0)), 0.5, ("spread",), 1.0)
+    calibration = replace(potential.calibration, posterior=known, gain=gain)
+    return replace(potential, calibration=calibration)

@@ -20,8 +20,8 @@ from gapy.active.parts import Given, Parts, Progress, Schedule
 from gapy.active.result import LearnResult
 from gapy.active.store import labelled
 from gapy.active.walkers import Tally, Walker
+from gapy.error_bars.calibration import POSTERIOR_EVERY
 from gapy.errors import GapyError
-from gapy.md.settings import POSTERIOR_EVERY
 
 
 class Loop:

@@ -73,6 +73,42 @@ def _states_cutoffs(settings: FitSettings) -> bool:
     return settings.r_cut is not None or of_tables
 
 
+def choose_zeta(asked: FitSettings, regressor, structures) -> str:
+    """Give the regressor the exponent with the least left-out errors, and say so in a line.
+
+    asked: settings before `completed`; where zeta, the cutoff or a sum of terms is given, nothing
+    happens.
+    """
+    of_one_soap = asked.terms == "soap" and not asked.term
+    if asked.zeta is not None or asked.r_cut is not None or not of_one_soap:
+        return ""
+    from gapy.fit.exponent import CLEARLY, ERRORS, FEWEST, choose_exponent
+
+    choice = choose_exponent(regressor, structures)
+    regressor.set_params(zeta=choice.zeta)
+    if not choice.errors:
+        return (
+            f"zeta {choice.zeta}: too few labelled structures to choose by left-out errors "
+            f"({choice.n_structures} in the sample, {FEWEST} needed)"
+        )
+    tried = "; ".join(_tried(z, choice) for z in sorted(choice.errors))
+    return (
+        f"zeta {choice.zeta} by left-out errors of {choice.n_structures} structures with "
+        f"{choice.n_points} points: {tried} (another than 2 must gain {100 * CLEARLY:.0f} % and "
+        f"{ERRORS:.0f} standard errors)"
+    )
+
+
+def _tried(z: int, choice) -> str:
+    units = {"energy": (1e3, "meV/atom"), "forces": (1.0, "eV/A")}
+    errors = ", ".join(
+        f"{units[kind][0] * e:.3g} {units[kind][1]}" for kind, e in choice.errors[z].items()
+    )
+    if z == 2:
+        return f"2: {errors}"
+    return f"{z}: {errors}, gain {100 * choice.gain[z]:.0f} ± {100 * choice.sigma[z]:.0f} %"
+
+
 def _text(value) -> str:
     if isinstance(value, dict):
         return " ".join(f"{symbol} {n}" for symbol, n in value.items())

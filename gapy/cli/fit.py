@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gapy._support.tables import errors_table, facts
-from gapy.cli.automatic import completed, regressor_of
+from gapy.cli.automatic import choose_zeta, completed, regressor_of
 from gapy.cli.described import plain
 from gapy.cli.idle import refuse_idle_keys, refuse_idle_noise
 from gapy.cli.options import EnergyKey, ForcesKey, StressKey, VirialKey, label_keys
@@ -177,12 +177,17 @@ def _begun(settings: FitSettings, keys):
 
     structures = read_structures(settings.train, keys)
     refuse_idle_noise(settings, structures)
+    asked = settings
     settings, choice = completed(settings, structures)
     if choice:
         print(choice, flush=True)
     numbers = sorted({int(z) for s in structures for z in s.atoms.numbers})
     symbols = [chemical_symbols[z] for z in numbers]
-    return regressor_of(settings, symbols, structures), structures
+    regressor = regressor_of(settings, symbols, structures)
+    choice = choose_zeta(asked, regressor, structures)
+    if choice:
+        print(choice, flush=True)
+    return regressor, structures
 
 
 def _fit(settings: FitSettings, keys) -> None:

@@ -83,9 +83,9 @@ def md(
     from gapy._support.outputs import output_files, require_outputs, require_own
     from gapy.cli.md_progress import Progress
     from gapy.cli.signals import StopRequest
+    from gapy.error_bars.calibration import POSTERIOR_EVERY
     from gapy.md import run_md
     from gapy.md.files import CHECKPOINT, LOCK, RUN_FILES
-    from gapy.md.settings import POSTERIOR_EVERY
     from gapy.model.potential import load
     from gapy.structures import input_files
 

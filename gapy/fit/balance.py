@@ -101,7 +101,7 @@ def balanced(candidates, learnt, table, cholesky, moments, sampled, approximate:
         if approximate:
             everything = _added((part.s, part.c) for part in parts)
         else:
-            everything = _added(_weighed(keys[0], of, noise) for keys, of in moments.items())
+            everything = _weighed(moments, noise)
         objective = _LeftOut(families, table, cholesky, everything, parts)
         found = minimize(
             objective,
@@ -257,9 +257,17 @@ def _parts(noise: Noise, table, cholesky, sampled: list[Sampled]) -> list[_Part]
     return parts
 
 
-def _weighed(group: Group, found: Moments, noise: Noise):
-    family, weight = (group.kind, group.own), noise.sigma(*group) ** -2.0
-    return {family: weight * found.s}, {family: weight * found.c}
+def _weighed(moments: Mapping[tuple[Group, ...], Moments], noise: Noise):
+    """Sums of S / sigma^2 and of c / sigma^2 by family."""
+    s: dict[Family, np.ndarray] = {}
+    c: dict[Family, np.ndarray] = {}
+    for (group, *_), found in moments.items():
+        family, weight, m = (group.kind, group.own), noise.sigma(*group) ** -2.0, len(found.c)
+        if family not in s:
+            s[family], c[family] = np.zeros((m, m)), np.zeros(m)
+        found.add_to(s[family], weight)
+        c[family] += weight * found.c
+    return s, c
 
 
 def _added(pairs) -> tuple[Mapping[Family, np.ndarray], Mapping[Family, np.ndarray]]:

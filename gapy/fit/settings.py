@@ -64,7 +64,10 @@ class ModelSettings:
         None, text, "off, mu2, mu1nu1 or crossover", unsaid="off; 4 species: mu1nu1"
     )
     zeta: int | None = stated(
-        None, Whole(1), "Exponent of the kernel", unsaid="2; with a cutoff that is given, 4"
+        None,
+        Whole(1),
+        "Exponent of the kernel",
+        unsaid="2 or by left-out errors; with a cutoff that is given, 4",
     )
     n_inducing: int | Mapping | None = stated(
         None, counts, "Inducing points per species, 500 or Al=500,As=300", unsaid="from the data"

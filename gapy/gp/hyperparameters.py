@@ -154,10 +154,12 @@ def _sum(moments: list[Moments], family_of: list[int], family: int) -> Moments:
     parts = [x for x, f in zip(moments, family_of) if f == family]
     if len(parts) == 1:
         return parts[0]
-    s = parts[0].s.copy()
-    for one in parts[1:]:
-        s += one.s
-    return Moments(s, sum(x.c for x in parts), sum(x.q for x in parts), sum(x.n for x in parts))
+    m = len(parts[0].c)
+    s = np.zeros((m, m))
+    for one in parts:
+        one.add_to(s)
+    c = np.sum([x.c for x in parts], axis=0)
+    return Moments(s, c, sum(x.q for x in parts), sum(x.n for x in parts), slice(0, m))
 
 
 def _maximise(likelihood, start, start_delta, limits) -> _Point:

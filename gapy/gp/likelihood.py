@@ -32,12 +32,24 @@ from gapy.gp.terms import Block
 
 @dataclass(frozen=True)
 class Moments:
-    """S (M, M), c (M,), q and n of the rows of one noise group, whitened at delta = 1."""
+    """S, c (M,), q and n of the rows of one noise group, whitened at delta = 1.
+
+    s (k, k): S at the `columns`, a range outside which it vanishes, as it does for the points of
+    species that do not occur in the group.
+    """
 
     s: np.ndarray
     c: np.ndarray
     q: float
     n: int
+    columns: slice
+
+    def add_to(self, total: np.ndarray, weight: float = 1.0) -> None:
+        """Add weight S to an array (M, M) in C order."""
+        if self.s.shape == total.shape:
+            daxpy(self.s.ravel(), total.ravel(), a=weight)  # without an array between
+        else:
+            total[self.columns, self.columns] += weight * self.s
 
 
 def group_moments(statistic: SufficientStatistic, groups) -> list[Moments]:
@@ -45,17 +57,24 @@ def group_moments(statistic: SufficientStatistic, groups) -> list[Moments]:
     out = []
     for keys in groups:
         m = statistic.n_columns
-        s, c, q, n = np.zeros((m, m)), np.zeros(m), 0.0, 0
-        for key in keys:
-            factor = statistic.factors[key]
+        factors = [statistic.factors[key] for key in keys]
+        columns = _range_of([factor.seen[:m] for factor in factors])
+        s = np.zeros((columns.stop - columns.start,) * 2)
+        c, q = np.zeros(m), 0.0
+        for factor in factors:
             matrix = factor.matrix()
-            w, z = matrix[:, :m], matrix[:, m]
+            w, z = matrix[:, columns], matrix[:, m]
             s += w.T @ w
-            c += w.T @ z
+            c[columns] += w.T @ z
             q += float(z @ z)
-            n += factor.n_rows
-        out.append(Moments(s, c, q, n))
+        out.append(Moments(s, c, q, sum(factor.n_rows for factor in factors), columns))
     return out
+
+
+def _range_of(seen: list[np.ndarray]) -> slice:
+    """From the first to the last column that one of the masks (M,) has."""
+    found = np.flatnonzero(np.any(seen, axis=0))
+    return slice(int(found[0]), int(found[-1]) + 1) if len(found) else slice(0, 0)
 
 
 class Likelihood:
@@ -75,31 +94,34 @@ class Likelihood:
         p = np.zeros((m, m))
         rhs = np.zeros(m)
         for group, weight in zip(self._moments, precision):
-            daxpy(group.s.ravel(), p.ravel(), a=weight)
+            group.add_to(p, weight)
             rhs += weight * group.c
         p *= d[:, None]
         p *= d
         p[np.diag_indices(m)] += 1.0
-        lower, info = scipy.linalg.lapack.dpotrf(p, lower=1, clean=1, overwrite_a=1)
+        # p is symmetric: its transpose is in LAPACK's order, and no copy is made.
+        lower, info = scipy.linalg.lapack.dpotrf(p.T, lower=1, clean=0, overwrite_a=1)
         if info:
             raise np.linalg.LinAlgError(f"posterior precision: dpotrf gave {info}")
         log_det = 2.0 * np.log(np.diag(lower)).sum()
         w = scipy.linalg.cho_solve((lower, True), d * rhs)
-        # The lower triangle of P^-1; the upper one is not set.
+        # The lower triangle of P^-1, above which is something else; transposed, in C order.
         inverse, _ = scipy.linalg.lapack.dpotri(lower, lower=1, overwrite_c=1)
         diagonal = np.diag(inverse).copy()
-        inverse = np.tril(inverse, -1)
-        inverse += inverse.T
-        inverse[np.diag_indices(m)] = diagonal
-        inverse *= d[:, None]
-        inverse *= d
+        above = np.triu(inverse.T, 1)
+        above *= d[:, None]
+        above *= d
+        on = diagonal * d * d
         value = w @ w + log_det
         slope_sigma = np.empty(len(self._moments))
         dw = d * w
         for g, (group, weight) in enumerate(zip(self._moments, precision)):
-            error = group.q - 2.0 * (group.c @ dw) + dw @ (group.s @ dw)
+            here = group.columns
+            dw_here = dw[here]
+            error = group.q - 2.0 * (group.c @ dw) + dw_here @ (group.s @ dw_here)
             value += weight * error + group.n * (np.log(2.0 * np.pi) + 2.0 * log_sigma[g])
-            determined = np.vdot(inverse, group.s)
+            determined = on[here] @ np.diag(group.s)
+            determined += 2.0 * np.einsum("ij,ij->", above[here, here], group.s)
             slope_sigma[g] = 2.0 * (group.n - weight * error - weight * determined)
         slope_delta = [
             2.0 * (b.stop - b.start - diagonal[b.columns].sum() - w[b.columns] @ w[b.columns])

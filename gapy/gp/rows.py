@@ -22,7 +22,7 @@ from gapy._jit.covariance import (
     scatter_force_rows,
     strain_derivative,
 )
-from gapy.gp.terms import blocks
+from gapy.gp.terms import Block, blocks
 
 CHUNK_BYTES = 8_000_000
 """Bytes of one chunk's derivatives and their products: large enough for the matrix product to
@@ -90,37 +90,50 @@ def structure_rows(
     out_stress = np.zeros((6, m)) if stress else None
     envs = environments or [term.descriptor.environments(atoms) for term in terms]
     products = _Scratch()
-    for b in table:
-        descriptor, env = terms[b.term].descriptor, envs[b.term]
+    for together in _sharing(table, terms):
+        first = together[0]
+        descriptor, env = terms[first.term].descriptor, envs[first.term]
         if not (forces or stress):
-            _values_only(descriptor, env, b, out_energy, out_local)
+            for b in together:
+                _values_only(descriptor, env, b, out_energy, out_local)
             continue
-        for block in derivative_chunks(descriptor, env, b.slot, b.stop - b.start):
-            slope_is = block.x_id @ b.x_sd.T
-            k_is = np.empty_like(slope_is)
-            powers(slope_is, b.zeta, k_is)
-            if energy:
-                out_energy[b.columns] += k_is.sum(axis=0)
-            if local:
-                out_local[block.atom_i, b.columns] = k_is
-            if stress:
-                strain = strain_of(block)
-                t = (strain.reshape(-1, strain.shape[2]) @ b.x_sd.T).reshape(len(strain), 6, -1)
-                out_stress[:, b.columns] += np.einsum("is,ivs->vs", slope_is, t)
+        widest = max(b.stop - b.start for b in together)
+        for block in derivative_chunks(descriptor, env, first.slot, widest):
+            strain = strain_of(block) if stress else None
             if forces:
                 first_i, j_p = np.empty_like(block.first_i), np.empty_like(block.j_p)
                 pairs = fold_images(
                     n, block.atom_i, block.first_i, block.j_p, block.dx_pcd, first_i, j_p
                 )
-                dx = block.dx_pcd[:pairs].reshape(3 * pairs, b.x_sd.shape[1])
-                t = np.matmul(dx, b.x_sd.T, out=products.take(3 * pairs, b))
-                scatter_force_rows(
-                    block.atom_i, first_i, j_p, slope_is,
-                    t.reshape(pairs, 3, len(b.x_sd)), out_forces[:, :, b.columns],
-                )  # fmt: skip
+                dx = block.dx_pcd[:pairs].reshape(3 * pairs, block.x_id.shape[1])
+            for b in together:
+                slope_is = block.x_id @ b.x_sd.T
+                k_is = np.empty_like(slope_is)
+                powers(slope_is, b.zeta, k_is)
+                if energy:
+                    out_energy[b.columns] += k_is.sum(axis=0)
+                if local:
+                    out_local[block.atom_i, b.columns] = k_is
+                if stress:
+                    t = (strain.reshape(-1, strain.shape[2]) @ b.x_sd.T).reshape(len(strain), 6, -1)
+                    out_stress[:, b.columns] += np.einsum("is,ivs->vs", slope_is, t)
+                if forces:
+                    t = np.matmul(dx, b.x_sd.T, out=products.take(3 * pairs, b))
+                    scatter_force_rows(
+                        block.atom_i, first_i, j_p, slope_is,
+                        t.reshape(pairs, 3, len(b.x_sd)), out_forces[:, :, b.columns],
+                    )  # fmt: skip
     if stress:
         out_stress /= atoms.get_volume()
     return Rows(out_energy, out_local, out_forces.reshape(3 * n, m) if forces else None, out_stress)
+
+
+def _sharing(table, terms) -> list[list[Block]]:
+    """Blocks of one descriptor and slot together: its derivatives are computed once for them."""
+    groups: dict[tuple[int, int], list[Block]] = {}
+    for b in table:
+        groups.setdefault((id(terms[b.term].descriptor), b.slot), []).append(b)
+    return list(groups.values())
 
 
 class _Scratch:

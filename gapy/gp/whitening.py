@@ -32,9 +32,11 @@ def whitened(table: Sequence[Block], cholesky, rows: np.ndarray) -> np.ndarray:
     """W = K L^-T of rows K (n, M) at delta = 1."""
     out = np.empty((rows.shape[1], len(rows)))
     for b, lower in zip(table, cholesky):
-        out[b.columns] = solve_triangular(
-            lower, rows[:, b.columns].T, lower=True, check_finite=False
-        )
+        of = rows[:, b.columns]
+        if of.any():
+            out[b.columns] = solve_triangular(lower, of.T, lower=True, check_finite=False)
+        else:  # rows of structures without the species
+            out[b.columns] = 0.0
     return out.T
 
 

@@ -14,9 +14,6 @@ ENSEMBLES = {
     "nvt-bussi": "stochastic velocity rescaling of Bussi, Donadio and Parrinello, constant volume",
     "npt": "Langevin dynamics with an isotropic Langevin piston, constant pressure and cell shape",
 }
-POSTERIOR_EVERY = 10
-"""Steps between force sigmas from posterior samples: atoms hardly move in ten, and a step costs a
-quarter of a force call more on average."""
 
 
 def real(

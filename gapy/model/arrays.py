@@ -11,14 +11,15 @@ from typing import NamedTuple, cast
 import numpy as np
 
 from gapy.baselines import Contribution, System, forces_on_centres, total
-from gapy.error_bars.calibration import Indicators
+from gapy.error_bars.calibration import SAMPLES, Indicators
 from gapy.errors import GapyError, StructureError
 from gapy.geometry.pairs import Pairs
 from gapy.gp.neighbourhood import Neighbourhood, largest_cutoff, worst_around
 from gapy.model import engine
 from gapy.model.pair_table import local_variances, summed
 
-N_INDICATORS = 4
+N_INDICATORS, N_DEVIATIONS = 4, 3 * SAMPLES
+"""Columns of what an evaluation hands out for the force sigma."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,11 @@ class Evaluation:
     """Energies in eV, forces (n, 3) eV/A, virial dE/d(strain) (3, 3) eV.
 
     energies_std (n,) eV: posterior sigma of the local energies; forces_std (n,) eV/A: calibrated
-    sigma of a force component of each atom; indicators (n, 4): what `Potential.force_std` takes.
-    None unless asked for. baseline_forces (n, 3) eV/A: the baselines' share of the forces, None
-    without baselines. Atoms that are not centres have forces only.
+    sigma of a force component of each atom; indicators (n, 4) and, where posterior samples are
+    drawn, deviations (n, 3 k) eV/A of the forces of the k samples from these: what
+    `Potential.force_std` takes. None unless asked for. baseline_forces (n, 3) eV/A: the baselines'
+    share of the forces, None without baselines. Atoms that are not centres have forces, and their
+    deviations, only.
     """
 
     energy: float
@@ -39,6 +42,7 @@ class Evaluation:
     forces_std: np.ndarray | None = None
     indicators: np.ndarray | None = None
     baseline_forces: np.ndarray | None = None
+    deviations: np.ndarray | None = None
 
 
 class Parts(NamedTuple):
@@ -54,6 +58,7 @@ class Parts(NamedTuple):
     forces_std: np.ndarray | None
     indicators: np.ndarray | None = None
     baseline_forces: np.ndarray | None = None
+    deviations: np.ndarray | None = None
 
 
 def evaluate(
@@ -61,8 +66,7 @@ def evaluate(
 ) -> Evaluation:
     """See `Potential.evaluate_arrays`; free_atoms (n,): energies of the free atoms, eV.
 
-    system: what the potential's baselines see; unless given, numbers and pairs alone. spread (n,):
-    posterior variance of a force component, (eV/A)^2, which the force sigma then follows.
+    system: what the potential's baselines see; unless given, numbers and pairs alone.
     """
     base = None
     if potential.baselines:
@@ -81,15 +85,16 @@ def parts(
     *,
     first_m=None,
     local_std=False,
-    force_std=False,
-    indicators=False,
-    spread=None,
+    force_std: bool | str = False,
+    indicators: bool | str = False,
     threads=1,
 ) -> Parts:
     """Of one structure, or of those that `first_m` divides the atoms into (see `engine.evaluate`).
 
     base: what the potential's baselines add, with a virial for each structure.
     """
+    samples = potential.draws_samples(force_std)
+    hands_out = potential.draws_samples(indicators, "indicators")
     pairs, envs = found
     n = len(numbers)
     if len(pairs) < n:
@@ -117,13 +122,17 @@ def parts(
     if base is not None:
         energies = energies + base.energies
         forces, virial = forces + base.forces, virial + base.virial
-    own, sigma, variances = None, None, out.variances
+    own, deviations, sigma, variances = None, None, None, out.variances
+    if samples or hands_out:
+        deviations = potential.samples.force_deviations(found, numbers, threads=threads)
     if gathers:
         asked_for = (out.first, out.distances, out.variances, out.excess)
         first, distances, local, excess = cast("tuple[np.ndarray, ...]", asked_for)
         own = np.stack([first, distances, local, np.log1p(excess) ** 2], axis=1)
         if force_std:
-            sigma = force_sigma(potential, own, numbers, pairs, out.forces, spread)
+            sigma = force_sigma(
+                potential, own, numbers, pairs, out.forces, deviations if samples else None
+            )
         if local_std and not potential.pair_tables:
             variances = engine.evaluate(
                 potential.energy_blocks, envs, n, potential.variance_blocks, **sizes
@@ -138,6 +147,7 @@ def parts(
         sigma,
         own if indicators else None,
         None if base is None else base.forces,
+        deviations if hands_out else None,
     )
 
 
@@ -165,12 +175,16 @@ def forces_of_baselines(baselines, numbers, pairs) -> np.ndarray:
     return forces_on_centres(baselines, numbers, pairs)
 
 
-def force_sigma(potential, own, numbers, pairs: Pairs, forces, spread=None) -> np.ndarray:
-    """Calibrated force sigma (n,) eV/A of every centre, 0 of other atoms; see `force_std`."""
+def force_sigma(potential, own, numbers, pairs: Pairs, forces, deviations=None) -> np.ndarray:
+    """Calibrated force sigma (n,) eV/A of every centre, 0 of other atoms; see `force_std`.
+
+    With the deviations (n, 3 k) of samples, eV/A, sigma follows their mean square.
+    """
     indicators = gathered(potential, own, numbers, pairs, forces)
-    if spread is None:
+    if deviations is None:
         sigma = potential.calibration.sigma(indicators)
     else:
+        spread = np.einsum("nv,nv->n", deviations, deviations) / deviations.shape[1]
         sigma = potential.calibration.posterior.sigma(indicators._replace(spread=spread))
     if len(pairs) < len(numbers):
         only, sigma = sigma, np.zeros(len(numbers))
@@ -208,6 +222,15 @@ def rows_of_atoms(name: str, array, n_atoms: int, width: int) -> np.ndarray:
             f"included, got {found.shape}; give those of all listed atoms"
         )
     return found
+
+
+def refuse_without_samples(potential) -> None:
+    """Raise GapyError if no force sigma of the potential follows posterior samples."""
+    if potential.calibration.posterior is None:
+        raise GapyError(
+            "deviations: expected None, since posterior samples rank the left-out errors of this "
+            "potential no better than the cheap indicators; leave them out"
+        )
 
 
 def refuse_without_neighbours(terms) -> None:

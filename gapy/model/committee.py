@@ -19,6 +19,7 @@ from ase.calculators.calculator import PropertyNotImplementedError, all_changes
 from gapy._support.voigt import has_volume, stress_of
 from gapy.baselines import system_of, total
 from gapy.errors import GapyError
+from gapy.gp.neighbourhood import Neighbourhood
 from gapy.gp.samples import augmented, points_to_add, sample_weights
 from gapy.gp.terms import of_environments
 from gapy.model.calculator import GAPCalculator
@@ -139,13 +140,21 @@ class Committee:
         potential.check_species(atoms.numbers)
         potential.check_periodicity(atoms)
         found = neighbourhood or potential.neighbourhood(atoms)
-        deviation_knc = member_forces(
-            *self._deviations, potential.energy_blocks, found.environments, len(atoms),
+        deviations = self.force_deviations(found, atoms.numbers, threads=threads)
+        return np.einsum("nv,nv->n", deviations, deviations) / deviations.shape[1]
+
+    def force_deviations(self, found: Neighbourhood, numbers, *, threads=1) -> np.ndarray:
+        """Forces (n, 3 k) eV/A of the k members less those of the mean, x y z of each in turn.
+
+        Sums over the centres that `found` holds, as forces are: ghosts have their share.
+        """
+        found_knc = member_forces(
+            *self._deviations, self.potential.energy_blocks, found.environments, len(numbers),
             threads=threads,
         )  # fmt: skip
-        for deviation_nc, tables in zip(deviation_knc, self._pair_deviations):
-            deviation_nc += summed(tables, atoms.numbers, found.pairs).forces
-        return np.einsum("knc,knc->n", deviation_knc, deviation_knc) / (3 * len(self))
+        for deviation_nc, tables in zip(found_knc, self._pair_deviations):
+            deviation_nc += summed(tables, numbers, found.pairs).forces
+        return np.moveaxis(found_knc, 0, 1).reshape(len(numbers), -1)
 
     def _with_pairs(self, out: MemberSums, numbers, pairs, driver) -> MemberSums:
         """Sums with what pair terms add to the driver and to every member."""

@@ -70,9 +70,7 @@ def evaluate_many(potential, structures: Iterable, **options) -> Iterator[Evalua
 
 def _named(potential, batch: list[Atoms], begin: int, options) -> list[Evaluation]:
     """Results of structures from number `begin` on; an error names the one that it is about."""
-    # Samples of the posterior are drawn through one structure at a time.
-    at_once = not potential.draws_samples(options.get("force_std", False))
-    if len(batch) > 1 and at_once and all(t.descriptor.takes_neighbours for t in potential.terms):
+    if len(batch) > 1 and all(t.descriptor.takes_neighbours for t in potential.terms):
         try:
             return _together(potential, batch, **options)
         except GapyError:
@@ -97,10 +95,7 @@ def _together(potential, batch: list[Atoms], **options) -> list[Evaluation]:
     if potential.baselines:
         base, shared = _baselines(potential, batch, pairs, limits)
     found = select(potential.terms, numbers, pairs)
-    sigma = bool(options.pop("force_std", False))
-    whole = arrays.parts(
-        potential, numbers, found, free_atoms, base, first_m=first_m, force_std=sigma, **options
-    )
+    whole = arrays.parts(potential, numbers, found, free_atoms, base, first_m=first_m, **options)
     return list(_divided(whole, limits, shared))
 
 

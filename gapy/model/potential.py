@@ -88,8 +88,7 @@ class Potential:
     @property
     def species(self) -> tuple[int, ...]:
         """Atomic numbers that some term has inducing points for."""
-        known = set().union(*(t.known_species for t in self.terms))
-        return tuple(sorted(known & set(self.e0)))
+        return tuple(sorted(set().union(*(t.known_species for t in self.terms)) & set(self.e0)))
 
     @property
     def cutoff(self) -> float:
@@ -232,18 +231,15 @@ class Potential:
         found = neighbourhood or self.neighbourhood
         found = found(atoms) if callable(found) else found
         system = system_of(atoms, found.pairs) if self.baselines else None
-        spread = None
-        if self.draws_samples(force_std):
-            spread = self.samples.force_spread(atoms, neighbourhood=found, threads=threads)
         return arrays.evaluate(
             self, numbers, found, free_atoms, system,
-            local_std=local_std, force_std=bool(force_std), spread=spread, threads=threads,
+            local_std=local_std, force_std=force_std, threads=threads,
         )  # fmt: skip
 
-    def draws_samples(self, force_std) -> bool:
+    def draws_samples(self, force_std, name="force_std") -> bool:
         """Whether `evaluate` with this force_std draws posterior samples; GapyError if unknown."""
         if not any(type(force_std) is type(one) and force_std == one for one in FORCE_STD):
-            raise GapyError(f"force_std: expected one of {FORCE_STD}, got {force_std!r}")
+            raise GapyError(f"{name}: expected one of {FORCE_STD}, got {force_std!r}")
         if force_std is True:
             return self.calibration.prefers_posterior
         return force_std == "posterior" and self.calibration.posterior is not None
@@ -258,8 +254,8 @@ class Potential:
         which `evaluate` spends most of its time around the work, take a fraction of it, and memory
         does not grow with their number, but for the results. `uncertainty`: True, "cheap" or
         "posterior" for force_std, "local" for local_std, as in the calculator. Models with a
-        descriptor that looks at whole structures, and posterior samples, evaluate one after the
-        other. `threads` do not change the result.
+        descriptor that looks at whole structures evaluate one after the other. `threads` do not
+        change the result.
 
         Raises GapyErrors as `evaluate` does, with the place of the structure: "structures[7]: ...".
         """
@@ -274,20 +270,18 @@ class Potential:
         Only the centres of `pairs` have local energies; their sum is the energy, forces are its
         derivatives for all n atoms, to be added to the owners of ghosts, and the virial that of
         the centres. `pairs` must hold all that are shorter than `pairs_cutoff`. `force_std` needs
-        every atom to be a centre, and is the cheap one. For ghosts, `indicators` (n, 4) of the
-        centres are returned, and zero rows to be filled in with those that the ghosts have where
-        they are centres; then `force_std` (the method) gives the sigma. See docs/arrays.md.
+        every atom to be a centre. With ghosts, `indicators` (which takes the same words) returns
+        those (n, 4) of the centres, and zero rows to be filled in with those that the ghosts have
+        where they are centres, and `deviations` of samples where force_std would draw them, to be
+        added up as forces are; the method `force_std` then gives the sigma. See docs/arrays.md.
 
         Raises
         ------
-        GapyError : a descriptor that does not work from neighbours, force_std with ghosts or of
-            posterior samples
+        GapyError : a descriptor that does not work from neighbours, force_std with ghosts
         StructureError : arrays that do not fit together, a list too short, atoms in one place
         SpeciesError : a species that the potential was not fitted for
         """
         numbers = arrays.atomic_numbers(numbers)
-        if force_std not in (False, True, "cheap"):
-            raise GapyError(f"force_std: expected False, True or 'cheap', got {force_std!r}")
         arrays.refuse_without_neighbours(self.terms)
         free_atoms = self.free_atoms(numbers)
         pairs = arrays.checked_pairs(pairs, len(numbers), self.pairs_cutoff)
@@ -297,14 +291,17 @@ class Potential:
             local_std=local_std, force_std=force_std, indicators=indicators, threads=threads,
         )  # fmt: skip
 
-    def force_std(self, indicators, numbers, pairs, forces, baseline_forces=None) -> np.ndarray:
+    def force_std(
+        self, indicators, numbers, pairs, forces, baseline_forces=None, *, deviations=None
+    ) -> np.ndarray:
         """Calibrated force sigma (n,) eV/A of the centres of `pairs`; 0 of other atoms.
 
         indicators (n, 4) of all atoms, those of ghosts too, from `evaluate_arrays`; forces (n, 3)
-        eV/A, for the centres with all contributions, those that other domains found included.
-        baseline_forces (n, 3): likewise those of `evaluate_arrays`, of a potential with baselines;
-        found from `pairs` where all of them are sums over pairs. Equal to what `evaluate` gives
-        without domains. Raises GapyError for other baselines whose forces are not given.
+        eV/A, for the centres with all contributions, those that other domains found included; so
+        are deviations (n, 24), with which sigma follows posterior samples instead of being the
+        cheap one. baseline_forces (n, 3): likewise; found from `pairs` where all baselines are sums
+        over pairs. Equal to what `evaluate` gives without domains. Raises GapyError for other
+        baselines whose forces are not given, and for deviations of one that draws no samples.
         """
         numbers = arrays.atomic_numbers(numbers)
         n = len(numbers)
@@ -315,7 +312,10 @@ class Potential:
             if baseline_forces is None:
                 baseline_forces = arrays.forces_of_baselines(self.baselines, numbers, pairs)
             forces = forces - arrays.rows_of_atoms("baseline_forces", baseline_forces, n, 3)
-        return arrays.force_sigma(self, own, numbers, pairs, forces)
+        if deviations is not None:
+            arrays.refuse_without_samples(self)
+            deviations = arrays.rows_of_atoms("deviations", deviations, n, arrays.N_DEVIATIONS)
+        return arrays.force_sigma(self, own, numbers, pairs, forces, deviations)
 
     def predict(self, atoms, *, forces=True, stress=None) -> tuple[Prediction, Prediction]:
         """Posterior means and standard deviations of one structure from the full formula.

@@ -129,3 +129,24 @@ def test_reduced_model_states_its_error(cli, train_xyz, tmp_path):
     assert shown.code == 0
     assert "reduced" in shown.out and "of the exact ones" in shown.out
     assert "eV/atom" in shown.out.split("reduced")[1].split("log marginal")[0]
+
+
+def test_zeta_by_left_out_errors_where_it_is_left_open(cli, tmp_path):
+    from ase.io import write
+    from helpers import labelled_frames
+
+    many, few = tmp_path / "many.xyz", tmp_path / "few.xyz"
+    frames = labelled_frames(90, seed=4)
+    write(many, frames, format="extxyz")
+    write(few, frames[:12], format="extxyz")
+    small = ("-o", tmp_path / "m.gapy", "--n-max", 2, "--l-max", 1, "--n-inducing", 8)
+    out = cli("fit", many, *small).out
+    (line,) = (line for line in out.splitlines() if "by left-out errors" in line)
+    zeta = gapy.load(tmp_path / "m.gapy").terms[0].zeta
+    assert line.startswith(f"zeta {zeta} by left-out errors of 13 structures with 16 points: 2: ")
+    assert "meV/atom" in line and "; 3: " in line and "gain" in line
+    assert "must gain 3 % and 3 standard errors" in line
+    assert line in cli("fit", many, *small, "--seed", 0).out.splitlines()
+    assert "zeta 2: too few labelled structures" in cli("fit", few, *small).out
+    given = cli("fit", many, *small, "--zeta", 3).out
+    assert "left-out errors" not in given and gapy.load(tmp_path / "m.gapy").terms[0].zeta == 3

@@ -83,7 +83,11 @@ def test_a_stop_by_force_sigma_is_a_success(folder):
     assert last.startswith("flagged: force uncertainty above max_force_std = 0.001 eV/A at step 0:")
     assert "the frame is in odd.extxyz" in last
     frame = read(folder / "odd.extxyz")
-    frame.calc = gapy.load(folder / "cual.gapy").calculator(uncertainty="cheap")
+    # This model prefers posterior samples, as its ASE calculator does; the log says so.
+    said = "gapy: force sigmas from 8 posterior samples at steps that 10 divides, the cheap ones"
+    assert done.stdout.count(said) == 1
+    frame.calc = gapy.load(folder / "cual.gapy").calculator(uncertainty=True)
+    assert frame.calc.draws_samples
     sigma = frame.get_forces() * 0 + frame.calc.results["forces_std"]
     assert np.abs(sigma[:, 0] - frame.arrays["forces_std"]).max() < 1e-6
 

@@ -112,7 +112,21 @@ CASES = {
         "run": "clear\nread_restart stopping-{n}.restart\n" + STYLE + DUMP
         + "fix nve all nve\nrun 5\n",
     },
+    "samples_every": {
+        "run": STYLE.replace("cual", "dear_cual").replace("style gapy", "style gapy posterior 2")
+        + DUMP + MOVING + "run 3\n",
+        "skin": "0.4",
+    },
+    "samples_never": {
+        "run": ONE.replace("cual", "dear_cual").replace("gapy\n", "gapy posterior 0\n", 1)
+    },
+    "samples_stopping": {
+        "run": "pair_style gapy posterior 2 max_force_std 0.01 frame {out}.xyz\n"
+        "pair_coeff * * dear_cual.gapy Cu Al\n" + DUMP + MOVING + "run 3\n",
+    },
+    "not_sampled": {"run": ONE.replace("style gapy\n", "style gapy posterior 1\n", 1)},
     # What LAMMPS must refuse, on all ranks.
+    "no_samples": {"run": STYLE.replace("style gapy", "style gapy posterior -1") + "run 0\n"},
     "units": {"run": "clear\nunits real\nread_data {data}\n" + STYLE + "run 0\n"},
     "species": {"run": STYLE.replace("Cu Al", "Cu Au") + "run 0\n"},
     "no_element": {"run": STYLE.replace("Cu Al", "Cu Q") + "run 0\n"},
@@ -131,6 +145,15 @@ CASES = {
         "run": STOPPING.replace("1.25 frame {out}.xyz", "0.1 frame none/here.xyz") + "run 400\n",
     },
 }  # fmt: skip
+CASES |= {
+    f"samples_{name}": {**CASES[name], "run": CASES[name]["run"].replace("* * ", "* * dear_", 1)}
+    for name in ("alloy", "alloy_off", "small", "cluster", "baseline", "baseline_off", "member")
+}
+CASES["samples_overlay"] = {"run": CASES["overlay"]["run"].replace("cual.gapy", "dear_cual.gapy")}
+# LAMMPS decides by the model, unless the input file does.
+CASES["samples_member"]["run"] = CASES["samples_member"]["run"].replace(
+    "gapy member", "gapy posterior 1 member"
+)
 DEFAULTS = {
     "newton": "on", "data": "alloy.data", "skin": "1.0", "boundary": "p p p", "processors": "* * *"
 }  # fmt: skip
@@ -151,7 +174,8 @@ EXTERNAL = {
     name: {**CASES[name], "run": CASES[name]["run"].replace(DUMP, QUIET_DUMP), "quiet": True}
     for name in ("alloy", "alloy_off", "small", "cluster", "baseline", "member", "overlay",
                  "aluminium", "nve", "npt", "minimise", "stopping", "touching", "units",
-                 "species", "too_few", "no_model", "keyword")
+                 "species", "too_few", "no_model", "keyword", "no_samples",
+                 "samples_stopping")
 }  # fmt: skip
 CASES |= {f"external_{name}": case for name, case in EXTERNAL.items()}
 CASES["external_sigma"] = CASES["alloy"]

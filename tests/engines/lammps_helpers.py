@@ -5,13 +5,14 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from ase.build import bulk
 from ase.io.lammpsdata import read_lammps_data, write_lammps_data
-from helpers import labelled_frames
+from helpers import labelled_frames, with_posterior
 
 import gapy
 from gapy.baselines import ZBL
@@ -24,11 +25,13 @@ CASES = Path(__file__).parent / "lammps_cases.py"
 
 
 def prepare(folder: Path, potential, frames) -> None:
-    """Models cual.gapy and zbl.gapy, and data files."""
-    potential.save(folder / "cual.gapy")
+    """Models cual.gapy and zbl.gapy with the cheap sigma, dear_* with that of samples, and data."""
     soap = smooth_soap(["Al", "Cu"], r_cut=4.0, n_max=3, l_max=2)
     gp = gapy.SparseGPRegressor(soap, n_inducing=15, baselines=[ZBL(1.5, 2.6)]).fit(frames)
-    gp.potential_.save(folder / "zbl.gapy")
+    for name, one in (("cual", potential), ("zbl", gp.potential_)):
+        calibration = replace(one.calibration, posterior=None, gain=0.0)
+        replace(one, calibration=calibration).save(folder / f"{name}.gapy")
+        with_posterior(one).save(folder / f"dear_{name}.gapy")
     rng = np.random.default_rng(5)
     alloy = bulk("Cu", a=3.85, cubic=True).repeat((4, 3, 3))
     alloy.numbers[rng.permutation(len(alloy))[:60]] = 13
@@ -68,12 +71,14 @@ def run_cases(folder: Path, ranks: int, names, way="plugin", **environment) -> N
 def reference(folder: Path, name: str):
     """The ASE structure of a case with its calculator."""
     name = name.removeprefix("external_")
+    samples, name = name.startswith("samples_"), name.removeprefix("samples_")
     data = {"small": "small.data", "cluster": "cluster.data"}.get(name.split("_")[0], "alloy.data")
     atoms = start(folder, data, pbc=name != "cluster")
-    model = gapy.load(folder / ("zbl.gapy" if name.startswith("baseline") else "cual.gapy"))
+    file = "zbl.gapy" if name.startswith("baseline") else "cual.gapy"
+    model = gapy.load(folder / (f"dear_{file}" if samples else file))
     if name in ("member", "lent"):
         model = model.sample(4).potentials[1]
-    atoms.calc = model.calculator(uncertainty="cheap")
+    atoms.calc = model.calculator(uncertainty="posterior" if samples else "cheap")
     return atoms
 
 

@@ -25,6 +25,10 @@ SINGLE = (
     "alloy", "alloy_off", "small", "small_off", "cluster", "baseline", "baseline_off", "member",
     "overlay", "aluminium", "stored", "again", "lent",
 )  # fmt: skip
+SAMPLES = (
+    "samples_alloy", "samples_alloy_off", "samples_small", "samples_cluster", "samples_baseline",
+    "samples_baseline_off", "samples_member",
+)  # fmt: skip
 RANKS = (1, 2, 4)
 
 
@@ -32,14 +36,15 @@ RANKS = (1, 2, 4)
 def folder(potential, train_frames, tmp_path_factory):
     folder = tmp_path_factory.mktemp("lammps")
     prepare(folder, potential, train_frames)
-    run_cases(folder, 1, (*SINGLE, "zbl", "only_zbl"))
+    every = (*SINGLE, *SAMPLES, "samples_never", "samples_every", "not_sampled", "samples_overlay")
+    run_cases(folder, 1, (*every, "zbl", "only_zbl"))
     for ranks in RANKS[1:]:
-        run_cases(folder, ranks, SINGLE)
+        run_cases(folder, ranks, every)
     return folder
 
 
 @pytest.mark.parametrize("ranks", RANKS)
-@pytest.mark.parametrize("name", (*SINGLE[:8], "again", "lent"))
+@pytest.mark.parametrize("name", (*SINGLE[:8], "again", "lent", *SAMPLES))
 def test_equals_the_calculator(folder, name, ranks):
     result, atoms = Result(folder, name, ranks), reference(folder, name)
     assert result.error is None
@@ -54,6 +59,27 @@ def test_equals_the_calculator(folder, name, ranks):
     assert abs(result.thermo["largest"] - sigma.max()) < 1e-6
     if atoms.pbc.all():
         assert np.allclose(result.pressure, pressure_of(atoms), rtol=1e-9, atol=1e-3)
+
+
+@pytest.mark.parametrize("ranks", RANKS)
+def test_samples_at_every_other_step(folder, ranks):
+    """At the steps that 2 divides, here where LAMMPS' atoms are at each; cheap between."""
+    result, atoms = Result(folder, "samples_every", ranks), reference(folder, "samples_alloy")
+    potential = atoms.calc.potential
+    for step in range(4):
+        atoms.positions = result.xyz("", step)
+        both = [
+            potential.evaluate(atoms, force_std=mode).forces_std for mode in ("posterior", "cheap")
+        ]
+        assert np.abs(both[0] - both[1]).max() > 0.01
+        assert np.abs(result.columns(step)["f_s"] - both[step % 2]).max() < 1e-6
+
+
+@pytest.mark.parametrize("name", ["samples_never", "not_sampled"])
+def test_cheap_sigmas_where_asked_for_or_nothing_else_is_known(folder, name):
+    for ranks in RANKS:
+        sigma = Result(folder, name, ranks).columns()["f_s"]
+        assert np.abs(sigma - Result(folder, "alloy", 1).columns()["f_s"]).max() < 1e-6
 
 
 @pytest.mark.parametrize("ranks", RANKS)
@@ -73,10 +99,11 @@ def test_a_domain_may_be_empty(folder, ranks):
 
 
 @pytest.mark.parametrize("ranks", RANKS)
-def test_overlay_with_lammps_own_zbl_adds_up(folder, ranks):
+@pytest.mark.parametrize("name", ["overlay", "samples_overlay"])
+def test_overlay_with_lammps_own_zbl_adds_up(folder, name, ranks):
     """Of LAMMPS' zbl between equal species only, the mixed pairs by its mixing rule."""
-    both, alone = Result(folder, "overlay", ranks), Result(folder, "zbl", 1)
-    atoms = reference(folder, "overlay")
+    both, alone = Result(folder, name, ranks), Result(folder, "zbl", 1)
+    atoms = reference(folder, name)
     assert alone.thermo["pe"] > 1.0
     assert abs(both.thermo["pe"] - alone.thermo["pe"] - atoms.get_potential_energy()) < 1e-7
     assert np.abs(both.xyz("f") - alone.xyz("f") - atoms.get_forces()).max() < 1e-9
@@ -104,8 +131,9 @@ def test_a_large_domain_goes_through_in_parts(potential, train_frames, tmp_path)
     """With seven centres at a time instead of thousands; the compiler is told."""
     prepare(tmp_path, potential, train_frames)
     environment = {"CXX": "g++ -DGAPY_CENTRES=7", "XDG_CACHE_HOME": str(tmp_path)}
-    run_cases(tmp_path, 2, ("baseline", "baseline_off"), **environment)
-    for name in ("baseline", "baseline_off"):
+    names = ("baseline", "baseline_off", "samples_baseline")
+    run_cases(tmp_path, 2, names, **environment)
+    for name in names:
         result, atoms = Result(tmp_path, name, 2), reference(tmp_path, name)
         assert abs(result.thermo["pe"] - atoms.get_potential_energy()) < 1e-7
         assert np.abs(result.xyz("f") - atoms.get_forces()).max() < 1e-9

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from ase.io import read
 from lammps_helpers import Result, needs_compiler, prepare, pressure_of, reference, run_cases, start
 
 import gapy
@@ -19,7 +20,8 @@ REFUSED = {
     "species": "Au",
     "too_few": "the chemical symbol of each of the 2 atom types",
     "no_model": "none.gapy",
-    "keyword": "expected the keywords sigma N, max_force_std X, frame FILE, member K, got skin",
+    "keyword": "max_force_std X, frame FILE, member K, posterior N, got skin",
+    "no_samples": "pair_style gapy posterior: expected at least 0, got -1",
     "touching": "on top of each other",
     "sigma": "fix s all pair 1 gapy sigma 1: an output of pair style gapy, which needs",
     "keyword_sigma": "pair_style gapy sigma: sigmas to be read by others, which needs the compiled",
@@ -34,7 +36,7 @@ def folder(potential, train_frames, tmp_path_factory):
     prepare(folder, potential, train_frames)
     run_cases(folder, 2, ("zbl", "only_zbl", *MOVING))
     for ranks in (1, 2):
-        names = [f"external_{name}" for name in (*SINGLE, *MOVING, *REFUSED)]
+        names = [f"external_{name}" for name in (*SINGLE, *MOVING, *REFUSED, "samples_stopping")]
         run_cases(folder, ranks, names, way="external")
     return folder
 
@@ -91,6 +93,19 @@ def test_stops_where_the_pair_style_stops(folder, ranks):
     mine = (folder / f"external_stopping-{ranks}.xyz").read_text().split()
     theirs = (folder / "stopping-2.xyz").read_text().split()
     assert len(mine) == len(theirs) and sum(a != b for a, b in zip(mine, theirs)) < 0.1 * len(mine)
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_sigmas_of_samples(folder, ranks):
+    result = Result(folder, "external_samples_stopping", ranks)
+    assert result.error is None and result.columns()["step"] == 0
+    frame, atoms = (
+        read(folder / f"external_samples_stopping-{ranks}.xyz"),
+        reference(folder, "alloy"),
+    )
+    potential = gapy.load(folder / "dear_cual.gapy")
+    expected = potential.evaluate(atoms, force_std="posterior").forces_std
+    assert np.abs(frame.arrays["forces_std"] - expected).max() < 1e-6
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -22,11 +22,12 @@ REFUSED = {
     "no_element": "expected chemical symbols, got 'Q'",
     "too_few": "the chemical symbol of each of the 2 atom types",
     "no_model": "none.gapy",
-    "keyword": "expected the keywords sigma N, max_force_std X, frame FILE, member K, got skin",
+    "keyword": "max_force_std X, frame FILE, member K, posterior N, got skin",
     "no_value": "pair_style gapy sigma: expected a value after it",
     "never": "pair_style gapy sigma: expected at least 1, got 0",
     "no_limit": "pair_style gapy max_force_std: expected a number above 0, got -1",
     "atom_virial": "no virial of single atoms",
+    "no_samples": "pair_style gapy posterior: expected at least 0, got -1",
     "touching": "on top of each other",
     "no_frame": "none/here.xyz: expected to write the file",
 }

@@ -46,9 +46,7 @@ def left_out(absorbed):
     _, state, sampled, moments = absorbed
     table = blocks(state.terms)
     parts = balance._parts(NOISE, table, state.cholesky, sampled)
-    everything = balance._added(
-        balance._weighed(groups[0], found, NOISE) for groups, found in moments.items()
-    )
+    everything = balance._weighed(moments, NOISE)
     families = [(kind, False) for kind in KINDS]
     return balance._LeftOut(families, table, state.cholesky, everything, parts)
 

@@ -33,10 +33,11 @@ def one_thread():
 class Problem:
     """Two terms of two species each, with rows and labels in plain arrays.
 
-    counts: labels of each of GROUPS; silent: blocks on which no row depends.
+    counts: labels of each of GROUPS; silent: blocks on which no row depends, without: {number of a
+    group: blocks on which none of its rows does}.
     """
 
-    def __init__(self, rng, counts, delta=((1.0, 1.0), (1.0, 1.0)), silent=()):
+    def __init__(self, rng, counts, delta=((1.0, 1.0), (1.0, 1.0)), silent=(), without=None):
         self.terms = tuple(
             Term(BARE, 2, tuple(normalised(rng.normal(size=(m, 9))) for m in sizes), deltas)
             for sizes, deltas in zip(((6, 4), (5, 3)), delta)
@@ -44,8 +45,8 @@ class Problem:
         self.table = blocks(self.terms)
         self.cholesky = cholesky_factors(self.terms)
         self.rows = {k: rng.normal(size=(n, self.table[-1].stop)) for k, n in zip(GROUPS, counts)}
-        for rows in self.rows.values():
-            for b in silent:
+        for g, rows in enumerate(self.rows.values()):
+            for b in (*silent, *(without or {}).get(g, ())):
                 rows[:, self.table[b].columns] = 0.0
         self.rng = rng
 
@@ -76,13 +77,15 @@ class Problem:
 
 SIZES = (7, 5, 30, 24, 12)
 KINDS_OF = [[GROUPS[0], GROUPS[1]], [GROUPS[2]], [GROUPS[3]], [GROUPS[4]]]
+ABSENT = st.sampled_from([{}, {0: (0, 1), 2: (3,), 3: (0, 3), 4: (1, 2)}, {0: (2,), 1: (3,)}])
+"""Groups of structures without some species."""
 
 
-@given(seeds, st.sampled_from([0.1, 1.0, 10.0]))
-@settings(max_examples=15)
-def test_gradient_equals_finite_differences(seed, scale):
+@given(seeds, st.sampled_from([0.1, 1.0, 10.0]), ABSENT)
+@settings(max_examples=20)
+def test_gradient_equals_finite_differences(seed, scale, absent):
     rng = np.random.default_rng(seed)
-    problem = Problem(rng, SIZES)
+    problem = Problem(rng, SIZES, without=absent)
     statistic = problem.statistic(problem.labels(lambda *key: 0.3))
     likelihood = problem.likelihood(statistic, KINDS_OF)
     x = np.concatenate([rng.normal(-1.0, 0.7, 4), np.log(scale) + rng.normal(0.0, 0.7, 4)])
@@ -98,14 +101,15 @@ def test_gradient_equals_finite_differences(seed, scale):
         assert (up - down) / (2 * h) == pytest.approx(slope, rel=1e-5, abs=1e-6 * abs(value))
 
 
-@given(seeds, st.floats(0.2, 5.0))
+@given(seeds, st.floats(0.2, 5.0), ABSENT)
 @settings(max_examples=15)
-def test_value_equals_the_marginal_likelihood_of_the_fit(seed, weight):
+def test_value_equals_the_marginal_likelihood_of_the_fit(seed, weight, absent):
     """Differences too: so the constant is that of the row weights, whatever noise and delta."""
     rng = np.random.default_rng(seed)
     log_sigma, log_delta = rng.normal(-1.0, 1.0, 4), rng.normal(0.0, 1.0, 4)
     d = np.exp(log_delta)
-    problem = Problem(rng, SIZES, delta=((d[0], d[1]), (d[2], d[3])))
+    delta = ((d[0], d[1]), (d[2], d[3]))
+    problem = Problem(rng, SIZES, delta=delta, without=absent)
     statistic = problem.statistic(problem.labels(lambda *key: 0.3), weight)
     sigma = {key: s for keys, s in zip(KINDS_OF, np.exp(log_sigma)) for key in keys}
     fitted = posterior.solve(problem.terms, problem.cholesky, statistic, lambda *key: sigma[key])

@@ -10,7 +10,7 @@ from scipy.stats import multivariate_normal
 
 from gapy.errors import GapyError
 from gapy.gp import posterior
-from gapy.gp.statistic import Group, SufficientStatistic
+from gapy.gp.statistic import Factor, Group, SufficientStatistic
 from gapy.gp.terms import JITTER, Term, blocks, cholesky_factors, normalised
 from gapy.gp.whitening import whitened
 
@@ -114,6 +114,32 @@ def test_order_and_merging_do_not_matter(seed, chunk, n_rows):
             np.testing.assert_allclose(other.factors[key].log_weight, factor.log_weight)
     for key, matrix in untouched.items():
         np.testing.assert_array_equal(right.factors[key].matrix(), matrix)
+
+
+@given(seeds, st.integers(0, 2**12 - 1), st.integers(1, 40))
+@settings(max_examples=40, deadline=None)
+def test_columns_that_are_zero_are_left_out(seed, absent, chunk):
+    """Parts of the rows lack some of six columns: what is gathered is that of all of them."""
+    rng = np.random.default_rng(seed)
+    rows, y = rng.normal(size=(90, 6)), rng.normal(size=90)
+    for half in (0, 1):
+        lacks = [d for d in range(6) if absent >> (6 * half + d) & 1]
+        rows[45 * half : 45 * half + 45, lacks] = 0.0
+    factor, other = Factor(6), Factor(6)
+    for begin in range(0, 90, chunk):
+        factor.add(rows[begin : begin + chunk], y[begin : begin + chunk])
+    whole = np.column_stack([rows, y])
+    matrix = factor.matrix()
+    assert matrix.shape == (7, 7) and factor.is_triangle
+    np.testing.assert_allclose(matrix.T @ matrix, whole.T @ whole, atol=1e-11)
+    np.testing.assert_array_equal(matrix, np.triu(matrix))
+    assert factor.seen.tolist() == whole.any(axis=0).tolist()
+    assert not matrix[:, ~factor.seen].any() and not matrix[~factor.seen].any()
+    other.add(rows[:45], y[:45])
+    other.merge(Factor.of(factor.matrix(), 90, 0.0, triangle=True))
+    twice = np.vstack([whole[:45], whole])
+    both = other.matrix()
+    np.testing.assert_allclose(both.T @ both, twice.T @ twice, atol=1e-11)
 
 
 def test_memory_of_the_statistic_is_bounded():

@@ -1,11 +1,12 @@
 """A potential on plain arrays: a cell split into domains with ghosts equals the whole cell."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import labelled_frames
+from helpers import labelled_frames, with_posterior
 
 import gapy
 from gapy.descriptors import smooth_soap
@@ -101,6 +102,40 @@ def test_two_domains_equal_the_periodic_cell(model, atoms):
     assert (cut < 0.99 * expected).any() and (cut <= expected * (1 + 1e-12)).all()
 
 
+@pytest.mark.parametrize("gain", [0.4, 0.0])
+def test_samples_in_two_domains_equal_the_periodic_cell(model, atoms, gain):
+    """True: samples where the calibration prefers them; "posterior" anyway."""
+    model = with_posterior(model, gain)
+    for mode, samples in ((True, gain > 0.1), ("posterior", True), ("cheap", False)):
+        whole = model.evaluate(atoms, force_std=mode)
+        forces, deviations = np.zeros((len(atoms), 3)), np.zeros((len(atoms), 24))
+        indicators = np.zeros((len(atoms), 4))
+        domains = split(atoms, model.pairs_cutoff)
+        for d in domains:
+            out = model.evaluate_arrays(d.numbers, d.pairs, indicators=mode)
+            assert (out.deviations is not None) == samples and out.forces_std is None
+            indicators[d.owner_n[: d.n_centres]] = out.indicators[: d.n_centres]
+            np.add.at(forces, d.owner_n, out.forces)
+            if samples:
+                np.add.at(deviations, d.owner_n, out.deviations)
+        sigma = np.zeros(len(atoms))
+        for d in domains:
+            found = model.force_std(
+                indicators[d.owner_n], d.numbers, d.pairs, forces[d.owner_n],
+                deviations=deviations[d.owner_n] if samples else None,
+            )  # fmt: skip
+            assert not found[d.n_centres :].any()
+            sigma[d.owner_n[: d.n_centres]] = found[: d.n_centres]
+        np.testing.assert_allclose(sigma, whole.forces_std, rtol=1e-6)
+        if samples:  # and not the cheap sigma
+            cheap = model.force_std(indicators, atoms.numbers, pairs_of(model, atoms), forces)
+            assert np.abs(np.log(cheap / sigma)).max() > 0.1
+
+
+def pairs_of(model, atoms):
+    return pairs_within(atoms, model.pairs_cutoff)
+
+
 def test_local_sigmas_need_no_ghosts(model, atoms):
     whole = model.evaluate(atoms, local_std=True)
     for d in split(atoms, model.pairs_cutoff):
@@ -111,8 +146,9 @@ def test_local_sigmas_need_no_ghosts(model, atoms):
 
 def test_all_atoms_as_centres_are_the_ase_path(model, atoms):
     pairs = pairs_within(atoms, model.pairs_cutoff)
+    model = with_posterior(model)
     modes = {"local_std": True, "force_std": "cheap"}
-    for options in ({}, modes):
+    for options in ({}, {"force_std": True}, {"force_std": "posterior"}, modes):
         whole = model.evaluate(atoms, **options)
         out = model.evaluate_arrays(atoms.numbers, pairs, **options)
         assert out.energy == whole.energy
@@ -164,8 +200,15 @@ def test_what_cannot_be_evaluated_is_refused(model, atoms):
         model.force_std(np.zeros((n, 3)), d.numbers, d.pairs, np.zeros((n, 3)))
     with pytest.raises(StructureError, match="forces"):
         model.force_std(np.zeros((n, 4)), d.numbers, d.pairs, np.zeros((n - 1, 3)))
-    with pytest.raises(GapyError, match="force_std: expected False, True or 'cheap', got 'post"):
-        model.evaluate_arrays(d.numbers, d.pairs, force_std="posterior")
+    for name in ("force_std", "indicators"):
+        with pytest.raises(GapyError, match=rf"{name}: expected one of .*'posterior'.*got 'post'"):
+            model.evaluate_arrays(d.numbers, d.pairs, **{name: "post"})
+    given = (np.zeros((n, 4)), d.numbers, d.pairs, np.zeros((n, 3)))
+    without = replace(model, calibration=replace(model.calibration, posterior=None))
+    with pytest.raises(GapyError, match="deviations: expected None, since posterior samples"):
+        without.force_std(*given, deviations=np.zeros((n, 24)))
+    with pytest.raises(StructureError, match=rf"deviations: expected an array \({n}, 24\)"):
+        with_posterior(model).force_std(*given, deviations=np.zeros((n, 3)))
 
 
 def test_descriptors_that_search_for_themselves_are_refused():
@@ -184,7 +227,7 @@ def test_the_example_of_the_documentation():
     names: dict = {}
     for code in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
         exec(code, names)
-    whole = names["potential"].evaluate(names["atoms"], force_std="cheap")
+    whole = names["potential"].evaluate(names["atoms"], force_std=True)
     # Coefficients of 2e6 eV (little noise, few structures) make 1e-9 of the rounding of vectors.
     assert names["out"].energy == pytest.approx(whole.energy, abs=1e-8)
     np.testing.assert_allclose(names["forces"], whole.forces, atol=1e-8)

@@ -7,7 +7,7 @@
 
 extern "C" {
 
-constexpr int N_INDICATORS = 4;
+constexpr int N_INDICATORS = 4, N_DEVIATIONS = 24;
 constexpr int MESSAGE_LENGTH = 1024;
 
 // Some centres of a domain with all their neighbours, renumbered: atoms 0..n_centres-1 are the
@@ -23,15 +23,17 @@ struct GapyPart {
   double *forces;        // (n_atoms, 3) eV/A: out of evaluate, into sigma
   double *base_forces;   // (n_atoms, 3) eV/A, the baselines' share of them
   double *indicators;    // (n_atoms, 4): out of evaluate, into sigma
+  double *deviations;    // (n_atoms, 24) eV/A of posterior samples' forces: as the forces
   double *sigma;         // (n_centres,) eV/A, out of sigma
   double virial[9];      // dE/d(strain), eV, out
-  int32_t wants_indicators;
+  int32_t wants_indicators, wants_deviations;
 };
 
 struct GapyModel {
   int64_t model;
   int32_t has_baselines;
-  double cutoff;         // A
+  int32_t posterior_every;    // steps between sigmas from posterior samples, 0: none of them
+  double cutoff;              // A
 };
 
 // The frame at which a run stops; arrays of the n_owned atoms of this rank.
@@ -47,9 +49,10 @@ struct GapyFrame {
 };
 
 // Each returns 1, or 0 with the error in `message`: 0 is also what an interrupted callback returns.
+// With 1, a message of `open` and `stopped` is a line for the log.
 struct GapyCallbacks {
-  int (*open)(const char *path, const char *symbols, int member, GapyModel *model,
-              int64_t *numbers, char *message);
+  int (*open)(const char *path, const char *symbols, int member, int posterior_every,
+              GapyModel *model, int64_t *numbers, char *message);
   int (*evaluate)(GapyPart *part, char *message);
   int (*sigma)(GapyPart *part, char *message);
   int (*stopped)(GapyFrame *frame, char *message);

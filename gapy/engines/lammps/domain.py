@@ -1,10 +1,11 @@
-"""The potential behind a `pair_coeff` line, and the atomic numbers of its atom types."""
+"""The potential behind a `pair_coeff` line, the atomic numbers of its atom types, its sigmas."""
 
 from __future__ import annotations
 
 import numpy as np
 from ase.data import atomic_numbers
 
+from gapy.error_bars.calibration import POSTERIOR_EVERY, SAMPLES
 from gapy.errors import GapyError, SpeciesError
 from gapy.model.potential import Potential, load
 
@@ -38,6 +39,30 @@ def fit_for_domains(potential: Potential, path: str) -> Potential:
             "and would overlook images; fit with periodic=True"
         )
     return potential
+
+
+def force_sigmas(potential: Potential, every: int) -> tuple[int, str]:
+    """(steps between force sigmas from posterior samples, 0 for none; a line for the log).
+
+    every: what the keyword `posterior` says, -1 without it. Then the potential decides, as
+    uncertainty=True of the ASE calculator, and samples are drawn as often as in `gapy md`.
+    """
+    calibration = potential.calibration
+    if every < 0:
+        every = POSTERIOR_EVERY if calibration.prefers_posterior else 0
+        if not every:
+            return 0, ""
+    if not every:
+        return 0, "gapy: force sigmas are the cheap ones"
+    if calibration.posterior is None:
+        return 0, (
+            "gapy: force sigmas are the cheap ones: posterior samples rank the left-out errors of "
+            "this model no better"
+        )
+    line = f"gapy: force sigmas from {SAMPLES} posterior samples"
+    if every == 1:
+        return 1, line
+    return every, f"{line} at steps that {every} divides, the cheap ones at others"
 
 
 def numbers_of(potential: Potential, symbols: list[str]) -> list[int]:

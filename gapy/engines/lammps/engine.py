@@ -11,12 +11,19 @@ import itertools
 import numpy as np
 
 from gapy.engines.lammps import structs
-from gapy.engines.lammps.domain import fit_for_domains, member_of, numbers_of, open_model
+from gapy.engines.lammps.domain import (
+    fit_for_domains,
+    force_sigmas,
+    member_of,
+    numbers_of,
+    open_model,
+)
 from gapy.engines.lammps.frame import Box, RankAtoms, save_frame
 from gapy.engines.lammps.signals import raise_deferred
 from gapy.engines.lammps.structs import view
 from gapy.errors import GapyError
 from gapy.geometry.pairs import Pairs
+from gapy.model.arrays import N_DEVIATIONS, N_INDICATORS
 from gapy.model.potential import Potential
 
 
@@ -70,7 +77,7 @@ class Engine:
             return 0
         return 1
 
-    def _open(self, path, symbols, member, model, numbers, message) -> int:
+    def _open(self, path, symbols, member, every, model, numbers, message) -> int:
         def read():
             named = path.decode()
             if named in self._lent:
@@ -84,6 +91,8 @@ class Engine:
             model.contents.model = name
             model.contents.cutoff = potential.pairs_cutoff
             model.contents.has_baselines = bool(potential.baselines)
+            model.contents.posterior_every, line = force_sigmas(potential, every)
+            structs.write_message(message, line)
 
         return self._try(message, read)
 
@@ -92,7 +101,9 @@ class Engine:
 
     def _evaluate(self, part) -> None:
         numbers, pairs, potential = self._problem(part)
-        indicators = bool(part.wants_indicators)
+        indicators = bool(part.wants_indicators) and (
+            "posterior" if part.wants_deviations else "cheap"
+        )
         out = potential.evaluate_arrays(numbers, pairs, indicators=indicators)
         n, centres = part.n_atoms, part.n_centres
         view(part.energies, centres)[:] = out.energies[:centres]
@@ -100,16 +111,20 @@ class Engine:
         if out.baseline_forces is not None:
             view(part.base_forces, n, 3)[:] = out.baseline_forces
         if indicators:
-            view(part.indicators, n, 4)[:] = out.indicators
+            view(part.indicators, n, N_INDICATORS)[:] = out.indicators
+        if part.wants_deviations:
+            view(part.deviations, n, N_DEVIATIONS)[:] = out.deviations
         part.virial[:] = out.virial.ravel()
 
     def _sigma(self, part) -> None:
         numbers, pairs, potential = self._problem(part)
         n = part.n_atoms
         base = view(part.base_forces, n, 3) if potential.baselines else None
+        deviations = view(part.deviations, n, N_DEVIATIONS) if part.wants_deviations else None
         sigma = potential.force_std(
-            view(part.indicators, n, 4), numbers, pairs, view(part.forces, n, 3), base
-        )
+            view(part.indicators, n, N_INDICATORS), numbers, pairs, view(part.forces, n, 3), base,
+            deviations=deviations,
+        )  # fmt: skip
         view(part.sigma, part.n_centres)[:] = sigma[: part.n_centres]
 
     def _problem(self, part):

@@ -94,8 +94,10 @@ class External:
         if not mine:
             return forces, energies, np.zeros((3, 3)), sigma if wants else None
         pairs = sides(x, mine, potential.pairs_cutoff)
-        own = potential.evaluate_arrays(numbers, pairs.own, indicators=wants)
-        others = potential.evaluate_arrays(numbers, pairs.others, indicators=wants)
+        draws = wants and keywords.posterior > 0 and step % keywords.posterior == 0
+        mode = wants and ("posterior" if draws else "cheap")
+        own = potential.evaluate_arrays(numbers, pairs.own, indicators=mode)
+        others = potential.evaluate_arrays(numbers, pairs.others, indicators=mode)
         at = listed[:mine]
         total = own.forces + others.forces
         forces[at], energies[at] = total[:mine], own.energies[:mine]
@@ -104,8 +106,9 @@ class External:
             if potential.baselines:
                 base = own.baseline_forces + others.baseline_forces
             sigma[at] = potential.force_std(
-                own.indicators + others.indicators, numbers, pairs.own, total, base
-            )[:mine]
+                own.indicators + others.indicators, numbers, pairs.own, total, base,
+                deviations=own.deviations + others.deviations if draws else None,
+            )[:mine]  # fmt: skip
         return forces, energies, own.virial, sigma if wants else None
 
     def _tell(self, energies, virial) -> None:

@@ -42,7 +42,7 @@ PairGapy::PairGapy(LAMMPS *lmp) : Pair(lmp)
   no_virial_fdotr_compute = 1;
   centroidstressflag = CENTROID_NOTAVAIL;
   comm_forward = N_INDICATORS;
-  comm_reverse = comm_reverse_off = 6;
+  comm_reverse = comm_reverse_off = 6 + N_DEVIATIONS;
   nextra = 1;
   pvector = new double[1];
   pvector[0] = largest;
@@ -69,9 +69,9 @@ double PairGapy::positive(const char *keyword, const char *value)
 
 void PairGapy::settings(int narg, char **arg)
 {
-  const std::string known = "sigma N, max_force_std X, frame FILE, member K";
+  const std::string known = "sigma N, max_force_std X, frame FILE, member K, posterior N";
   // LAMMPS keeps the object when the same style is named again.
-  member = -1, sigma_every = 0, stopped = false;
+  member = posterior_every = -1, sigma_every = 0, stopped = false;
   max_force_std = std::numeric_limits<double>::infinity();
   frame_path = "flagged.extxyz";
   for (int k = 0; k < narg; k += 2) {
@@ -86,9 +86,12 @@ void PairGapy::settings(int narg, char **arg)
       frame_path = arg[k + 1];
     else if (key == "member")
       member = utils::inumeric(FLERR, arg[k + 1], false, lmp);
+    else if (key == "posterior")
+      posterior_every = utils::inumeric(FLERR, arg[k + 1], false, lmp);
     else
       error->all(FLERR, "pair_style gapy: expected the keywords " + known + ", got " + key);
-    if ((key == "sigma" && sigma_every < 1) || (key == "member" && member < 0))
+    if ((key == "sigma" && sigma_every < 1) || (key == "member" && member < 0) ||
+        (key == "posterior" && posterior_every < 0))
       error->all(FLERR, "pair_style gapy " + key + ": expected " +
                             (key == "sigma" ? "at least 1" : "at least 0") + ", got " + arg[k + 1]);
   }
@@ -117,7 +120,10 @@ void PairGapy::coeff(int narg, char **arg)
                       "gapy.engines.lammps.attach on the LAMMPS object");
   if (opened.model >= 0) engine.close(opened.model);
   opened.model = -1;
-  agree(!engine.open(arg[2], symbols.c_str(), member, &opened, number_of_type.data() + 1, message));
+  message[0] = 0;
+  agree(!engine.open(arg[2], symbols.c_str(), member, posterior_every, &opened,
+                     number_of_type.data() + 1, message));
+  if (comm->me == 0 && message[0]) utils::logmesg(lmp, std::string(message) + "\n");
 }
 
 void PairGapy::init_style()
@@ -176,10 +182,11 @@ GapyPart PairGapy::part()
   energies.assign(centres, 0.0), sigma.assign(centres, 0.0);
   out_forces.assign(3 * n, 0.0), out_base.assign(3 * n, 0.0);
   out_indicators.assign(N_INDICATORS * n, 0.0);
+  out_deviations.assign(samples_now ? N_DEVIATIONS * n : 0, 0.0);
   return {opened.model, (int64_t) n, (int64_t) centres, (int64_t) neighbour.size(),
           number.data(), first.data(), neighbour.data(), vector.data(), energies.data(),
-          out_forces.data(), out_base.data(), out_indicators.data(), sigma.data(), {},
-          sigma_now};
+          out_forces.data(), out_base.data(), out_indicators.data(), out_deviations.data(),
+          sigma.data(), {}, sigma_now, samples_now};
 }
 
 void PairGapy::evaluate_part(int begin, int end)
@@ -192,6 +199,10 @@ void PairGapy::evaluate_part(int begin, int end)
       forces[3 * members[m] + c] += out_forces[3 * m + c];
       if (opened.has_baselines) base_forces[3 * members[m] + c] += out_base[3 * m + c];
     }
+  if (samples_now)
+    for (size_t m = 0; m < members.size(); ++m)
+      for (int c = 0; c < N_DEVIATIONS; ++c)
+        deviations[N_DEVIATIONS * members[m] + c] += out_deviations[N_DEVIATIONS * m + c];
   for (int k = 0; k < end - begin; ++k) {
     if (eflag_global) eng_vdwl += energies[k];
     if (eflag_atom) eatom[members[k]] += energies[k];
@@ -216,11 +227,13 @@ void PairGapy::compute(int eflag, int vflag)
                       "and the like");
   const bigint step = update->ntimestep;
   sigma_now = sigma_asked || (sigma_every && step % sigma_every == 0);
+  samples_now = sigma_now && opened.posterior_every && step % opened.posterior_every == 0;
   const int n_owned = atom->nlocal, n_all = atom->nlocal + atom->nghost;
   forces.assign(3 * n_all, 0.0);
   place.assign(n_all, -1);
   if (opened.has_baselines) base_forces.assign(3 * n_all, 0.0);
   if (sigma_now) indicators.assign(N_INDICATORS * n_all, 0.0);
+  if (samples_now) deviations.assign(N_DEVIATIONS * (size_t) n_all, 0.0);
 
   bool failed = false;
   try {
@@ -232,7 +245,8 @@ void PairGapy::compute(int eflag, int vflag)
   agree(failed);
 
   const bool completes = sigma_now || !force->newton_pair;
-  if (completes) comm->reverse_comm(this, opened.has_baselines ? 6 : 3);
+  if (completes)
+    comm->reverse_comm(this, (opened.has_baselines ? 6 : 3) + (samples_now ? N_DEVIATIONS : 0));
   if (n_all) {    // without atoms there may be no array
     double *f = atom->f[0];
     for (int k = 0; k < 3 * (completes ? n_owned : n_all); ++k) f[k] += forces[k];
@@ -255,6 +269,9 @@ void PairGapy::all_sigmas()
       if (opened.has_baselines) std::copy_n(&base_forces[3 * members[m]], 3, &out_base[3 * m]);
       std::copy_n(&indicators[N_INDICATORS * members[m]], N_INDICATORS,
                   &out_indicators[N_INDICATORS * m]);
+      if (samples_now)
+        std::copy_n(&deviations[N_DEVIATIONS * members[m]], N_DEVIATIONS,
+                    &out_deviations[N_DEVIATIONS * m]);
     }
     failed = !engine.sigma(&now, message);
     for (int c = 0; c < end - k && !failed; ++c) {
@@ -326,6 +343,7 @@ int PairGapy::pack_reverse_comm(int n, int begin, double *buffer)
   for (int i = begin; i < begin + n; ++i) {
     out = std::copy_n(&forces[3 * i], 3, out);
     if (opened.has_baselines) out = std::copy_n(&base_forces[3 * i], 3, out);
+    if (samples_now) out = std::copy_n(&deviations[N_DEVIATIONS * i], N_DEVIATIONS, out);
   }
   return out - buffer;
 }
@@ -336,14 +354,16 @@ void PairGapy::unpack_reverse_comm(int n, int *which, double *buffer)
     for (int c = 0; c < 3; ++c) forces[3 * which[k] + c] += *buffer++;
     if (opened.has_baselines)
       for (int c = 0; c < 3; ++c) base_forces[3 * which[k] + c] += *buffer++;
+    if (samples_now)
+      for (int c = 0; c < N_DEVIATIONS; ++c) deviations[N_DEVIATIONS * which[k] + c] += *buffer++;
   }
 }
 
 double PairGapy::memory_usage()
 {
   double bytes = Pair::memory_usage();
-  for (const auto *v : {&forces, &base_forces, &indicators, &force_sigma, &vector, &out_forces,
-                        &out_base, &out_indicators})
+  for (const auto *v : {&forces, &base_forces, &indicators, &deviations, &force_sigma, &vector,
+                        &out_forces, &out_base, &out_indicators, &out_deviations})
     bytes += v->capacity() * sizeof(double);
   return bytes;
 }

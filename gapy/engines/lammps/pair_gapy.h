@@ -30,22 +30,22 @@ class PairGapy : public Pair {
   double memory_usage() override;
 
  private:
-  GapyModel opened = {-1, 0, 0.0};
+  GapyModel opened = {-1, 0, 0, 0.0};
   std::vector<int64_t> number_of_type;
-  int member = -1, sigma_every = 0, sigma_asked = 0;
+  int member = -1, sigma_every = 0, sigma_asked = 0, posterior_every = -1;
   double max_force_std = std::numeric_limits<double>::infinity();
   std::string frame_path = "flagged.extxyz";
-  bool stopped = false, sigma_now = false;
+  bool stopped = false, sigma_now = false, samples_now = false;
   double largest = std::numeric_limits<double>::quiet_NaN();
   char message[MESSAGE_LENGTH] = {};
 
   // Of all atoms of the domain, ghosts too.
-  std::vector<double> forces, base_forces, indicators, force_sigma;
+  std::vector<double> forces, base_forces, indicators, deviations, force_sigma;
   // Of the centres at hand.
   std::vector<int> place, members;
   std::vector<int64_t> number, first;
   std::vector<int32_t> neighbour;
-  std::vector<double> vector, energies, out_forces, out_base, out_indicators, sigma;
+  std::vector<double> vector, energies, out_forces, out_base, out_indicators, out_deviations, sigma;
 
   void gather(int begin, int end);
   GapyPart part();

@@ -39,16 +39,23 @@ class Part(Structure):
         ("forces", Doubles),
         ("base_forces", Doubles),
         ("indicators", Doubles),
+        ("deviations", Doubles),
         ("sigma", Doubles),
         ("virial", c_double * 9),
         ("wants_indicators", c_int32),
+        ("wants_deviations", c_int32),
     )
 
 
 class Model(Structure):
     """What the pair style must know of a model."""
 
-    _fields_ = (("model", c_int64), ("has_baselines", c_int32), ("cutoff", c_double))
+    _fields_ = (
+        ("model", c_int64),
+        ("has_baselines", c_int32),
+        ("posterior_every", c_int32),
+        ("cutoff", c_double),
+    )
 
 
 class Frame(Structure):
@@ -73,7 +80,7 @@ class Frame(Structure):
 
 Message = POINTER(c_char)
 
-OPEN = CFUNCTYPE(c_int, c_char_p, c_char_p, c_int, POINTER(Model), Ints, Message)
+OPEN = CFUNCTYPE(c_int, c_char_p, c_char_p, c_int, c_int, POINTER(Model), Ints, Message)
 ON_PART = CFUNCTYPE(c_int, POINTER(Part), Message)
 STOPPED = CFUNCTYPE(c_int, POINTER(Frame), Message)
 CLOSE = CFUNCTYPE(None, c_int64)

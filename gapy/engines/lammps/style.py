@@ -14,16 +14,21 @@ NEEDS_PLUGIN = "which needs the compiled pair style: install g++ and see docs/la
 @dataclass(frozen=True)
 class Keywords:
     """Keywords of the pair style; limit: max_force_std, eV/A, infinite for none, looked at every
-    `every` steps."""
+    `every` steps; posterior: see `domain.force_sigmas`."""
 
     limit: float = math.inf
     every: int = 1
     frame: str = "flagged.extxyz"
     member: int = -1
+    posterior: int = -1
 
 
-NAMES = {"sigma": "every", "max_force_std": "limit", "frame": "frame", "member": "member"}
-TYPES = {"sigma": int, "max_force_std": float, "frame": str, "member": int}
+NAMES = {
+    "sigma": "every", "max_force_std": "limit", "frame": "frame", "member": "member",
+    "posterior": "posterior",
+}  # fmt: skip
+TYPES = {"sigma": int, "max_force_std": float, "frame": str, "member": int, "posterior": int}
+KNOWN = "sigma N, max_force_std X, frame FILE, member K, posterior N"
 
 
 def parse_keywords(words: list[str]) -> tuple[Keywords, list[str]]:
@@ -43,6 +48,10 @@ def parse_keywords(words: list[str]) -> tuple[Keywords, list[str]]:
     found = Keywords(**given)
     if found.every < 1 or not found.limit > 0:
         raise GapyError(f"pair_style gapy: expected sigma >= 1 and max_force_std > 0, got {found}")
+    if "posterior" in given and found.posterior < 0:
+        raise GapyError(
+            f"pair_style gapy posterior: expected at least 0, got {found.posterior}; 0 draws none"
+        )
     return found, words
 
 

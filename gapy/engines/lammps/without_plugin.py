@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
-from gapy.engines.lammps.domain import numbers_of, open_model
+from gapy.engines.lammps.domain import force_sigmas, numbers_of, open_model
 from gapy.engines.lammps.external import FIX, External
-from gapy.engines.lammps.style import Keywords, parse_keywords, segments
+from gapy.engines.lammps.style import KNOWN, Keywords, parse_keywords, segments
 from gapy.errors import GapyError
 from gapy.model.potential import Potential
 
@@ -91,10 +92,7 @@ class ExternalRun:
         self._in_hybrid = at > 1
         self._keywords, rest = parse_keywords(words[at + 1 :])
         if at == 1 and rest:
-            raise GapyError(
-                "pair_style gapy: expected the keywords sigma N, max_force_std X, frame FILE, "
-                f"member K, got {rest[0]}"
-            )
+            raise GapyError(f"pair_style gapy: expected the keywords {KNOWN}, got {rest[0]}")
         model = self._expanded(coefficients)[4 if at > 1 else 3 :]
         if not model:
             raise GapyError("pair_coeff of gapy: expected * * MODEL.gapy and symbols, got no model")
@@ -118,5 +116,9 @@ class ExternalRun:
             lmp.command(f"unfix {FIX}")
         for line in SETUP:
             lmp.command(line)
-        self._external = External(lmp, self._potential, numbers, seen, self._keywords)
+        every, said = force_sigmas(self._potential, self._keywords.posterior)
+        if said:
+            lmp.command(f'print "{said}"')
+        keywords = replace(self._keywords, posterior=every)
+        self._external = External(lmp, self._potential, numbers, seen, keywords)
         lmp.set_fix_external_callback(FIX, self._external, lmp)
