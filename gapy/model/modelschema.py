@@ -75,6 +75,7 @@ CALIBRATION_EXTRA = {
     "largest": NOT_NEGATIVE,
     "exponent": Number(1, 1000, whole=True),
     "coarse": List(NOT_NEGATIVE, 2, 2),
+    "energy": List(POSITIVE, 2, 2),
 }
 
 
