@@ -74,7 +74,7 @@ def run(files: list[str], workers: int, points: int) -> dict:
     import gapy
     from gapy.descriptors import smooth_soap
     from gapy.distributed import fit
-    from gapy.distributed.fitting import connected
+    from gapy.distributed.cluster import connected
 
     soap = smooth_soap(["Cu", "Au"], r_cut=5.0, n_max=8, l_max=6)
     gp = gapy.SparseGPRegressor(soap, n_inducing=points, zeta=2, sigma_energy=0.002)

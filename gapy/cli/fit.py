@@ -9,7 +9,16 @@ import typer
 from gapy._support.tables import errors_table, facts
 from gapy.cli.automatic import completed, regressor_of
 from gapy.cli.idle import refuse_idle_keys, refuse_idle_noise
-from gapy.cli.options import EnergyKey, ForcesKey, StressKey, VirialKey, label_keys
+from gapy.cli.options import (
+    EnergyKey,
+    ForcesKey,
+    Scheduler,
+    StressKey,
+    VirialKey,
+    Workers,
+    label_keys,
+    on_workers,
+)
 from gapy.cli.remarks import remark_on_noise
 from gapy.cli.settings import FitSettings, parse_n_inducing, read_settings
 from gapy.errors import GapyError
@@ -60,16 +69,12 @@ def fit(
     virial_key: VirialKey = None,
     seed: Annotated[Whole, _option("seed")] = None,
     threads: Annotated[Whole, typer.Option(help="Threads [1].")] = None,
-    workers: Annotated[
-        Whole, typer.Option(help="Fit in parts by so many processes (needs gapy[dask]).")
-    ] = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
     estimate: Annotated[
         bool,
         typer.Option("--estimate", help="Only say how long it will take, and how much memory."),
     ] = False,
-    scheduler: Annotated[
-        Text, typer.Option(metavar="ADDRESS", help="Fit in parts on the Dask cluster there.")
-    ] = None,
 ) -> None:
     """Fit a potential to labelled structures."""
     flags = dict(locals())
@@ -93,16 +98,9 @@ def fit(
 
 def _require_place(settings: FitSettings, workers, scheduler, estimate: bool) -> None:
     """Raise GapyError for workers that are none, or options that would do nothing beside others."""
-    if workers is not None and workers < 1:
-        raise GapyError(f"workers: expected a number of at least 1, got {workers}")
-    if scheduler is not None and (workers is not None or estimate):
-        other = "workers" if workers is not None else "estimate"
-        raise GapyError(f"scheduler: has no effect with {other}; leave one of the two out")
-    if settings.threads > 1 and not estimate and (workers is not None or scheduler is not None):
-        raise GapyError(
-            f"threads: has no effect on workers, which have one each, got {settings.threads}; ask "
-            "for more workers"
-        )
+    if scheduler is not None and estimate:
+        raise GapyError("scheduler: has no effect with estimate; leave one of the two out")
+    on_workers(None if estimate else settings.threads, workers, scheduler)
 
 
 def _estimate(settings: FitSettings, keys, workers: int | None) -> None:
