@@ -75,10 +75,14 @@ def fit(
         bool,
         typer.Option("--estimate", help="Only say how long it will take, and how much memory."),
     ] = False,
+    atoms: Annotated[
+        Whole,
+        typer.Option(help="With --estimate: of a larger set of so many atoms like these."),
+    ] = None,
 ) -> None:
     """Fit a potential to labelled structures."""
     flags = dict(locals())
-    elsewhere = ("config", "n_inducing", "workers", "scheduler", "estimate")
+    elsewhere = ("config", "n_inducing", "workers", "scheduler", "estimate", "atoms")
     given = {name: value for name, value in flags.items() if name not in elsewhere}
     given["train"] = tuple(train) if train else None
     given["n_inducing"] = parse_n_inducing(n_inducing)
@@ -86,8 +90,10 @@ def fit(
     settings = (read_settings(config) if config else FitSettings()).updated(given)
     keys = _checked(settings, config)
     _require_place(settings, workers, scheduler, estimate)
+    if atoms is not None and not estimate:
+        raise GapyError("atoms: has no effect without estimate; add --estimate or leave it out")
     if estimate:
-        _estimate(settings, keys, workers)
+        _estimate(settings, keys, workers, atoms)
     elif workers is not None or scheduler is not None:
         from gapy.cli.fit_on_workers import fit_on_workers
 
@@ -103,13 +109,14 @@ def _require_place(settings: FitSettings, workers, scheduler, estimate: bool) ->
     on_workers(None if estimate else settings.threads, workers, scheduler)
 
 
-def _estimate(settings: FitSettings, keys, workers: int | None) -> None:
+def _estimate(settings: FitSettings, keys, workers: int | None, atoms: int | None) -> None:
     from gapy.fit.estimate import estimate
 
     regressor, structures = _begun(settings, keys)
-    found = estimate(regressor, structures)
-    lines = [(name, f"{s:.1f} s") for name, s in found.seconds.items()]
-    lines.append(("in all", f"{found.total:.0f} s"))
+    found = estimate(regressor, structures, atoms=atoms)
+    lines = [("atoms", f"{found.n_atoms}")]
+    lines += [(name, f"{s:.1f} s") for name, s in found.seconds.items()]
+    lines.append(("in all, one process", f"{found.total:.0f} s"))
     if workers is not None:
         lines.append((f"on {workers} workers", f"{found.on_workers(workers):.0f} s"))
     lines.append(("memory", f"{found.memory_bytes / 1e9:.2f} GB"))

@@ -1,6 +1,7 @@
 """Evaluation, candidates of a search and labels on workers: the numbers of one process."""
 
 import json
+import os
 
 import ase.io
 import numpy as np
@@ -13,6 +14,7 @@ from gapy.active import MD, GPModel, Initial, Oracle, Policy, learn
 from gapy.active.frames import Request
 from gapy.active.labels import Failure, Label
 from gapy.active.oracle import OracleError
+from gapy.distributed.cluster import connected
 from gapy.errors import GapyError, StructureError
 from gapy.structures import LabelKeys, read_structures
 from gapy.tuning import tune
@@ -154,6 +156,17 @@ def test_labels_come_from_the_workers_of_a_scheduler(client, tmp_path):
         Oracle("ase.calculators.emt.EMT", scheduler="nowhere").check()
     with pytest.raises(GapyError, match="scheduler: has no effect with executor"):
         Oracle("ase.calculators.emt.EMT", scheduler=address, executor=client)
+
+
+def test_memory_stays_with_the_workers_that_are_started_here(monkeypatch):
+    monkeypatch.delenv("MALLOC_TRIM_THRESHOLD_", raising=False)  # of the cluster of other tests
+    with connected(1) as own:
+        (seen,) = own.run(_environment).values()
+    assert "MALLOC_TRIM_THRESHOLD_" not in seen and seen["OMP_NUM_THREADS"] == "1"
+
+
+def _environment() -> dict:
+    return dict(os.environ)
 
 
 def _labelling() -> int:
