@@ -8,7 +8,13 @@ from typing import Annotated
 
 import typer
 
-from gapy._support.tables import bars_table, error_bars, errors_table, groups_table
+from gapy._support.tables import (
+    bars_table,
+    energy_error_bars,
+    error_bars,
+    errors_table,
+    groups_table,
+)
 from gapy.cli.options import (
     EnergyKey,
     ForcesKey,
@@ -88,6 +94,8 @@ def evaluate(
     print(f"{total.n_structures} structures, {total.n_atoms} atoms, {report.seconds:.2f} s")
     print(errors_table(total))
     print(error_bars(report))
+    if report.energy_error_bars is not None:
+        print(energy_error_bars(report.energy_error_bars))
     for group in report.over_confident:
         print(f"  over-confident: {group}")
     if len(report.by_config_type) > 1:

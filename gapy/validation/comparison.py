@@ -20,8 +20,9 @@ from gapy.structures import LabelledStructure
 class Samples:
     """Labels and predictions behind an EvaluationReport, one entry per label.
 
-    energy and energy_predicted: eV/atom less e0 (per structure with an energy), energy_group its
-    config_type. forces and forces_predicted (n, 3) eV/A and forces_std (n,) eV/A of the atoms
+    energy and energy_predicted: eV/atom less e0 (per structure with an energy), energy_std their
+    sigma, eV/atom, nan where the model knows none, energy_atoms the number of atoms, energy_group
+    the config_type. forces and forces_predicted (n, 3) eV/A and forces_std (n,) eV/A of the atoms
     with forces, forces_group their config_type, forces_structure the number of their structure
     among those with forces; forces_symmetric (n,) says whose force is zero by symmetry
     (`gapy.geometry.symmetry`). stress and stress_predicted (n, 6) eV/A^3, stress_group their
@@ -30,6 +31,8 @@ class Samples:
 
     energy: np.ndarray
     energy_predicted: np.ndarray
+    energy_std: np.ndarray
+    energy_atoms: np.ndarray
     energy_group: np.ndarray
     forces: np.ndarray
     forces_predicted: np.ndarray
@@ -144,6 +147,10 @@ def _samples(potential, structures, predicted) -> Samples:
         energy_predicted=np.array(
             [(out.energy - e) / len(s.atoms) for (s, out), e in zip(energy, e0)]
         ),
+        energy_std=np.array(
+            [np.nan if o.energy_std is None else o.energy_std / len(s.atoms) for s, o in energy]
+        ),
+        energy_atoms=np.array([len(s.atoms) for s, _ in energy], dtype=int),
         energy_group=_names(energy),
         forces=labels,
         forces_predicted=forces_predicted,

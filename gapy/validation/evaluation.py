@@ -11,6 +11,7 @@ from gapy.errors import GapyError
 from gapy.gp.noise import outliers
 from gapy.structures import check_structures, from_atoms
 from gapy.validation.comparison import Comparison, Samples, compare
+from gapy.validation.energy_bars import EnergyBars, energy_bars
 from gapy.validation.overconfidence import OverConfident, over_confident
 from gapy.validation.reliability import ErrorBars, default_threshold, error_bars
 
@@ -50,6 +51,8 @@ class EvaluationReport:
     error_bars: coverage, miscalibration area, likelihood, rank correlation, AUROC and reliability
     bins of the calibrated force sigma, without atoms whose force is zero by symmetry;
     error_bars_by_config_type: the same for each config_type, with the same error_threshold.
+    energy_error_bars: coverage of the calibrated energy sigma by size of structure, None where
+    there are no energies or the model knows no such sigma.
     over_confident: the config_types whose error bars are too narrow (see
     gapy.validation.overconfidence). noise_outliers: label groups of the model whose learnt noise is
     far above that of the others (see gapy.gp.noise.outliers). seconds: wall time of the
@@ -60,6 +63,7 @@ class EvaluationReport:
     by_config_type: dict[str, Errors]
     error_bars: ErrorBars
     error_bars_by_config_type: dict[str, ErrorBars]
+    energy_error_bars: EnergyBars | None
     over_confident: tuple[OverConfident, ...]
     noise_outliers: tuple[dict, ...]
     seconds: float
@@ -83,9 +87,11 @@ class EvaluationReport:
     def to_dict(self) -> dict:
         """Plain JSON: the fields of `total` and `error_bars` at the top level, None for what is
         undefined."""
+        bars = self.energy_error_bars
         return {
             **_fields(self.total),
             **self.error_bars.to_dict(),
+            "energy_error_bars": bars and bars.to_dict(),
             "over_confident": [group.to_dict() for group in self.over_confident],
             "noise_outliers": [dict(group) for group in self.noise_outliers],
             "seconds": self.seconds,
@@ -146,6 +152,9 @@ def report_of(
         by_config_type={name: _errors(compared, name) for name in names},
         error_bars=bars(),
         error_bars_by_config_type={name: bars(name) for name in names},
+        energy_error_bars=energy_bars(
+            samples.energy_predicted - samples.energy, samples.energy_std, samples.energy_atoms
+        ),
         over_confident=over_confident(
             *samples.judged(),
             samples.forces_group[~samples.forces_symmetric],
