@@ -56,7 +56,7 @@ def assert_same(a, b):
         for x, y in zip(a, b):
             assert_same(x, y)
     elif isinstance(a, float):
-        assert a == pytest.approx(b, rel=1e-9, abs=1e-12)
+        assert a == pytest.approx(b, rel=1e-7, abs=1e-10)
     else:
         assert a == b
 

@@ -8,10 +8,11 @@ from ase import Atoms
 from gapy.active.explorers.base import Explorer
 from gapy.active.explorers.in_ase import InAse
 from gapy.active.frames import Frame
+from gapy.error_bars.calibration import POSTERIOR_EVERY
 from gapy.errors import GapyError, StructureError
 from gapy.md import kinetics, thermostats
 from gapy.md.limits import runaway_limit
-from gapy.md.settings import POSTERIOR_EVERY, Settings, real, whole
+from gapy.md.settings import Settings, real, whole
 
 TEMPERATURE_STAGES = 5
 """A ramp is watched in so many ranges of temperature: quiet at 300 K says nothing of 1500 K."""

@@ -26,8 +26,8 @@ from ase.constraints import FixAtoms
 from gapy.engines.lammps.apart import Apart, LammpsGone
 from gapy.engines.lammps.frame import PER_PICOSECOND
 from gapy.engines.lammps.pieces import TARGET, Start
+from gapy.error_bars.calibration import POSTERIOR_EVERY
 from gapy.errors import GapyError, StructureError
-from gapy.md.settings import POSTERIOR_EVERY
 
 MOST_SEED = 900_000_000
 """LAMMPS' largest."""
