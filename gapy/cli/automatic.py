@@ -73,13 +73,45 @@ def _states_cutoffs(settings: FitSettings) -> bool:
     return settings.r_cut is not None or of_tables
 
 
+def choose_terms(asked: FitSettings, settings: FitSettings, regressor, symbols, structures) -> str:
+    """Give the regressor two SOAPs where left-out errors say that they pay; say so in a line.
+
+    asked: settings before `completed`; where the cutoff or any sum of terms is given, nothing
+    happens.
+    """
+    if asked.terms is not None or asked.term or asked.r_cut is not None:
+        return ""
+    from gapy.fit.sum_choice import CLEARLY, choose_sum, fewer_of_each
+
+    two = replace(settings, terms="soap+soap").descriptors(list(symbols))
+    choice = choose_sum(regressor, two, structures)
+    if choice.gain is None:
+        return ""  # the line on zeta says that there are too few
+    if choice.two:
+        points = fewer_of_each(regressor.n_inducing)
+        if asked.n_inducing is not None:
+            points = regressor.n_inducing
+        regressor.set_params(descriptor=two, n_inducing=points)
+    units = {"energy": (1e3, "meV/atom"), "forces": (1.0, "eV/A")}
+    errors = ", ".join(
+        f"{units[kind][0] * a:.3g} and {units[kind][0] * b:.3g} {units[kind][1]}"
+        for kind, (a, b) in (choice.errors or {}).items()
+    )
+    return (
+        f"terms {'soap+soap' if choice.two else 'soap'} by left-out errors of "
+        f"{choice.n_structures} structures: of one SOAP and of two {errors}, gain "
+        f"{100 * choice.gain:.0f} ± {100 * choice.error:.0f} % (two must gain "
+        f"{100 * CLEARLY:.0f} % and three standard errors)"
+    )
+
+
 def choose_zeta(asked: FitSettings, regressor, structures) -> str:
     """Give the regressor the exponent with the least left-out errors, and say so in a line.
 
     asked: settings before `completed`; where zeta, the cutoff or a sum of terms is given, nothing
     happens.
     """
-    of_one_soap = asked.terms == "soap" and not asked.term
+    of_one_soap = asked.terms in (None, "soap") and not asked.term
     if asked.zeta is not None or asked.r_cut is not None or not of_one_soap:
         return ""
     from gapy.fit.exponent import CLEARLY, ERRORS, FEWEST, choose_exponent

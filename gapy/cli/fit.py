@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gapy._support.tables import errors_table, facts
-from gapy.cli.automatic import choose_zeta, completed, regressor_of
+from gapy.cli.automatic import choose_terms, choose_zeta, completed, regressor_of
 from gapy.cli.described import plain
 from gapy.cli.idle import refuse_idle_keys, refuse_idle_noise
 from gapy.cli.options import (
@@ -105,8 +105,8 @@ def fit(
     if from_gap_fit is not None:
         settings = _from_gap_fit(settings, from_gap_fit)
     settings = settings.updated(given)
-    if pair and not settings.terms.endswith("pair"):
-        settings = settings.updated({"terms": f"{settings.terms}+pair"})
+    if pair and not (settings.terms or "soap").endswith("pair"):
+        settings = settings.updated({"terms": f"{settings.terms or 'soap'}+pair"})
     keys = _checked(settings, config)
     _require_place(settings, workers, scheduler, estimate)
     if atoms is not None and not estimate:
@@ -191,9 +191,12 @@ def _begun(settings: FitSettings, keys):
     numbers = sorted({int(z) for s in structures for z in s.atoms.numbers})
     symbols = [chemical_symbols[z] for z in numbers]
     regressor = regressor_of(settings, symbols, structures)
-    choice = choose_zeta(asked, regressor, structures)
-    if choice:
-        print(choice, flush=True)
+    for choice in (
+        choose_zeta(asked, regressor, structures),
+        choose_terms(asked, settings, regressor, symbols, structures),
+    ):
+        if choice:
+            print(choice, flush=True)
     return regressor, structures
 
 

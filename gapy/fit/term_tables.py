@@ -79,7 +79,7 @@ def terms_of(settings, species: Sequence):
 
     if settings.term:
         return [_term(table, settings, species) for table in settings.term]
-    if settings.terms == "soap":
+    if settings.terms in (None, "soap"):
         return settings.soap(species)
     out: list[Any] = [settings.soap(species)]
     if "soap+soap" in settings.terms:
