@@ -7,6 +7,7 @@ import warnings
 from dataclasses import replace
 
 from gapy.cli.settings import FitSettings
+from gapy.fit.term_tables import lengths_to_try
 
 FIXED = {
     "r_cut": 5.0,
@@ -103,6 +104,28 @@ def choose_terms(asked: FitSettings, settings: FitSettings, regressor, symbols, 
         f"{100 * choice.gain:.0f} ± {100 * choice.error:.0f} % (two must gain "
         f"{100 * CLEARLY:.0f} % and three standard errors)"
     )
+
+
+def choose_lengths(settings: FitSettings, symbols, structures) -> tuple[FitSettings, str]:
+    """Settings with the likeliest of the lengths that pair tables list, and a line that says so.
+
+    A fit for each: the length changes the columns of the statistic.
+    """
+    tried = []
+    for one in lengths_to_try(settings):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what is odd is said by the fit itself
+            fitted = regressor_of(one, symbols, structures).fit(structures)
+        tried.append((fitted.log_marginal_likelihood(), one))
+    if not tried:
+        return settings, ""
+    best = max(tried, key=lambda pair: pair[0])[1]
+    shown = ", ".join(f"{_lengths_of(one)} A {value:.1f}" for value, one in tried)
+    return best, f"length {_lengths_of(best)} A by log marginal likelihood: {shown}"
+
+
+def _lengths_of(settings: FitSettings) -> str:
+    return " and ".join(f"{t['length']:g}" for t in settings.term if "length" in t)
 
 
 def choose_zeta(asked: FitSettings, regressor, structures) -> str:
