@@ -78,7 +78,3 @@ class Pair:
             )
         grid = [np.linspace(r, self.r_cut, self.n_inducing + 1)[:-1] for r in nearest]
         return PairDescriptor(numbers, self.r_cut, self.length, grid, self.transition)
-
-    def to_dict(self) -> dict:
-        """What was given; plain JSON."""
-        return {name: value for name, value in vars(self).items() if value is not None}

@@ -101,11 +101,6 @@ def local_variances(potential, numbers, envs) -> np.ndarray:
         terms, numbers, energy=False, local=True, forces=False,
         environments=[envs[id(t.descriptor)] for t in terms],
     ).local  # fmt: skip
-    return variances_of_rows(terms, posterior, numbers, rows)
-
-
-def variances_of_rows(terms, posterior, numbers, rows: np.ndarray) -> np.ndarray:
-    """As `local_variances`, from rows (n, M) of the local energies."""
     explained, left = posterior.explained_and_posterior(rows)
     prior = full_prior(terms, posterior, numbers, rows)
     return np.maximum(prior - explained, 0.0) + left
