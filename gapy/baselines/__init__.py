@@ -4,6 +4,7 @@ A baseline is a frozen record with settings; `total` sums several of them over a
 """
 
 from gapy.baselines.below import AUTOMATIC, closer, closest_pairs, made_for, zbl_below
+from gapy.baselines.dispersion import Dispersion
 from gapy.baselines.e0 import (
     ISOLATED_SPREAD,
     MODES,
@@ -34,6 +35,7 @@ __all__ = [
     "Baseline",
     "Composition",
     "Contribution",
+    "Dispersion",
     "FreeAtoms",
     "PairList",
     "System",

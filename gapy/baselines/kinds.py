@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
+from gapy.baselines.dispersion import Dispersion
 from gapy.baselines.free_atoms import FreeAtoms
 from gapy.baselines.protocol import Baseline
 from gapy.baselines.zbl import ZBL
 from gapy.errors import GapyError
 
-KINDS: dict[str, type] = {cls.kind: cls for cls in (FreeAtoms, ZBL)}
+KINDS: dict[str, type] = {cls.kind: cls for cls in (FreeAtoms, ZBL, Dispersion)}
 
 
 def from_settings(kind: str, settings: Mapping[str, object]) -> Baseline:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gapy.errors import ModelFileError
+from gapy.errors import ModelFileError, PackageError
 from gapy.fit.packing import pack_state, unpack_state
 from gapy.fit.training import TrainingState
 from gapy.gp.terms import blocks
@@ -45,6 +45,8 @@ def load_training(path) -> TrainingState:
         cholesky = serialise.unpack_cholesky(setup["terms"], archive.arrays)
         found = unpack_state(archive.model["state"], archive.arrays, table, cholesky)
         return TrainingState(cholesky=cholesky, **setup, **found)
+    except PackageError:
+        raise
     # The schema does not know all that libraries refuse, and they refuse it in many ways.
     except Exception as error:
         raise ModelFileError(

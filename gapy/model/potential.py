@@ -22,7 +22,7 @@ from gapy.baselines import largest_cutoff as baselines_cutoff
 from gapy.error_bars.calibration import FIRST, NEAR, NEAR_LEAST, SAMPLES, ForceCalibration
 from gapy.error_bars.extrapolation import Contacts, Extrapolation, contacts
 from gapy.error_bars.landmarks import Landmarks, landmarks
-from gapy.errors import GapyError, ModelFileError, SpeciesError, StructureError
+from gapy.errors import GapyError, ModelFileError, PackageError, SpeciesError, StructureError
 from gapy.gp.neighbourhood import Neighbourhood, largest_cutoff, neighbourhood, pairs_of, select
 from gapy.gp.noise import Noise
 from gapy.gp.posterior import Coarse, Posterior
@@ -388,7 +388,7 @@ def from_archive(archive: modelfile.Archive, path) -> Potential:
     try:
         potential = Potential(**serialise.unpack(archive.model, archive.arrays))
         references.check(potential, archive.arrays, path)
-    except ModelFileError:
+    except (ModelFileError, PackageError):
         raise
     # The schema does not know all that libraries refuse, and they refuse it in many ways.
     except Exception as error:

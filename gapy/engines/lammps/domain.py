@@ -26,7 +26,8 @@ def member_of(potential: Potential, member: int) -> Potential:
 def fit_for_domains(potential: Potential, path: str) -> Potential:
     """The same potential, called `path` in errors.
 
-    Raises GapyError for a descriptor that does not work from neighbours or sees no images.
+    Raises GapyError for a descriptor that does not work from neighbours or sees no images, and for
+    baselines that are no sums over pairs.
     """
     if not all(term.descriptor.takes_neighbours for term in potential.terms):
         raise GapyError(
@@ -37,6 +38,11 @@ def fit_for_domains(potential: Potential, path: str) -> Potential:
         raise GapyError(
             f"{path}: expected a model of periodic structures, it was fitted with periodic=False "
             "and would overlook images; fit with periodic=True"
+        )
+    if other := [b.kind for b in potential.baselines if not b.pairwise]:
+        raise GapyError(
+            f"{path}: expected baselines that are sums over pairs, LAMMPS has no whole structures, "
+            f"got {', '.join(other)}; use gapy md, or fit without it"
         )
     return potential
 
