@@ -3,6 +3,7 @@
 A baseline is a frozen record with settings; `total` sums several of them over a `System`.
 """
 
+from gapy.baselines.ase_calculator import ASECalculator
 from gapy.baselines.below import AUTOMATIC, closer, closest_pairs, made_for, zbl_below
 from gapy.baselines.dispersion import Dispersion
 from gapy.baselines.e0 import (
@@ -14,7 +15,7 @@ from gapy.baselines.e0 import (
     parse_e0,
 )
 from gapy.baselines.free_atoms import FreeAtoms
-from gapy.baselines.kinds import KINDS, from_settings
+from gapy.baselines.kinds import KINDS, from_settings, imports_of
 from gapy.baselines.protocol import (
     Baseline,
     Contribution,
@@ -32,6 +33,7 @@ __all__ = [
     "KINDS",
     "MODES",
     "ZBL",
+    "ASECalculator",
     "Baseline",
     "Composition",
     "Contribution",
@@ -45,6 +47,7 @@ __all__ = [
     "composition_of",
     "forces_on_centres",
     "from_settings",
+    "imports_of",
     "isolated_atom_energies",
     "largest_cutoff",
     "made_for",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
-from functools import cache
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -163,9 +162,8 @@ def _interface(method: str) -> ModuleType:
         ) from error
 
 
-@cache
 def _damping(method: str, functional: str) -> Any:
-    """Damping parameters of a functional."""
+    """Damping parameters of a functional; not kept, for the libraries free them too late then."""
     interface = _interface(method)
     name = {"d3bj": "RationalDampingParam", "d4": "DampingParam"}[method]
     try:

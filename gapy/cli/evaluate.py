@@ -13,6 +13,7 @@ from gapy.cli.options import (
     ForcesKey,
     StressKey,
     Threads,
+    Trust,
     VirialKey,
     label_keys,
     require_matplotlib,
@@ -46,6 +47,7 @@ def evaluate(
     forces_key: ForcesKey = None,
     stress_key: StressKey = None,
     virial_key: VirialKey = None,
+    trust: Trust = False,
     threads: Threads = 1,
 ) -> None:
     """Print the errors of a model on labelled structures."""
@@ -65,7 +67,7 @@ def evaluate(
     )
     if plots is not None:
         require_matplotlib()
-    potential = load(model)
+    potential = load(model, trust=trust)
     structures = read_structures(test, label_keys(energy_key, forces_key, stress_key, virial_key))
     report = gapy.validation.evaluation.evaluate(
         potential, structures, threads=threads, error_threshold=error_threshold

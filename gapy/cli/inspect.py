@@ -12,6 +12,7 @@ from gapy.cli.options import (
     ForcesKey,
     StressKey,
     Threads,
+    Trust,
     VirialKey,
     label_keys,
     require_matplotlib,
@@ -50,6 +51,7 @@ def inspect(
     stress_key: StressKey = None,
     virial_key: VirialKey = None,
     seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
+    trust: Trust = False,
     threads: Threads = 1,
 ) -> None:
     """Show what a training set holds, repeats and lacks, and what to label, check or drop."""
@@ -78,7 +80,7 @@ def inspect(
     keys = label_keys(energy_key, forces_key, stress_key, virial_key)
     report = look(
         read_labelled_or_bare(train, keys),
-        potential=None if model is None else load(model),
+        potential=None if model is None else load(model, trust=trust),
         candidates=None if candidates is None else read_atoms(candidates),
         n_candidates=10 if n_candidates is None else n_candidates,
         neighbour_cutoff=neighbour_cutoff,

@@ -23,6 +23,11 @@ VirialKey = Annotated[
 ]
 Threads = Annotated[int, typer.Option(help="Threads; results do not depend on them.")]
 
+Trust = Annotated[
+    bool,
+    typer.Option("--trust", help="Import the calculator that a baseline of the model file names."),
+]
+
 
 def label_keys(energy, forces, stress, virial):
     """LabelKeys from what was given; None keeps a default."""

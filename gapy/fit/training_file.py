@@ -32,13 +32,14 @@ def save_training(state: TrainingState, path) -> Path:
     return modelfile.write(path, {**setup, "state": packed}, arrays | more, modelfile.TRAINING)
 
 
-def load_training(path) -> TrainingState:
+def load_training(path, *, trust: bool = False) -> TrainingState:
     """The state that `save_training` wrote; what is computed with it is equal to the last bit.
 
     Raises ModelFileError for a file that is missing, damaged, altered, of another kind or of a
-    newer version.
+    newer version, and, unless `trust`, for one with a baseline that would import a calculator.
     """
     archive = modelfile.read(path, modelfile.TRAINING)
+    serialise.require_trust(archive.model, trust, path)
     try:
         setup = serialise.unpack_setup(archive.model, archive.arrays)
         table = blocks(setup["terms"])

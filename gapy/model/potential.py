@@ -365,26 +365,31 @@ class Potential:
         modelfile.write(path, *serialise.pack(self))
 
 
-def load(path) -> Potential:
+def load(path, *, trust: bool = False) -> Potential:
     """Read a potential that `Potential.save` wrote; its predictions are equal to the last bit.
 
     Energies and sigmas of the reference structures are evaluated again, so a file that this version
-    would evaluate differently is refused.
+    would evaluate differently is refused. trust: whether the calculator that a baseline may name
+    (`gapy.baselines.ASECalculator`) is imported, which runs code that the file chooses.
 
     Raises
     ------
     ModelFileError : missing, not a gapy model, truncated, altered, of a newer version, or with
-        other reference energies or sigmas than stored
+        other reference energies or sigmas than stored, or with a baseline that imports a
+        calculator and no trust
+    PackageError : a baseline needs a package that is not installed
     """
-    return from_archive(modelfile.read(path), path)
+    return from_archive(modelfile.read(path), path, trust=trust)
 
 
 def _restored(model: str, arrays: dict) -> Potential:
     return Potential(**serialise.unpack(json.loads(model), serialise.squares(arrays)))
 
 
-def from_archive(archive: modelfile.Archive, path) -> Potential:
-    """The potential of an archive read from `path`, its reference energies and sigmas checked."""
+def from_archive(archive: modelfile.Archive, path, *, trust: bool = False) -> Potential:
+    """The potential of an archive read from `path`, its reference energies and sigmas checked;
+    trust as in `load`."""
+    serialise.require_trust(archive.model, trust, path)
     try:
         potential = Potential(**serialise.unpack(archive.model, archive.arrays))
         references.check(potential, archive.arrays, path)

@@ -175,15 +175,8 @@ def test_what_is_unknown_is_refused(given, message):
 def test_without_the_package_the_remedy_is_named(gp, tmp_path, monkeypatch):
     gp.potential_.save(tmp_path / "m.gapy")
     monkeypatch.setitem(sys.modules, "dftd3.interface", None)
-    monkeypatch.setattr("gapy.baselines.dispersion._damping", uncached())
     with pytest.raises(PackageError, match=r'package dftd3, .* pip install "gapy\[dispersion\]"'):
         gapy.load(tmp_path / "m.gapy")
-
-
-def uncached():
-    from gapy.baselines import dispersion
-
-    return dispersion._damping.__wrapped__
 
 
 def test_what_has_no_whole_structure_is_refused(gp):

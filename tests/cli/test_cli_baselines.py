@@ -7,7 +7,7 @@ from ase.build import bulk
 from ase.io import write
 
 import gapy
-from gapy.baselines import Dispersion
+from gapy.baselines import ASECalculator, Dispersion
 
 SMALL_FIT = ("--r-cut", 4, "--n-max", 2, "--l-max", 1, "--n-inducing", 8)
 LOOP = """
@@ -86,3 +86,27 @@ def test_an_unknown_functional_is_one_line(fitted):
     pytest.importorskip("dftd3")
     result, _ = fitted('[baseline.dispersion]\nfunctional = "nonsense"\n')
     assert "functional: expected one that dftd3 has" in result.error_line()
+
+
+def test_a_calculator_needs_trust(cli, fitted, loop, start, test_xyz, train_xyz, tmp_path):
+    table = 'path = "ase.calculators.emt.EMT"\narguments = { asap_cutoff = false }\n'
+    made = ASECalculator("ase.calculators.emt.EMT", {"asap_cutoff": False})
+    result, model = fitted(f"[baseline.calculator]\n{table}")
+    assert result.code == 0, result.err
+    assert "baseline calculator" in result.out and "path=ase.calculators.emt.EMT" in result.out
+    for line in (
+        ("evaluate", model, test_xyz),
+        ("info", model),
+        ("inspect", train_xyz, "--model", model),
+        ("md", model, start, "-o", tmp_path / "run", "--steps", 3),
+    ):
+        assert "would import ase.calculators.emt.EMT" in cli(*line).error_line()
+        trusted = cli(*line, "--trust")
+        assert trusted.code == 0, trusted.err
+    assert "calculator arguments: asap_cutoff False path=ase" in cli("info", model, "--trust").out
+    path = loop(f"[model.baseline.calculator]\n{table}")
+    result = cli("learn", path)
+    assert result.code == 0, result.err
+    assert cli("learn", path, "--resume").code == 0
+    learnt = gapy.load(tmp_path / "out" / "model.gapy", trust=True)
+    assert learnt.baselines[1] == made
