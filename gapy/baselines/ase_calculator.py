@@ -31,8 +31,9 @@ class ASECalculator:
 
     The energy is the one whose derivatives the forces are (`free_energy`) where the calculator has
     both, and belongs to the whole structure (`shared`). A structure without a periodic cell has no
-    stress, and its virial is 0. Each process and thread makes the calculator once; its answers
-    have to depend on species, positions and cell alone, since they are kept.
+    stress, and its virial is 0. Each process and thread makes the calculator once and resets it
+    before every structure; its answers have to depend on species, positions and cell alone, since
+    they are kept.
 
     Model files hold path and arguments, not what these import: they are loaded with
     `gapy.load(path, trust=True)` only. Names of files in the arguments are those of the process
@@ -110,6 +111,8 @@ class ASECalculator:
         calculator = self._calculator()
         consistent = "free_energy" in getattr(calculator, "implemented_properties", ())
         virial = np.zeros((3, 3))
+        if callable(forget := getattr(calculator, "reset", None)):
+            forget()  # a wave function from the last structure would change the last digits
         atoms.calc = calculator
         wanted = "energy and forces"
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from gapy._support.objects import CLASS
 from gapy.baselines.ase_calculator import ASECalculator
@@ -13,7 +14,7 @@ from gapy.baselines.protocol import Baseline
 from gapy.baselines.zbl import ZBL
 from gapy.errors import GapyError
 
-KINDS: dict[str, type] = {cls.kind: cls for cls in (FreeAtoms, ZBL, Dispersion, ASECalculator)}
+KINDS: dict[str, Any] = {cls.kind: cls for cls in (FreeAtoms, ZBL, Dispersion, ASECalculator)}
 
 
 def from_settings(kind: str, settings: Mapping[str, object]) -> Baseline:

@@ -69,6 +69,8 @@ def inspect(
             f"n-candidates: {n_candidates} of no candidates; give --candidates POOL.xyz, or leave "
             "it out"
         )
+    if trust and model is None:
+        raise GapyError("trust: of no model; give --model MODEL.gapy, or leave it out")
     models = [] if model is None else [model]
     pools = [] if candidates is None else input_files([candidates])
     require_outputs(

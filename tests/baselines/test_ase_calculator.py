@@ -15,6 +15,7 @@ import gapy
 from gapy._support.voigt import stress_of
 from gapy.baselines import ASECalculator, System, baseline_of, from_settings
 from gapy.descriptors import smooth_soap
+from gapy.engines.lammps.domain import open_model
 from gapy.errors import GapyError, ModelFileError, StructureError
 from gapy.fit.checkpoint import load_state, save_state
 from gapy.fit.settings import ModelSettings
@@ -139,6 +140,11 @@ def test_a_file_is_loaded_with_trust_only(saved, gp, monkeypatch):
     assert gapy.GAPCalculator(saved, trust=True).potential.sha256 == gp.potential_.sha256
 
 
+def test_lammps_says_that_it_has_no_whole_structures(saved):
+    with pytest.raises(GapyError, match=r"m\.gapy: expected baselines that are sums over pairs"):
+        open_model(str(saved))
+
+
 def test_nothing_is_imported_without_trust(tmp_path, monkeypatch):
     (tmp_path / "harmless.py").write_text("from ase.calculators.emt import EMT\n")
     monkeypatch.syspath_prepend(tmp_path)
@@ -228,6 +234,11 @@ def test_a_calculator_that_cannot_evaluate_names_itself(does, atoms, message):
     base = ASECalculator("odd_calculators.Odd", {"does": does})
     with pytest.raises(StructureError, match=f"baseline calculator: .*{message}"):
         baseline_of(atoms, [base])
+
+
+def test_no_answer_depends_on_the_one_before():
+    base = ASECalculator("odd_calculators.Odd")
+    assert [baseline_of(molecule(m), [base]).energy for m in ("CO", "O2", "N2")] == [0.1] * 3
 
 
 def test_a_calculator_that_fails_names_the_structure():

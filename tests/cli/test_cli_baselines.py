@@ -104,6 +104,7 @@ def test_a_calculator_needs_trust(cli, fitted, loop, start, test_xyz, train_xyz,
         trusted = cli(*line, "--trust")
         assert trusted.code == 0, trusted.err
     assert "calculator arguments: asap_cutoff False path=ase" in cli("info", model, "--trust").out
+    assert "trust: of no model" in cli("inspect", train_xyz, "--trust").error_line()
     path = loop(f"[model.baseline.calculator]\n{table}")
     result = cli("learn", path)
     assert result.code == 0, result.err
