@@ -25,8 +25,8 @@ PAIRS, TRIPLES, SMOOTH = 60.0, 40.0, 2.0
 """Where the energies of pairs and triples end, and over which length before it, Bohr."""
 COUNTED = {"d3bj": 40.0, "d4": 30.0}
 """Where neighbours cease to count for the coordination number, Bohr, as in the libraries."""
-VACUUM = 60.0
-"""Around the atoms in directions without images, A: D4 finds charges by a sum over images there."""
+VACUUM = 20.0
+"""Beside the atoms in directions without images, A."""
 NEUTRAL = 0.0
 """Total charge, e, from which D4 finds the charges of the atoms."""
 
@@ -42,8 +42,8 @@ class Dispersion:
     structure. It ends where it does by default in the libraries, at 60 Bohr (31.8 A) for pairs and
     40 Bohr (21.2 A) for triples, there smoothly over the last 2 Bohr by the libraries' own switch,
     so that forces are derivatives of the energy; with their sharp end it jumps. Cells that are
-    periodic in one or two directions are summed over images in these alone; only the charges of D4
-    come from images in the others too, VACUUM away. D4 takes structures as neutral.
+    periodic in one or two directions are summed over images in these alone by D3; D4 refuses them,
+    for the virial of dftd4 4.3 is no derivative there. D4 takes structures as neutral.
 
     Arguments
     ---------
@@ -88,7 +88,8 @@ class Dispersion:
         ------
         GapyError : a system without positions, cell or periodicity
         SpeciesError : an element beyond lawrencium, of which there are no parameters
-        StructureError : a structure that the library refuses
+        StructureError : a structure that the library refuses, or for D4 one with one or two
+            periodic directions
         """
         return ANSWERS.of(self, whole_structure(system, self.kind), self._compute)
 
@@ -101,6 +102,11 @@ class Dispersion:
         if not len(atoms):
             return of_whole(0.0, np.zeros((0, 3)), np.zeros((3, 3)))
         _require_parameters(atoms.numbers, self.method)
+        if self.method == "d4" and atoms.pbc.any() and not atoms.pbc.all():
+            raise StructureError(
+                f"baseline {self.kind}: expected a structure without or with three periodic "
+                f"directions for d4, got pbc={atoms.pbc.tolist()}; take method 'd3bj' or change pbc"
+            )
         positions, box = _in_box(atoms)
         given: list[Any] = [atoms.numbers, positions / Bohr]
         if self.method == "d4":
