@@ -1,12 +1,13 @@
 """A fit in parts on workers of this machine: time on one and on two, memory by the size of the set.
 
     python benchmarks/workers.py [--atoms 30000 100000 300000] [--workers 1 2] [--points 1000]
-        [--keep FOLDER] [--json OUT]
+        [--weak] [--keep FOLDER] [--json OUT]
 
 The set is made here, labels from ASE's EMT: rattled and strained fcc crystals of copper and gold,
 108 atoms each, seeded; `--keep` keeps it. Given noise. Printed are wall times (at their end one
 process solves), CPU seconds of all processes, and the peak memory of the driver and of the largest
-worker, imports included.
+worker, imports included. With --weak the numbers of atoms are those of one worker, so that equal
+times are perfect scaling.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ def run(files: list[str], workers: int, points: int) -> dict:
     import gapy
     from gapy.descriptors import smooth_soap
     from gapy.distributed import fit
-    from gapy.distributed.fitting import connected
+    from gapy.distributed.cluster import connected
 
     soap = smooth_soap(["Cu", "Au"], r_cut=5.0, n_max=8, l_max=6)
     gp = gapy.SparseGPRegressor(soap, n_inducing=points, zeta=2, sigma_energy=0.002)
@@ -111,6 +112,7 @@ def main() -> None:
     parser.add_argument("--atoms", nargs="+", type=int, default=[30_000, 100_000, 300_000])
     parser.add_argument("--workers", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--points", type=int, default=1000)
+    parser.add_argument("--weak", action="store_true", help="atoms are of each worker")
     parser.add_argument("--keep", type=Path, help="folder for the set")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
@@ -120,8 +122,8 @@ def main() -> None:
         print("| atoms | structures | workers | wall s | CPU s | worker GB | driver GB |")
         print("|---|---|---|---|---|---|---|")
         for atoms in options.atoms:
-            files = made(folder, -(-atoms // ATOMS))
             for workers in options.workers:
+                files = made(folder, -(-atoms * (workers if options.weak else 1) // ATOMS))
                 r = run(files, workers, options.points)
                 results.append(r)
                 print(

@@ -1,6 +1,6 @@
 """Kill a small loop with SIGKILL at random moments, resume it, and compare with an undisturbed one.
 
-    python benchmarks/active/crash.py [--kills 50] [--seed 0]
+    python benchmarks/active/crash.py [--kills 50] [--seed 0] [--engine lammps]
 
 Prints how many kills there were, and whether any label was lost, computed twice after it had been
 stored, or different, and whether the final model has the same bytes.
@@ -57,17 +57,18 @@ temperature = 300
 temperature_end = 1200
 ps = {ps}
 timestep = 2.0
+engine = "{engine}"
 """
 
 
-def prepare(directory: Path, *, labels=25, ps=1.5, checkpoint=50) -> Path:
+def prepare(directory: Path, *, labels=25, ps=1.5, checkpoint=50, engine="ase") -> Path:
     """A directory with the loop's file; its path."""
     directory.mkdir(parents=True)
     (directory / "counted.py").write_text((HERE / "counted.py").read_text())
     atoms = crystal(["Cu", "Au"], [(0, 0, 0), (0.5, 0.5, 0.5)], cellpar=[2.8, 2.8, 3.6, 90, 90, 90])
     write(directory / "start.xyz", Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=True))
     config = directory / "loop.toml"
-    config.write_text(CONFIG.format(labels=labels, ps=ps, checkpoint=checkpoint))
+    config.write_text(CONFIG.format(labels=labels, ps=ps, checkpoint=checkpoint, engine=engine))
     return config
 
 
@@ -149,17 +150,18 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--engine", choices=["ase", "lammps"], default="ase")
     args = parser.parse_args()
     rng = random.Random(args.seed)
     with tempfile.TemporaryDirectory() as scratch:
         scratch = Path(scratch)
-        config = prepare(scratch / "reference")
+        config = prepare(scratch / "reference", engine=args.engine)
         alone = undisturbed(config)
         reference = contents(config.parent)
         print(f"undisturbed: {alone:.1f} s, {json.dumps(reference)}", flush=True)
         kills = loops = lost = different = repeated = doubled = 0
         while kills < args.kills:
-            config = prepare(scratch / f"loop{loops}")
+            config = prepare(scratch / f"loop{loops}", engine=args.engine)
             # Long enough for the program to start and to get on by a part of the loop.
             n, gone = disturbed(config, args.kills - kills, rng, 0.6 * alone)
             found, made = contents(config.parent), calls(config.parent)

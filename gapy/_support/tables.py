@@ -61,6 +61,20 @@ def groups_table(by_config_type) -> str:
     return columns(rows)
 
 
+def energy_error_bars(bars) -> str:
+    """What the energy sigma is worth, from a `gapy.validation.energy_bars.EnergyBars`."""
+    text = (
+        f"energy error bars: {100 * bars.coverage_68:.0f} % within 1, "
+        f"{100 * bars.coverage_90:.0f} % within 1.64 sigma"
+    )
+    sizes = (
+        f"{one.n_atoms_least}-{one.n_atoms_most} atoms {100 * one.coverage_90:.0f} % "
+        f"({one.n_judged})"
+        for one in bars.by_size
+    )
+    return f"{text}; of structures of {', '.join(sizes)}" if bars.by_size else text
+
+
 def error_bars(report) -> str:
     """What the error bars of a `gapy.validation.evaluation.EvaluationReport` are worth."""
     bars = report.error_bars

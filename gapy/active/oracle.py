@@ -6,6 +6,7 @@ import hashlib
 import json
 import pickle
 import queue
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -13,9 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
+from gapy.active.cluster import ClusterPool
 from gapy.active.frames import Request
 from gapy.active.labels import Failure, Label
-from gapy.active.process import OracleError, WorkerProcess, job_of, run_job, stop_workers
+from gapy.active.process import Job, OracleError, WorkerProcess, job_of, run_job, stop_workers
 from gapy.errors import GapyError
 from gapy.md.settings import real, whole
 
@@ -35,7 +37,8 @@ class Oracle:
         object, a class, or a function without arguments that makes one. Objects must be picklable
         and importable in another process: not made in the main script's own classes.
     arguments : keyword arguments for an import path; a table with the key "class" is made first
-    workers : labels computed at the same time
+    workers : labels computed at the same time, 1 by default; with a scheduler as many as its
+        cluster has workers
     timeout : seconds for one label, None for no limit
     max_force : eV/A; a label with a larger force component is not admitted
     max_failures : so many failures in a row stop the loop: the oracle is gone
@@ -45,6 +48,8 @@ class Oracle:
     keep_files : keep the files of calculations that went well too
     executor : anything with submit(function, argument) that returns futures, a Dask client for
         instance; default is a pool of threads that wait for processes on this machine
+    scheduler : address of a Dask scheduler whose workers compute the labels; they must see the
+        same files, and modules from the same places
 
     Raises
     ------
@@ -56,7 +61,7 @@ class Oracle:
         calculator,
         arguments: dict | None = None,
         *,
-        workers: int = 1,
+        workers: int | None = None,
         timeout: float | None = None,
         max_force: float = 100.0,
         max_failures: int = 5,
@@ -65,13 +70,18 @@ class Oracle:
         environment: dict[str, str] | None = None,
         keep_files: bool = False,
         executor: Executor | None = None,
+        scheduler: str | None = None,
     ):
-        self.workers = whole("workers", workers, least=1)
+        self.workers = None if workers is None else whole("workers", workers, least=1)
         self.timeout = None if timeout is None else real("timeout", timeout, "s", above=0.0)
         self.max_force = real("max_force", max_force, "eV/A", above=0.0)
         self.max_failures = whole("max_failures", max_failures, least=1)
-        self.executor = executor
-        self._pool: Executor | None = None
+        if executor is not None and scheduler is not None:
+            raise GapyError("scheduler: has no effect with executor; leave one of the two out")
+        if scheduler is not None and not isinstance(scheduler, str):
+            raise GapyError(f"scheduler: expected an address, got {scheduler!r}")
+        self.executor, self.scheduler = executor, scheduler
+        self._pool: _Pool | ClusterPool | None = None
         stated = _stated(calculator, arguments)
         self.settings = _described(calculator, arguments, stress)
         self._spec = pickle.dumps(
@@ -81,6 +91,7 @@ class Oracle:
                 "unconverged": tuple(unconverged),
                 "environment": {str(k): str(v) for k, v in (environment or {}).items()},
                 "keep_files": bool(keep_files),
+                "paths": [str(Path(p or ".").resolve()) for p in sys.path] if scheduler else [],
             }
         )
 
@@ -117,37 +128,39 @@ class Oracle:
         ------
         OracleError : the calculator cannot be made
         """
-        executor = self.executor or self._own_pool()
+        pool = self._own_pool()
+        most = self.workers or pool.size
         done: queue.SimpleQueue = queue.SimpleQueue()
         waiting = list(enumerate(requests))[::-1]
         active = 0
         while waiting or active:
-            while waiting and active < self.workers and go_on():
+            while waiting and active < most and go_on():
                 k, request = waiting.pop()
                 place = Path(directory).resolve() / self.key(request)[:16]
-                job = job_of(request, self._spec, place, self.timeout, self.max_force)
-                future = executor.submit(run_job, job)
+                future = pool.submit(
+                    job_of(request, self._spec, place, self.timeout, self.max_force)
+                )
                 future.add_done_callback(lambda f, k=k: done.put((k, f)))
                 active += 1
             if not active:
                 return
             k, future = done.get()
             active -= 1
-            yield k, future.result()
+            yield k, pool.result(future)
 
     def close(self) -> None:
-        """End the labelling processes that this process started, whatever they are doing."""
-        # Killed first: the threads of the pool wait for these processes.
-        stop_workers(self._spec)
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
-            self._pool = None
-            stop_workers(self._spec)  # what a thread began in between
+        """End the labelling processes that this object started, whatever they are doing."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.close()
 
-    def _own_pool(self) -> Executor:
+    def _own_pool(self) -> _Pool | ClusterPool:
         # Kept from batch to batch: a labelling process takes a second to start.
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(self.workers)
+            if self.scheduler is not None:
+                self._pool = ClusterPool(self.scheduler, self._spec)
+            else:
+                self._pool = _Pool(self._spec, self.executor, self.workers or 1)
         return self._pool
 
     def check(self) -> None:
@@ -156,10 +169,41 @@ class Oracle:
         Raises
         ------
         OracleError : the calculator cannot be made
+        GapyError : no scheduler answers
         """
         if self.executor is None:  # elsewhere there may be other packages than here
-            with tempfile.TemporaryDirectory() as directory:
-                WorkerProcess(self._spec, Path(directory)).kill()
+            try:
+                self._own_pool().check()
+            finally:
+                self.close()
+
+
+class _Pool:
+    """Threads that wait for labelling processes of this machine, or somebody's executor."""
+
+    def __init__(self, spec: bytes, executor: Executor | None, size: int):
+        self.size = size
+        self._spec = spec
+        self._executor = executor or ThreadPoolExecutor(size)
+        self._is_own = executor is None
+
+    def submit(self, job: Job):
+        return self._executor.submit(run_job, job)
+
+    @staticmethod
+    def result(future) -> Label | Failure:
+        return future.result()
+
+    def check(self) -> None:
+        with tempfile.TemporaryDirectory() as directory:
+            WorkerProcess(self._spec, Path(directory)).kill()
+
+    def close(self) -> None:
+        # Killed first: the threads of the pool wait for these processes.
+        stop_workers(self._spec)
+        if self._is_own:
+            self._executor.shutdown(cancel_futures=True)
+            stop_workers(self._spec)  # what a thread began in between
 
 
 def _stated(calculator, arguments: dict | None) -> dict:

@@ -20,7 +20,11 @@ def plan(config: LoopConfig) -> Iterator[str]:
     oracle = config.oracle
     described = json.loads(oracle.settings)
     limit = "no time limit" if oracle.timeout is None else f"at most {oracle.timeout:g} s each"
-    yield f"oracle: {described['calculator']}, {oracle.workers} at a time, {limit}"
+    at_once = f"{oracle.workers or 1} at a time"
+    if oracle.scheduler is not None:
+        share = f"{oracle.workers} at a time" if oracle.workers else "one on each of its workers"
+        at_once = f"{share}, on the cluster at {oracle.scheduler}"
+    yield f"oracle: {described['calculator']}, {at_once}, {limit}"
     for name, value in described["arguments"].items():
         yield f"  {name} = {value}"
     for explorer in config.explorers:

@@ -92,7 +92,7 @@ class WorkerProcess:
         job_read, job_write = os.pipe()
         answer_read, answer_write = os.pipe()
         settings = pickle.loads(spec)
-        paths = [str(Path(p or ".").resolve()) for p in sys.path]
+        paths = settings.get("paths", []) + [str(Path(p or ".").resolve()) for p in sys.path]
         environment = {
             **os.environ,
             **settings.get("environment", {}),

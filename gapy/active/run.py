@@ -128,6 +128,8 @@ def learn(
                 return loop.go()
         finally:
             oracle.close()
+            for explorer in explorers:
+                explorer.close()
 
 
 def learn_from_config(path, *, resume: bool = False, display=None) -> LearnResult:

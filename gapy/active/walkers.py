@@ -46,11 +46,14 @@ class Walker:
         """
         held: Request | None = None  # flagged too soon after a label
         best: Request | None = None  # the most uncertain one since the flag that will be answered
+        end = self.explorer.step + steps
         for _ in range(steps):
-            frame = None if self.explorer.finished is not None else self.explorer.advance()
+            before = self.explorer.step
+            done = self.explorer.finished is not None or before >= end
+            frame = None if done else self.explorer.advance()
             if frame is None:
                 break
-            tally.steps += 1
+            tally.steps += max(frame.step - before, 1)
             passed = self._passed(frame, tally)
             verdict = judge(frame)
             watch(self, frame, verdict)

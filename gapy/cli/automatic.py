@@ -7,6 +7,7 @@ import warnings
 from dataclasses import replace
 
 from gapy.cli.settings import FitSettings
+from gapy.fit.term_tables import lengths_to_try
 
 FIXED = {
     "r_cut": 5.0,
@@ -73,13 +74,67 @@ def _states_cutoffs(settings: FitSettings) -> bool:
     return settings.r_cut is not None or of_tables
 
 
+def choose_terms(asked: FitSettings, settings: FitSettings, regressor, symbols, structures) -> str:
+    """Give the regressor two SOAPs where left-out errors say that they pay; say so in a line.
+
+    asked: settings before `completed`; where the cutoff or any sum of terms is given, nothing
+    happens.
+    """
+    if asked.terms is not None or asked.term or asked.r_cut is not None:
+        return ""
+    from gapy.fit.sum_choice import CLEARLY, choose_sum, fewer_of_each
+
+    two = replace(settings, terms="soap+soap").descriptors(list(symbols))
+    choice = choose_sum(regressor, two, structures)
+    if choice.gain is None:
+        return ""  # the line on zeta says that there are too few
+    if choice.two:
+        points = fewer_of_each(regressor.n_inducing)
+        if asked.n_inducing is not None:
+            points = regressor.n_inducing
+        regressor.set_params(descriptor=two, n_inducing=points)
+    units = {"energy": (1e3, "meV/atom"), "forces": (1.0, "eV/A")}
+    errors = ", ".join(
+        f"{units[kind][0] * a:.3g} and {units[kind][0] * b:.3g} {units[kind][1]}"
+        for kind, (a, b) in (choice.errors or {}).items()
+    )
+    return (
+        f"terms {'soap+soap' if choice.two else 'soap'} by left-out errors of "
+        f"{choice.n_structures} structures: of one SOAP and of two {errors}, gain "
+        f"{100 * choice.gain:.0f} ± {100 * choice.error:.0f} % (two must gain "
+        f"{100 * CLEARLY:.0f} % and three standard errors)"
+    )
+
+
+def choose_lengths(settings: FitSettings, symbols, structures) -> tuple[FitSettings, str]:
+    """Settings with the likeliest of the lengths that pair tables list, and a line that says so.
+
+    A fit for each: the length changes the columns of the statistic.
+    """
+    tried = []
+    for one in lengths_to_try(settings):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what is odd is said by the fit itself
+            fitted = regressor_of(one, symbols, structures).fit(structures)
+        tried.append((fitted.log_marginal_likelihood(), one))
+    if not tried:
+        return settings, ""
+    best = max(tried, key=lambda pair: pair[0])[1]
+    shown = ", ".join(f"{_lengths_of(one)} A {value:.1f}" for value, one in tried)
+    return best, f"length {_lengths_of(best)} A by log marginal likelihood: {shown}"
+
+
+def _lengths_of(settings: FitSettings) -> str:
+    return " and ".join(f"{t['length']:g}" for t in settings.term if "length" in t)
+
+
 def choose_zeta(asked: FitSettings, regressor, structures) -> str:
     """Give the regressor the exponent with the least left-out errors, and say so in a line.
 
     asked: settings before `completed`; where zeta, the cutoff or a sum of terms is given, nothing
     happens.
     """
-    of_one_soap = asked.terms == "soap" and not asked.term
+    of_one_soap = asked.terms in (None, "soap") and not asked.term
     if asked.zeta is not None or asked.r_cut is not None or not of_one_soap:
         return ""
     from gapy.fit.exponent import CLEARLY, ERRORS, FEWEST, choose_exponent

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Annotated
 
 import typer
 
-from gapy._support.tables import bars_table, error_bars, errors_table, groups_table
+from gapy._support.tables import (
+    bars_table,
+    energy_error_bars,
+    error_bars,
+    errors_table,
+    groups_table,
+)
 from gapy.cli.options import (
     EnergyKey,
     ForcesKey,
+    Scheduler,
     StressKey,
     Threads,
     Trust,
     VirialKey,
+    Workers,
     label_keys,
+    on_workers,
     require_matplotlib,
     require_threads,
 )
@@ -49,15 +59,17 @@ def evaluate(
     virial_key: VirialKey = None,
     trust: Trust = False,
     threads: Threads = 1,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
 ) -> None:
     """Print the errors of a model on labelled structures."""
-    import gapy.validation.evaluation
     from gapy._support.files import write_whole
     from gapy._support.outputs import PICTURE, REPORT, output_file, output_files, require_outputs
     from gapy.model.potential import load
-    from gapy.structures import input_files, read_structures
+    from gapy.structures import input_files
 
     require_threads(threads)
+    in_parts = on_workers(threads, workers, scheduler)
     require_outputs(
         [
             *output_file("--json", json_path, REPORT),
@@ -68,10 +80,11 @@ def evaluate(
     if plots is not None:
         require_matplotlib()
     potential = load(model, trust=trust)
-    structures = read_structures(test, label_keys(energy_key, forces_key, stress_key, virial_key))
-    report = gapy.validation.evaluation.evaluate(
-        potential, structures, threads=threads, error_threshold=error_threshold
-    )
+    keys = label_keys(energy_key, forces_key, stress_key, virial_key)
+    if in_parts:
+        report = _in_parts(potential, test, keys, error_threshold, workers, scheduler)
+    else:
+        report = _here(potential, test, keys, error_threshold, threads)
     # Files first: printing ends early when the reader of a pipe leaves.
     if json_path is not None:
         text = json.dumps(report.to_dict(), indent=2, allow_nan=False) + "\n"
@@ -83,12 +96,31 @@ def evaluate(
     print(f"{total.n_structures} structures, {total.n_atoms} atoms, {report.seconds:.2f} s")
     print(errors_table(total))
     print(error_bars(report))
+    if report.energy_error_bars is not None:
+        print(energy_error_bars(report.energy_error_bars))
     for group in report.over_confident:
         print(f"  over-confident: {group}")
     if len(report.by_config_type) > 1:
         print(groups_table(report.by_config_type))
         if report.error_bars.coverage_68 is not None:
             print(bars_table(report.error_bars_by_config_type))
+
+
+def _here(potential, test, keys, error_threshold, threads):
+    from gapy.structures import read_structures
+    from gapy.validation.evaluation import evaluate
+
+    structures = read_structures(test, keys)
+    return evaluate(potential, structures, threads=threads, error_threshold=error_threshold)
+
+
+def _in_parts(potential, test, keys, error_threshold, workers, scheduler):
+    from gapy.validation.on_workers import evaluate_files
+
+    return evaluate_files(
+        potential, test, workers=workers, scheduler=scheduler, keys=keys,
+        error_threshold=error_threshold, progress=sys.stderr.isatty(),
+    )  # fmt: skip
 
 
 def _plot(report, directory: str) -> None:

@@ -7,10 +7,19 @@ from typing import Annotated
 import typer
 
 from gapy._support.tables import errors_table, facts
-from gapy.cli.automatic import choose_zeta, completed, regressor_of
+from gapy.cli.automatic import choose_lengths, choose_terms, choose_zeta, completed, regressor_of
 from gapy.cli.described import plain
 from gapy.cli.idle import refuse_idle_keys, refuse_idle_noise
-from gapy.cli.options import EnergyKey, ForcesKey, StressKey, VirialKey, label_keys
+from gapy.cli.options import (
+    EnergyKey,
+    ForcesKey,
+    Scheduler,
+    StressKey,
+    VirialKey,
+    Workers,
+    label_keys,
+    on_workers,
+)
 from gapy.cli.remarks import remark_on_noise
 from gapy.cli.settings import FitSettings, parse_n_inducing, read_settings
 from gapy.errors import GapyError
@@ -72,20 +81,22 @@ def fit(
             metavar="COMMAND", help="A command line of gap_fit, in quotes; says what it maps."
         ),
     ] = None,
-    workers: Annotated[
-        Whole, typer.Option(help="Fit in parts by so many processes (needs gapy[dask]).")
-    ] = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
     estimate: Annotated[
         bool,
         typer.Option("--estimate", help="Only say how long it will take, and how much memory."),
     ] = False,
-    scheduler: Annotated[
-        Text, typer.Option(metavar="ADDRESS", help="Fit in parts on the Dask cluster there.")
+    atoms: Annotated[
+        Whole,
+        typer.Option(help="With --estimate: of a larger set of so many atoms like these."),
     ] = None,
 ) -> None:
     """Fit a potential to labelled structures."""
     flags = dict(locals())
-    elsewhere = ("config", "n_inducing", "workers", "scheduler", "estimate", "pair", "from_gap_fit")
+    elsewhere = (
+        "config", "n_inducing", "workers", "scheduler", "estimate", "atoms", "pair", "from_gap_fit",
+    )  # fmt: skip
     given = {name: value for name, value in flags.items() if name not in elsewhere}
     given["train"] = tuple(train) if train else None
     given["n_inducing"] = parse_n_inducing(n_inducing)
@@ -94,12 +105,14 @@ def fit(
     if from_gap_fit is not None:
         settings = _from_gap_fit(settings, from_gap_fit)
     settings = settings.updated(given)
-    if pair and not settings.terms.endswith("pair"):
-        settings = settings.updated({"terms": f"{settings.terms}+pair"})
+    if pair and not (settings.terms or "soap").endswith("pair"):
+        settings = settings.updated({"terms": f"{settings.terms or 'soap'}+pair"})
     keys = _checked(settings, config)
     _require_place(settings, workers, scheduler, estimate)
+    if atoms is not None and not estimate:
+        raise GapyError("atoms: has no effect without estimate; add --estimate or leave it out")
     if estimate:
-        _estimate(settings, keys, workers)
+        _estimate(settings, keys, workers, atoms)
     elif workers is not None or scheduler is not None:
         from gapy.cli.fit_on_workers import fit_on_workers
 
@@ -124,25 +137,19 @@ def _from_gap_fit(settings: FitSettings, command: str) -> FitSettings:
 
 def _require_place(settings: FitSettings, workers, scheduler, estimate: bool) -> None:
     """Raise GapyError for workers that are none, or options that would do nothing beside others."""
-    if workers is not None and workers < 1:
-        raise GapyError(f"workers: expected a number of at least 1, got {workers}")
-    if scheduler is not None and (workers is not None or estimate):
-        other = "workers" if workers is not None else "estimate"
-        raise GapyError(f"scheduler: has no effect with {other}; leave one of the two out")
-    if settings.threads > 1 and not estimate and (workers is not None or scheduler is not None):
-        raise GapyError(
-            f"threads: has no effect on workers, which have one each, got {settings.threads}; ask "
-            "for more workers"
-        )
+    if scheduler is not None and estimate:
+        raise GapyError("scheduler: has no effect with estimate; leave one of the two out")
+    on_workers(None if estimate else settings.threads, workers, scheduler)
 
 
-def _estimate(settings: FitSettings, keys, workers: int | None) -> None:
+def _estimate(settings: FitSettings, keys, workers: int | None, atoms: int | None) -> None:
     from gapy.fit.estimate import estimate
 
     regressor, structures = _begun(settings, keys)
-    found = estimate(regressor, structures)
-    lines = [(name, f"{s:.1f} s") for name, s in found.seconds.items()]
-    lines.append(("in all", f"{found.total:.0f} s"))
+    found = estimate(regressor, structures, atoms=atoms)
+    lines = [("atoms", f"{found.n_atoms}")]
+    lines += [(name, f"{s:.1f} s") for name, s in found.seconds.items()]
+    lines.append(("in all, one process", f"{found.total:.0f} s"))
     if workers is not None:
         lines.append((f"on {workers} workers", f"{found.on_workers(workers):.0f} s"))
     lines.append(("memory", f"{found.memory_bytes / 1e9:.2f} GB"))
@@ -183,10 +190,16 @@ def _begun(settings: FitSettings, keys):
         print(choice, flush=True)
     numbers = sorted({int(z) for s in structures for z in s.atoms.numbers})
     symbols = [chemical_symbols[z] for z in numbers]
-    regressor = regressor_of(settings, symbols, structures)
-    choice = choose_zeta(asked, regressor, structures)
+    settings, choice = choose_lengths(settings, symbols, structures)
     if choice:
         print(choice, flush=True)
+    regressor = regressor_of(settings, symbols, structures)
+    for choice in (
+        choose_zeta(asked, regressor, structures),
+        choose_terms(asked, settings, regressor, symbols, structures),
+    ):
+        if choice:
+            print(choice, flush=True)
     return regressor, structures
 
 

@@ -14,7 +14,8 @@ def fit_on_workers(settings: FitSettings, keys, workers: int | None, scheduler: 
 
     Raises what `gapy.distributed.fit` raises.
     """
-    from gapy.distributed.fitting import connected, fit
+    from gapy.distributed.cluster import connected
+    from gapy.distributed.fitting import fit
 
     def choose(summary):
         from ase.data import chemical_symbols
@@ -27,7 +28,7 @@ def fit_on_workers(settings: FitSettings, keys, workers: int | None, scheduler: 
         return regressor_of(chosen, atoms, [summary.largest])
 
     with connected(workers, scheduler) as client:
-        n = len(client.scheduler_info()["workers"])
+        n = len(client.nthreads())
         print(f"{n} workers, dashboard {client.dashboard_link}", flush=True)
         return fit(
             settings.train, choose, client=client, keys=keys, seed=settings.seed,

@@ -27,6 +27,12 @@ Trust = Annotated[
     bool,
     typer.Option("--trust", help="Import the calculator that a baseline of the model file names."),
 ]
+Scheduler = Annotated[
+    str | None, typer.Option(metavar="ADDRESS", help="Work in parts on the Dask cluster there.")
+]
+Workers = Annotated[
+    int | None, typer.Option(help="Work in parts in so many processes (gapy[dask]).")
+]
 
 
 def label_keys(energy, forces, stress, virial):
@@ -49,3 +55,18 @@ def require_threads(threads: int) -> int:
     if threads < 1:
         raise GapyError(f"threads: expected a number of at least 1, got {threads}")
     return threads
+
+
+def on_workers(threads: int | None, workers: int | None, scheduler: str | None) -> bool:
+    """Whether work goes to Dask's workers; GapyError for options that would do nothing there."""
+    if workers is not None and workers < 1:
+        raise GapyError(f"workers: expected a number of at least 1, got {workers}")
+    if workers is not None and scheduler is not None:
+        raise GapyError("scheduler: has no effect with workers; leave one of the two out")
+    chosen = workers is not None or scheduler is not None
+    if chosen and threads is not None and threads > 1:
+        raise GapyError(
+            f"threads: has no effect on workers, which have one each, got {threads}; ask for more "
+            "workers"
+        )
+    return chosen

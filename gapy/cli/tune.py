@@ -11,7 +11,16 @@ import typer
 
 from gapy._support.tables import columns, number
 from gapy.cli.idle import refuse_idle_keys, refuse_idle_noise
-from gapy.cli.options import EnergyKey, ForcesKey, StressKey, VirialKey, label_keys
+from gapy.cli.options import (
+    EnergyKey,
+    ForcesKey,
+    Scheduler,
+    StressKey,
+    VirialKey,
+    Workers,
+    label_keys,
+    on_workers,
+)
 from gapy.cli.tune_settings import LISTS, fit_toml, lists_of, read_lists
 from gapy.errors import GapyError
 
@@ -64,6 +73,8 @@ def tune(
     virial_key: VirialKey = None,
     seed: Annotated[int | None, typer.Option(help="Seed of every random choice [0].")] = None,
     threads: Annotated[int | None, typer.Option(help="Threads of the fits [1].")] = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Remove the results in DIR first.")
     ] = False,
@@ -85,6 +96,7 @@ def tune(
             "sums to try"
         )
     refuse_idle_keys(settings)
+    on_workers(settings.threads, workers, scheduler)
     from gapy._support.files import write_whole
     from gapy._support.outputs import output_files, require_outputs, require_own
     from gapy.structures import input_files, read_structures
@@ -118,6 +130,8 @@ def tune(
             threads=settings.threads,
             overwrite=overwrite,
             report=shown,
+            workers=workers,
+            scheduler=scheduler,
         )
     except KeyboardInterrupt:
         print(f"interrupted; the same command goes on from the rows in {output}/")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
 
 from gapy._support.progress import Counter, counted
 from gapy._support.threads import blas_threads
 from gapy.baselines import AUTOMATIC, Baseline, isolated_atom_energies, made_for
 from gapy.descriptors import known_species
 from gapy.descriptors.soap import warn_if_rough
-from gapy.distributed.parts import Part, files_of, parts_of
+from gapy.distributed.cluster import RETRIES, cluster_client, held
+from gapy.distributed.parts import Part, files_of, parts_among
 from gapy.distributed.points import best_of, points_of
 from gapy.distributed.summary import WARNINGS, Summary, joined, summary_of
 from gapy.distributed.tree import reduced
@@ -25,10 +25,7 @@ from gapy.fit.regressor import SparseGPRegressor
 from gapy.fit.sample import SampleRows
 from gapy.fit.training import TrainingState, absorb, merge
 from gapy.gp.frames import Frames
-from gapy.structures import LabelKeys, StructureWarning, frame_sizes, read_part, require_found
-
-RETRIES = 3
-"""Times that a part is tried again after its worker was lost."""
+from gapy.structures import LabelKeys, StructureWarning, read_part, require_found
 
 
 def fit(
@@ -70,84 +67,37 @@ def fit(
     again.
     """
     began = time.perf_counter()
-    if sum(given is not None for given in (client, workers, scheduler)) > 1:
-        raise GapyError(
-            "workers: expected one of client, workers and scheduler, got several; leave the others "
-            "out"
-        )
-    if workers is not None and workers < 1:
-        raise GapyError(f"workers: expected a number of at least 1, got {workers}")
     if keys is None:
         if not isinstance(regressor, SparseGPRegressor):
             raise GapyError("keys: expected LabelKeys beside a function, got None; give them")
         keys = regressor.label_keys()
-    with ExitStack() as stack:
-        if client is None:
-            client = stack.enter_context(connected(workers, scheduler))
-        with _lost_workers_named():
-            parts = _parts(client, files_of(sources), int(atoms_per_part))
-            seed = int(getattr(regressor, "seed", seed))
-            # The automatic ZBL is zero on all the data.
-            known = [b for b in getattr(regressor, "baselines", baselines) if b != AUTOMATIC]
-            summary = _together(
-                client, summary_of, [(part, keys, known, seed) for part in parts], joined, (),
-                "reading", progress,
-            )  # fmt: skip
-            require_found(summary.found, keys)
-            for message in _abridged(summary.messages):
-                warnings.warn(message, StructureWarning, stacklevel=2)
-            if not isinstance(regressor, SparseGPRegressor):
-                regressor = regressor(summary)
-                if [b for b in regressor.baselines if b != AUTOMATIC] != known:
-                    raise GapyError(
-                        "baselines: expected those of the regressor that the function makes, "
-                        f"{list(regressor.baselines)}, since e0 is found before it is called, got "
-                        f"{list(baselines)}; give them to fit too"
-                    )
-            start = _started(client, regressor, summary, parts, keys, progress)
-            total = _together(
-                client, _absorbed, [(part, keys, start) for part in parts], merge, (), "rows",
-                progress,
-            )  # fmt: skip
+    with cluster_client(client, workers, scheduler) as client:
+        parts = parts_among(client, files_of(sources), int(atoms_per_part))
+        seed = int(getattr(regressor, "seed", seed))
+        # The automatic ZBL is zero on all the data.
+        known = [b for b in getattr(regressor, "baselines", baselines) if b != AUTOMATIC]
+        summary = _together(
+            client, summary_of, [(part, keys, known, seed) for part in parts], joined, (),
+            "reading", progress,
+        )  # fmt: skip
+        require_found(summary.found, keys)
+        for message in _abridged(summary.messages):
+            warnings.warn(message, StructureWarning, stacklevel=2)
+        if not isinstance(regressor, SparseGPRegressor):
+            regressor = regressor(summary)
+            if [b for b in regressor.baselines if b != AUTOMATIC] != known:
+                raise GapyError(
+                    "baselines: expected those of the regressor that the function makes, "
+                    f"{list(regressor.baselines)}, since e0 is found before it is called, got "
+                    f"{list(baselines)}; give them to fit too"
+                )
+        start = _started(client, regressor, summary, parts, keys, progress)
+        total = _together(
+            client, _absorbed, [(part, keys, start) for part in parts], merge, (), "rows",
+            progress,
+        )  # fmt: skip
     state = regressor.solved(total, SampleRows(), learnt=regressor.optimize)
     return regressor.adopt(state, time.perf_counter() - began)
-
-
-@contextmanager
-def connected(workers: int | None = None, scheduler: str | None = None) -> Iterator:
-    """A Dask client: of a scheduler at this address, or of workers on this machine.
-
-    Raises GapyError without Dask, or where no scheduler answers.
-    """
-    try:
-        from distributed import Client, LocalCluster
-    except ImportError as error:
-        raise GapyError(
-            'dask: a fit on workers needs it, and it is not installed; pip install "gapy[dask]"'
-        ) from error
-    if scheduler is not None:
-        try:
-            client = Client(scheduler, timeout=30)
-        except (OSError, TimeoutError, ValueError) as error:
-            raise GapyError(
-                f"scheduler: expected one that answers at {scheduler!r}, got {error}; start it "
-                "with dask scheduler, or correct the address"
-            ) from error
-        with client:
-            yield client
-        return
-    # One thread each: kernels are compiled functions and BLAS, and sums keep their order.
-    options = {"n_workers": workers or 1, "threads_per_worker": 1, "dashboard_address": ":0"}
-    with LocalCluster(**options) as cluster, Client(cluster) as client:
-        yield client
-
-
-def _parts(client, files: Sequence[str], atoms: int) -> list[Part]:
-    sizes = client.gather([client.submit(frame_sizes, name, pure=False) for name in files])
-    parts = [part for name, of in zip(files, sizes) for part in parts_of(name, of, atoms)]
-    if not parts:
-        raise GapyError("sources: expected structures, got none; name other files")
-    return parts
 
 
 def _together(client, work, arguments, join, more, description: str, progress: bool):
@@ -193,10 +143,7 @@ def _started(client, regressor, summary: Summary, parts, keys: LabelKeys, progre
     known = known_species([t.descriptor for t in terms])
     baselines = made_for(regressor.baselines, known, lambda: summary.closest)
     start = empty_state(chosen, e0, noise, regressor, reach, baselines)
-    with warnings.catch_warnings():
-        # As a task of its own it can be made again wherever workers that held it are lost.
-        warnings.filterwarnings("ignore", message="Sending large graph")
-        return client.submit(_held, start, pure=False, retries=RETRIES)
+    return held(client, start)
 
 
 def _abridged(messages: Sequence[str]) -> list[str]:
@@ -206,26 +153,6 @@ def _abridged(messages: Sequence[str]) -> list[str]:
     return shown
 
 
-def _held(state: TrainingState) -> TrainingState:
-    return state
-
-
 def _absorbed(part: Part, keys: LabelKeys, start: TrainingState) -> TrainingState:
     """The labels of a part."""
     return absorb(start, read_part(*part, keys)[0])
-
-
-@contextmanager
-def _lost_workers_named() -> Iterator[None]:
-    try:
-        from distributed.scheduler import KilledWorker
-    except ImportError:
-        yield
-        return
-    try:
-        yield
-    except KilledWorker as error:
-        raise GapyError(
-            f"workers: {error.allowed_failures + 1} were lost with the same part of the data, most "
-            "often for lack of memory; give each more of it, or make atoms_per_part smaller"
-        ) from error

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from os import PathLike
 from typing import NamedTuple
 
-from gapy.errors import StructureError
+from gapy.errors import GapyError, StructureError
 from gapy.fit.estimate import ATOMS_OF_A_PART
+from gapy.structures import frame_sizes
 from gapy.structures.paths import expanded, split_selection
 
 
@@ -27,7 +29,7 @@ def files_of(sources) -> list[str]:
     for name in names:
         if split_selection(name)[1] is not None:
             raise StructureError(
-                f"{name}: expected whole files for a fit on workers, got a selection of frames; "
+                f"{name}: expected whole files for work on workers, got a selection of frames; "
                 "write them to a file of their own"
             )
     if not names:
@@ -45,4 +47,13 @@ def parts_of(path: str, sizes: list[int], atoms: int = ATOMS_OF_A_PART) -> list[
             start, held = k + 1, 0
     if held:
         parts.append(Part(path, start, len(sizes)))
+    return parts
+
+
+def parts_among(client, files: Sequence[str], atoms: int = ATOMS_OF_A_PART) -> list[Part]:
+    """All parts of some files in their order, counted by the workers; GapyError for none."""
+    sizes = client.gather([client.submit(frame_sizes, name, pure=False) for name in files])
+    parts = [part for name, of in zip(files, sizes) for part in parts_of(name, of, atoms)]
+    if not parts:
+        raise GapyError("sources: expected structures, got none; name other files")
     return parts

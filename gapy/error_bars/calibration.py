@@ -12,6 +12,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from gapy._support.ranking import spearman
+from gapy.error_bars.energy import EnergyCalibration
 
 QUANTILES = (0.02, 0.34, 0.66, 0.98)
 """Of the indicator over left-out atoms: where the points of the calibration curve are."""
@@ -134,7 +135,8 @@ class ForceCalibration:
     which is zeta where that is larger. coarse: share and least number of the points behind S.
     posterior: the same with the posterior variance V of the force itself, (eV/A)^2, alone or with
     the others in the geometric mean, where that ranks the left-out errors better; gain: by how
-    much its rank correlation with them is larger.
+    much its rank correlation with them is larger. energy: of the
+    sigma of total energies (`gapy.error_bars.energy`), None where that is not known.
     """
 
     curve: tuple[tuple[float, float], ...]
@@ -145,6 +147,7 @@ class ForceCalibration:
     coarse: tuple[float, int] = (COARSE, COARSE_LEAST)
     posterior: ForceCalibration | None = None
     gain: float = 0.0
+    energy: EnergyCalibration | None = None
 
     @property
     def prefers_posterior(self) -> bool:
@@ -186,6 +189,8 @@ class ForceCalibration:
             "exponent": self.exponent,
             "coarse": list(self.coarse),
         }
+        if self.energy is not None:
+            out["energy"] = [self.energy.scale, self.energy.power]
         if self.posterior is None:
             return out
         return out | {"posterior": self.posterior.to_dict(), "gain": self.gain}
@@ -196,7 +201,7 @@ class ForceCalibration:
         curve = tuple((float(g), float(sigma)) for g, sigma in numbers["curve"])
         # Older files do not have what `get` asks for.
         share, least = numbers.get("coarse", (COARSE, COARSE_LEAST))
-        posterior = numbers.get("posterior")
+        posterior, energy = numbers.get("posterior"), numbers.get("energy")
         return cls(
             curve,
             float(numbers["beyond"]),
@@ -206,6 +211,7 @@ class ForceCalibration:
             (float(share), int(least)),
             None if posterior is None else cls.from_dict(posterior),
             float(numbers.get("gain", 0.0)),
+            None if energy is None else EnergyCalibration(*map(float, energy)),
         )
 
 

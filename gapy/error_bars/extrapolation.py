@@ -188,8 +188,13 @@ def contacts(terms, reach) -> Contacts | None:
         species,
         np.where(np.isfinite(least), least, 0.0),
         nearest if all(one.nearest_s is not None for _, one in known) else None,
-        max(of.cutoff for of, _ in known),
+        max(_reaching(of) for of, _ in known),
     )
+
+
+def _reaching(descriptor) -> float:
+    """Distance within which it sees neighbours, A; infinite for one that states none."""
+    return descriptor.cutoff if np.isfinite(descriptor.cutoff) else np.inf
 
 
 def norms(inv_norm_i: np.ndarray) -> np.ndarray:
@@ -242,7 +247,7 @@ def extended(
         of = pairs.centre_i, pairs.first_i, pairs.j_p, pairs.r_pc, slots
         least_distances(*of, least)
         nearest_n = np.full(len(atoms), np.inf)
-        nearest_distances(*of, descriptor.cutoff, nearest_n)
+        nearest_distances(*of, _reaching(descriptor), nearest_n)
         bound = np.isfinite(nearest_n)
         np.maximum.at(nearest, slots[bound], nearest_n[bound])
     return Extrapolation(

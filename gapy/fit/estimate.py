@@ -38,13 +38,15 @@ ATOMS_OF_A_PART = 4000
 @dataclass(frozen=True)
 class Estimate:
     """seconds by step, and memory_bytes, of a fit in one process; merge_seconds: of two training
-    states; n_atoms: of all structures; took: seconds of the estimate itself."""
+    states; n_atoms: of all structures; took: seconds of the estimate itself; sample_seconds: of
+    the rows of the sample, which a fit in parts computes once more."""
 
     seconds: dict[str, float]
     memory_bytes: float
     merge_seconds: float
     n_atoms: int
     took: float
+    sample_seconds: float = 0.0
 
     @property
     def total(self) -> float:
@@ -60,6 +62,7 @@ class Estimate:
         parts = max(self.n_atoms / ATOMS_OF_A_PART, 1.0)
         shared = sum(self.seconds[name] for name in IN_PARTS) + (parts - 1.0) * self.merge_seconds
         alone = sum(s for name, s in self.seconds.items() if name not in IN_PARTS)
+        alone += self.sample_seconds
         return alone + shared / min(n, parts)
 
 
@@ -116,8 +119,10 @@ def estimate(regressor, structures: Sequence, *, atoms: int | None = None) -> Es
         for term in terms
         for s in _atoms_by_species(part).values()
     )
+    n_sample = sum(len(s.atoms) for s in state.calibration_sample)
+    again = clock.seconds["labels"] * n_sample / n_part
     took = time.perf_counter() - began
-    return Estimate(seconds, memory, merging.seconds["merge"], int(ratio * n_part), took)
+    return Estimate(seconds, memory, merging.seconds["merge"], round(ratio * n_part), took, again)
 
 
 def _part(structures: list[LabelledStructure], terms, seed: int) -> list[LabelledStructure]:

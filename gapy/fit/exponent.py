@@ -84,7 +84,7 @@ def choose_exponent(regressor, structures: Sequence[LabelledStructure]) -> Choic
     few = clone(regressor, safe=False)
     # Points chosen by the sharpest kernel: that of a smaller exponent may take fewer for all.
     few.set_params(
-        zeta=CANDIDATES[-1], n_inducing=_fewer_points(regressor.n_inducing, sample), progress=False
+        zeta=CANDIDATES[-1], n_inducing=fewer_points(regressor.n_inducing, sample), progress=False
     )
     alone = [s for s in structures if is_isolated_atom(s)]
     with warnings.catch_warnings():
@@ -99,23 +99,33 @@ def choose_exponent(regressor, structures: Sequence[LabelledStructure]) -> Choic
 
 def chosen(squares: Mapping[int, Mapping[str, np.ndarray]], n: int, n_points: int) -> Choice:
     """The Choice from mean squared left-out errors {zeta: {kind: (structures,)}}."""
-    errors = {
-        z: {v: float(np.nanmean(np.sqrt(e))) for v, e in of.items()} for z, of in squares.items()
-    }
+    errors = {z: mean_errors(of) for z, of in squares.items()}
     gain, sigma = {PRIOR: 0.0}, {PRIOR: 0.0}
     for z in squares.keys() - {PRIOR}:
-
-        def found(known, mine=squares[z]):
-            return 1.0 - np.exp(_score(mine, known) - _score(squares[PRIOR], known))
-
-        everything = np.arange(n)
-        gain[z] = float(found(everything))
-        without = np.array([found(np.delete(everything, k)) for k in everything])
-        sigma[z] = float(np.sqrt((n - 1) / n * ((without - without.mean()) ** 2).sum()))
+        gain[z], sigma[z] = gain_of(squares[z], squares[PRIOR], n)
     better = [z for z in gain if gain[z] >= max(CLEARLY, ERRORS * sigma[z])]
     best = max((gain[z] for z in better), default=0.0)
     near = [z for z in better if gain[z] >= best - CLEARLY]
     return Choice(min(near, default=PRIOR), n, n_points, errors, gain, sigma)
+
+
+def mean_errors(squares: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """E_v of mean squared errors by kind and structure."""
+    return {v: float(np.nanmean(np.sqrt(e))) for v, e in squares.items()}
+
+
+def gain_of(
+    mine: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray], n: int
+) -> tuple[float, float]:
+    """1 - exp[J(mine) - J(other)] and its standard error, over n structures."""
+
+    def found(known):
+        return 1.0 - np.exp(score(mine, known) - score(other, known))
+
+    everything = np.arange(n)
+    without = np.array([found(np.delete(everything, k)) for k in everything])
+    error = np.sqrt((n - 1) / n * ((without - without.mean()) ** 2).sum())
+    return float(found(everything)), float(error)
 
 
 def sample_of(structures: Sequence[LabelledStructure], seed: int) -> list[LabelledStructure]:
@@ -138,7 +148,7 @@ def sample_of(structures: Sequence[LabelledStructure], seed: int) -> list[Labell
     return out
 
 
-def _fewer_points(n_inducing, sample):
+def fewer_points(n_inducing, sample):
     """POINTS at most of all species together, in proportion."""
     if isinstance(n_inducing, Mapping):
         shrink = min(1.0, POINTS / sum(n_inducing.values()))
@@ -174,17 +184,17 @@ def _squares(start: TrainingState, sample, *, learns: bool) -> dict[int, dict[st
     noises = [state.noise for state in states] if learns else [start.noise]
     out = {}
     for z, state in zip(CANDIDATES, states):
-        tried = [_left_out(state, noise, kept[z], sample) for noise in noises]
-        out[z] = min(tried, key=_score) if tried[0] else {}
+        tried = [left_out_squares(state, noise, kept[z], sample) for noise in noises]
+        out[z] = min(tried, key=score) if tried[0] else {}
     return out
 
 
-def _score(squares: Mapping[str, np.ndarray], known=slice(None)) -> float:
+def score(squares: Mapping[str, np.ndarray], known=slice(None)) -> float:
     """J of mean squared errors by kind and structure."""
     return float(np.mean([np.log(np.nanmean(np.sqrt(of[known]))) for of in squares.values()]))
 
 
-def _left_out(state: TrainingState, noise: Noise, kept, sample) -> dict[str, np.ndarray]:
+def left_out_squares(state: TrainingState, noise: Noise, kept, sample) -> dict[str, np.ndarray]:
     fitted = posterior_of(state, noise)
     squares = np.full((2, len(sample)), np.nan)
     for k, one in enumerate(kept.all_of(sample, _unknown)):

@@ -21,6 +21,7 @@ from gapy.error_bars.calibration import (
     coarse_points,
 )
 from gapy.error_bars.cross_validation import data_share, leave_one_out
+from gapy.error_bars.energy import calibrate_energies
 from gapy.error_bars.landmarks import landmarks
 from gapy.fit.labels import stacked
 from gapy.geometry.symmetry import vanishes
@@ -73,7 +74,11 @@ def calibrate(results, noise: Noise, terms) -> ForceCalibration:
     """
     residuals, movable, gathered = [np.empty((0, 3))], [np.empty(0, dtype=bool)], [np.empty((0, 5))]
     labels = [np.empty((0, 3))]
+    energies = []  # left-out error, mean local variance, number of atoms
     for one, stack, out in results:
+        if "energy" in stack.where:
+            (error,) = stack.of("energy", out.residual)
+            energies.append((error, (out.local_std**2).mean(), len(out.local_std)))
         if "forces" not in stack.where:
             continue
         residual = stack.of("forces", out.residual).reshape(-1, 3)
@@ -102,7 +107,12 @@ def calibrate(results, noise: Noise, terms) -> ForceCalibration:
     def rank(one: ForceCalibration) -> float:
         return spearman(one.sigma(indicators)[free], (errors[free] ** 2).mean(axis=1)) or 0.0
 
-    cheap = replace(found(), exponent=EXPONENT, coarse=coarse_points([t.zeta for t in terms]))
+    cheap = replace(
+        found(),
+        exponent=EXPONENT,
+        coarse=coarse_points([t.zeta for t in terms]),
+        energy=calibrate_energies(*np.reshape(energies, (-1, 3)).T),
+    )
     if free.sum() < FEWEST:
         return cheap
     posterior = found(choices=WITH_SPREAD, margin=WITH_SPREAD_MARGIN)

@@ -96,8 +96,11 @@ class ModelSettings:
         None, positive, "Faster model whose forces stay this close to the exact ones", unit="eV/A"
     )
     noise: Mapping = stated({})
-    terms: str = stated(
-        "soap", sum_of_terms, "Sum of terms: soap, soap+pair, soap+soap or soap+soap+pair"
+    terms: str | None = stated(
+        None,
+        sum_of_terms,
+        "Sum of terms: soap, soap+pair, soap+soap or soap+soap+pair",
+        unsaid="from the data; with a cutoff that is given, soap",
     )
     term: tuple = stated((), term_tables)
     zbl: bool = stated(
@@ -153,7 +156,7 @@ class ModelSettings:
         ------
         GapyError : settings that dscribe or a term refuses, `terms` beside tables [[term]]
         """
-        if self.term and self.terms != "soap":
+        if self.term and self.terms is not None:
             raise GapyError(f"terms: {self.terms} beside tables [[term]]; leave one of the two out")
         return terms_of(self, species)
 

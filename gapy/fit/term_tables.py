@@ -6,6 +6,7 @@ Without numpy until terms are made, as the settings are.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import Any
 
 from gapy.errors import GapyError
@@ -29,6 +30,12 @@ def sum_of_terms(name: str, shown: str, value) -> None:
         raise GapyError(f"{shown}: expected one of {', '.join(SUMS)}, got {value!r}")
 
 
+def _lengths(name: str, shown: str, value) -> None:
+    """A positive number, or a few to try."""
+    for one in value if isinstance(value, list | tuple) and len(value) else [value]:
+        positive(name, shown, one)
+
+
 def term_tables(name: str, shown: str, value) -> None:
     """Tables [[term]] with a kind and its keys."""
     listed = isinstance(value, list | tuple) and all(isinstance(v, Mapping) for v in value)
@@ -47,7 +54,7 @@ def term_tables(name: str, shown: str, value) -> None:
                     f"{where}: expected one of {', '.join(KEYS[kind])}; correct or remove it"
                 )
             check: Any = {
-                "r_cut": positive, "sigma": positive, "length": positive, "delta": positive,
+                "r_cut": positive, "sigma": positive, "length": _lengths, "delta": positive,
                 "transition": positive, "n_inducing": counts, "zeta": Whole(1), "n_max": Whole(1),
                 "l_max": Whole(0),
             }.get(key)  # fmt: skip
@@ -79,7 +86,7 @@ def terms_of(settings, species: Sequence):
 
     if settings.term:
         return [_term(table, settings, species) for table in settings.term]
-    if settings.terms == "soap":
+    if settings.terms in (None, "soap"):
         return settings.soap(species)
     out: list[Any] = [settings.soap(species)]
     if "soap+soap" in settings.terms:
@@ -106,7 +113,28 @@ def _term(table: Mapping, settings, species: Sequence):
     from gapy.fit.term_settings import TermSettings
 
     own = {key: value for key, value in table.items() if key != "kind"}
+    if isinstance(own.get("length"), list | tuple):
+        own["length"] = own["length"][0]
     if table["kind"] == "pair":
         return Pair(**own)
     of_soap = {key: own.pop(key) for key in OF_SOAP if key in own}
     return TermSettings(settings.but(**of_soap).soap(species), **own)
+
+
+def lengths_to_try(settings) -> list:
+    """Settings with each combination of the lengths that pair tables list; none without a list."""
+    listed = [
+        [t["length"]] if not isinstance(t.get("length", 0.0), list | tuple) else t["length"]
+        for t in settings.term
+        if "length" in t
+    ]
+    if all(len(values) == 1 for values in listed):
+        return []
+    out = []
+    for chosen in product(*listed):
+        lengths = iter(chosen)
+        tables = tuple(
+            {**t, "length": next(lengths)} if "length" in t else t for t in settings.term
+        )
+        out.append(settings.but(term=tables))
+    return out

@@ -77,12 +77,36 @@ def _range_of(seen: list[np.ndarray]) -> slice:
     return slice(int(found[0]), int(found[-1]) + 1) if len(found) else slice(0, 0)
 
 
+RAISED = (1e-15, 1e-14, 1e-13, 1e-12, 1e-10)
+"""Of the largest diagonal element, tried one after the other."""
+
+
 class Likelihood:
     """-2 log p(y) up to a constant as a function of log sigma of groups and log delta of blocks."""
 
     def __init__(self, table: tuple[Block, ...], moments: list[Moments]):
         self._table = table
         self._moments = moments
+
+    def _factor(self, precision: np.ndarray, d: np.ndarray) -> np.ndarray:
+        """Lower Cholesky factor of P = 1 + D sum_g S_g / sigma_g^2 D, garbage above the diagonal.
+
+        Where a search tries scales so far apart that rounding takes P's smallest eigenvalues, 1,
+        below zero, they are raised to that rounding: such scales are never the likeliest.
+        """
+        for raised in (0.0, *RAISED):
+            p = np.zeros((len(d), len(d)))
+            for group, weight in zip(self._moments, precision):
+                group.add_to(p, weight)
+            p *= d[:, None]
+            p *= d
+            diagonal = np.diag_indices(len(d))
+            p[diagonal] += 1.0 + raised * p[diagonal].max()
+            # p is symmetric: its transpose is in LAPACK's order, and no copy is made.
+            lower, info = scipy.linalg.lapack.dpotrf(p.T, lower=1, clean=0, overwrite_a=1)
+            if not info:
+                return lower
+        raise np.linalg.LinAlgError(f"posterior precision: dpotrf gave {info}")
 
     def value_and_gradient(self, log_sigma: np.ndarray, log_delta: np.ndarray):
         """(value, d/d log_sigma (G,), d/d log_delta (B,)); sigma in label units, delta in eV."""
@@ -91,18 +115,10 @@ class Likelihood:
         d = np.empty(m)
         for b, value in zip(self._table, log_delta):
             d[b.columns] = np.exp(value)
-        p = np.zeros((m, m))
         rhs = np.zeros(m)
         for group, weight in zip(self._moments, precision):
-            group.add_to(p, weight)
             rhs += weight * group.c
-        p *= d[:, None]
-        p *= d
-        p[np.diag_indices(m)] += 1.0
-        # p is symmetric: its transpose is in LAPACK's order, and no copy is made.
-        lower, info = scipy.linalg.lapack.dpotrf(p.T, lower=1, clean=0, overwrite_a=1)
-        if info:
-            raise np.linalg.LinAlgError(f"posterior precision: dpotrf gave {info}")
+        lower = self._factor(precision, d)
         log_det = 2.0 * np.log(np.diag(lower)).sum()
         w = scipy.linalg.cho_solve((lower, True), d * rhs)
         # The lower triangle of P^-1, above which is something else; transposed, in C order.

@@ -6,7 +6,7 @@ No ASE object passes here: any program that has pairs can call it (docs/arrays.m
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -27,7 +27,8 @@ class Evaluation:
     """Energies in eV, forces (n, 3) eV/A, virial dE/d(strain) (3, 3) eV.
 
     energies_std (n,) eV: posterior sigma of the local energies; forces_std (n,) eV/A: calibrated
-    sigma of a force component of each atom; indicators (n, 4) and, where posterior samples are
+    sigma of a force component of each atom; energy_std: calibrated sigma of the energy, None of a
+    model that does not know it; indicators (n, 4) and, where posterior samples are
     drawn, deviations (n, 3 k) eV/A of the forces of the k samples from these: what
     `Potential.force_std` takes. None unless asked for. baseline_forces (n, 3) eV/A: the baselines'
     share of the forces, None without baselines. Atoms that are not centres have forces, and their
@@ -40,6 +41,7 @@ class Evaluation:
     virial: np.ndarray
     energies_std: np.ndarray | None = None
     forces_std: np.ndarray | None = None
+    energy_std: float | None = None
     indicators: np.ndarray | None = None
     baseline_forces: np.ndarray | None = None
     deviations: np.ndarray | None = None
@@ -48,7 +50,8 @@ class Evaluation:
 class Parts(NamedTuple):
     """What an Evaluation is made of, before its energy is summed.
 
-    Of several structures: virial (m, 3, 3), all else of their atoms one after the other.
+    Of several structures: virial (m, 3, 3), energy_std (m,), all else of their atoms one after the
+    other.
     """
 
     energies: np.ndarray
@@ -56,6 +59,7 @@ class Parts(NamedTuple):
     virial: np.ndarray
     energies_std: np.ndarray | None
     forces_std: np.ndarray | None
+    energy_std: Any = None
     indicators: np.ndarray | None = None
     baseline_forces: np.ndarray | None = None
     deviations: np.ndarray | None = None
@@ -123,6 +127,7 @@ def parts(
         energies = energies + base.energies
         forces, virial = forces + base.forces, virial + base.virial
     own, deviations, sigma, variances = None, None, None, out.variances
+    energy_std = None
     if samples or hands_out:
         deviations = potential.samples.force_deviations(found, numbers, threads=threads)
     if gathers:
@@ -133,6 +138,7 @@ def parts(
             sigma = force_sigma(
                 potential, own, numbers, pairs, out.forces, deviations if samples else None
             )
+            energy_std = energy_sigma(potential.calibration, local, first_m)
         if local_std and not potential.pair_tables:
             variances = engine.evaluate(
                 potential.energy_blocks, envs, n, potential.variance_blocks, **sizes
@@ -145,6 +151,7 @@ def parts(
         virial,
         None if variances is None else np.sqrt(variances),
         sigma,
+        energy_std,
         own if indicators else None,
         None if base is None else base.forces,
         deviations if hands_out else None,
@@ -162,6 +169,19 @@ def gathered(potential, own, numbers, pairs: Pairs, forces) -> Indicators:
         beyond += potential.contacts.beyond(pairs, numbers)
     squared = np.einsum("nc,nc->n", forces, forces)
     return Indicators(first, distances, variances, squared, beyond)
+
+
+def energy_sigma(calibration, variances: np.ndarray, first_m=None):
+    """Calibrated sigma of the energy, eV, (m,) of several structures; None where it is not known.
+
+    variances (n,): posterior, of the local energies, eV^2.
+    """
+    if calibration.energy is None:
+        return None
+    if first_m is None:
+        return float(calibration.energy.sigma(variances.mean(), len(variances)))
+    n_m = np.diff(first_m)
+    return calibration.energy.sigma(np.add.reduceat(variances, first_m[:-1]) / n_m, n_m)
 
 
 def forces_of_baselines(baselines, numbers, pairs) -> np.ndarray:

@@ -287,9 +287,11 @@ class GAPCalculator(Calculator):
             results["energies_std"] = out.energies_std
         if calibrated:
             results["forces_std"] = np.repeat(out.forces_std[:, None], 3, axis=1)
+            if out.energy_std is not None:
+                results["energy_std"] = out.energy_std
         if full:
             std = self.potential.predict(atoms, stress=periodic)[1]
-            results["energy_std"] = std.energy
+            results.setdefault("energy_std", std.energy)
             results["energies_std"] = std.energies
             if self.uncertainty == "full":
                 results["forces_std"] = std.forces

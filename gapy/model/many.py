@@ -127,6 +127,7 @@ def _divided(whole: arrays.Parts, limits, shared: list[float]) -> Iterator[Evalu
             whole.virial[k],
             None if whole.energies_std is None else whole.energies_std[begin:end],
             None if whole.forces_std is None else whole.forces_std[begin:end],
+            None if whole.energy_std is None else float(whole.energy_std[k]),
             baseline_forces=None
             if whole.baseline_forces is None
             else whole.baseline_forces[begin:end],

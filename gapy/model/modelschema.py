@@ -75,6 +75,7 @@ CALIBRATION_EXTRA = {
     "largest": NOT_NEGATIVE,
     "exponent": Number(1, 1000, whole=True),
     "coarse": List(NOT_NEGATIVE, 2, 2),
+    "energy": List(POSITIVE, 2, 2),
 }
 
 
@@ -341,6 +342,7 @@ def _references(model: dict, version: int) -> Iterator[Array]:
             yield Array("probe.contacts", ("species of all terms",) * 2, low=0.0)
             yield Array("probe.nearest", ("species of all terms",), low=0.0, may_lack=True)
         yield Array("probe.energies", ("probed atoms",))
+        yield Array("probe.further", (6,), low=0.0, may_lack=True)
         yield Array("probe.energies_std", ("probed atoms",), low=0.0)
         yield Array("probe.forces_std", ("probed atoms",), low=0.0)
         yield Array("probe.excess", ("probed atoms",), low=0.0)

@@ -356,11 +356,8 @@ class Potential:
     def save(self, path) -> None:
         """Write a .gapy file, whole or not at all; see `gapy.model.modelfile` for its contents.
 
-        Equal potentials give equal files, bit by bit.
-
-        Raises
-        ------
-        GapyError : the file cannot be written; an older one is left as it was
+        Equal potentials give equal files, bit by bit. Raises GapyError if the file cannot be
+        written; an older one is left as it was.
         """
         modelfile.write(path, *serialise.pack(self))
 
@@ -375,8 +372,7 @@ def load(path, *, trust: bool = False) -> Potential:
     Raises
     ------
     ModelFileError : missing, not a gapy model, truncated, altered, of a newer version, or with
-        other reference energies or sigmas than stored, or with a baseline that imports a
-        calculator and no trust
+        other reference energies or sigmas than stored, or, without trust, with a calculator
     PackageError : a baseline needs a package that is not installed
     """
     return from_archive(modelfile.read(path), path, trust=trust)
@@ -387,8 +383,7 @@ def _restored(model: str, arrays: dict) -> Potential:
 
 
 def from_archive(archive: modelfile.Archive, path, *, trust: bool = False) -> Potential:
-    """The potential of an archive read from `path`, its reference energies and sigmas checked;
-    trust as in `load`."""
+    """The potential of an archive read from `path`, its references checked; trust as in `load`."""
     serialise.require_trust(archive.model, trust, path)
     try:
         potential = Potential(**serialise.unpack(archive.model, archive.arrays))

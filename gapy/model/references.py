@@ -77,6 +77,7 @@ def pack(potential) -> dict[str, np.ndarray]:
     atoms = chain(potential)
     found = sigmas(potential, atoms)
     out["probe.energies"] = _of_pairs(potential).evaluate(atoms).energies
+    out["probe.further"] = _further(potential.calibration)
     out["probe.energies_std"] = found.energies
     out["probe.forces_std"] = found.forces
     out["probe.excess"] = found.excess
@@ -113,6 +114,9 @@ def check(potential, arrays, path) -> None:
         excess = _compare(potential, atoms, arrays, "probe", "a chain of all species", path).excess
         stored = arrays["probe.excess"]
         _require(excess, stored, REACH_TOLERANCE * (stored + 1.0), "excess", "the chain", path)
+        if "probe.further" in arrays:
+            found, stored = _further(potential.calibration), arrays["probe.further"]
+            _require(found, stored, EXACT * stored, "calibration", "variances and energies", path)
         found, e0 = (
             _of_pairs(potential).evaluate(atoms).energies,
             potential.free_atoms(atoms.numbers),
@@ -127,6 +131,13 @@ def check(potential, arrays, path) -> None:
             if potential.contacts.nearest_s is not None and "probe.nearest" in arrays:
                 found, stored = potential.contacts.nearest_s, arrays["probe.nearest"]
                 _require(found, stored, EXACT * stored, "nearest neighbour", "species", path)
+
+
+def _further(calibration) -> np.ndarray:
+    """What the ladder does not show, and would take a posterior of fewer points to see."""
+    energy = calibration.energy
+    of_energy = (0.0, 0.0) if energy is None else (energy.scale, energy.power)
+    return np.array([*calibration.coarse, calibration.exponent, calibration.gain, *of_energy])
 
 
 def sigmas(potential, atoms) -> Sigmas:

@@ -76,7 +76,7 @@ def read_part(
             stream = _rows(file, f"id>{start},id<={stop}")
         else:
             part = slice(start, stop)
-            stream = iread(str(file), index=part, format=format_name, do_not_split_by_at_sign=True)
+            stream = _read(file, format_name, part)
         with closing(stream):
             read.extend(stream)
     except StructureError:
@@ -195,7 +195,14 @@ def _last(selection: slice) -> int | None:
 
 
 def _frames(file: Path, format_name: str) -> Iterator[Atoms]:
-    return iread(str(file), index=":", format=format_name, do_not_split_by_at_sign=True)
+    return _read(file, format_name, ":")
+
+
+def _read(file: Path, format_name: str, index: str | slice) -> Iterator[Atoms]:
+    # Under MPI, ASE would read on one rank and wait for the others, which have other work.
+    return iread(
+        str(file), index=index, format=format_name, parallel=False, do_not_split_by_at_sign=True
+    )
 
 
 def _rows(file: Path, query: str) -> Iterator[Atoms]:

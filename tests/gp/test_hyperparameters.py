@@ -223,3 +223,24 @@ def test_noise_of_the_fit_is_never_above_that_of_its_kind():
     assert near.sigma("energy", "solid") == pytest.approx((exact * near.energy) ** 0.5)
     assert found.near_kinds(1.0).sigma("energy", "solid") == pytest.approx(exact)
     assert found.near_kinds(0.0).sigma("energy", "solid") == pytest.approx(near.energy)
+
+
+def test_scales_too_far_apart_for_rounding_are_tried_and_left():
+    """Long rows, small noise and a large delta: 1 + D S D / sigma^2 is indefinite in rounding."""
+    rng = np.random.default_rng(0)
+    rows = 1e3 * rng.normal(size=(4, 30))
+    known = problem_of_rows(rows, rng.normal(size=4))
+    value, slope_sigma, slope_delta = known.value_and_gradient(np.log([1e-6]), np.log([1e3]))
+    assert np.isfinite(value) and np.isfinite(slope_sigma).all() and np.isfinite(slope_delta).all()
+    milder, *_ = known.value_and_gradient(np.log([1.0]), np.log([1e-3]))
+    assert milder < value
+
+
+def problem_of_rows(rows, y):
+    """The likelihood of one group of whitened rows and one block."""
+    m = rows.shape[1]
+    statistic = SufficientStatistic(m)
+    group = Group("energy", "default")
+    statistic.add(group, rows, y)
+    table = blocks((Term(BARE, 2, (np.eye(m),), (1.0,)),))
+    return Likelihood(table, group_moments(statistic, [[group]]))

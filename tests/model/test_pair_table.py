@@ -331,9 +331,27 @@ def test_command_line(cli, frames, tmp_path, toml, flags, kinds):
         assert summary["n_inducing"][2] == {"Al-Al": 10, "Al-Cu": 10, "Cu-Cu": 10}
 
 
+def test_the_likeliest_of_several_lengths(cli, frames, tmp_path):
+    write(tmp_path / "t.xyz", frames)
+    found = {}
+    for length in ("0.6", "1.2", "[0.6, 1.2]"):
+        (tmp_path / "f.toml").write_text("n_inducing = 8\n" + SUM + f"length = {length}\n")
+        model = tmp_path / "m.gapy"
+        out = cli("fit", tmp_path / "t.xyz", "-o", model, "--config", tmp_path / "f.toml")
+        assert out.code == 0, out.err
+        summary = json.loads(cli("info", model, "--json").out)
+        settings = summary["terms"][2]["descriptor"]["settings"]
+        found[length] = summary["log_marginal_likelihood"], settings["length"], out.out
+    best = max(found["0.6"], found["1.2"])
+    value, length, text = found["[0.6, 1.2]"]
+    assert (value, length) == (pytest.approx(best[0]), best[1])
+    assert f"length {length:g} A by log marginal likelihood: 0.6 A" in text
+
+
 @pytest.mark.parametrize(
     "toml, flags, words",
     [
+        (SUM + "length = [0.5, -1.0]", (), "term 3, length: expected a positive number"),
         (SUM.replace('"pair"', '"par"'), (), "term 3, kind: expected one of soap, pair, got 'par'"),
         (SUM.replace("zeta = 4", "zate = 4"), (), "term 2, zate: expected one of"),
         (SUM.replace("n_max = 3", "n_max = 0"), (), "term 2, n_max: expected a whole number"),

@@ -11,11 +11,11 @@ SMALL += ("--n-inducing", "5", "--compression", "off")
 
 @pytest.mark.parametrize(("flags", "seed"), [((), 7), (("--seed", 8, "--threads", 1), 8)])
 def test_seed_and_threads_of_the_file(cli, train_xyz, tmp_path, monkeypatch, flags, seed):
-    from gapy.tuning import search
+    from gapy.tuning import attempts
 
     used = []
-    score = search.score
-    monkeypatch.setattr(search, "score", lambda *a, **k: used.append(k) or score(*a, **k))
+    score = attempts.score
+    monkeypatch.setattr(attempts, "score", lambda *a, **k: used.append(k) or score(*a, **k))
     config = tmp_path / "fit.toml"
     config.write_text(f'train = "{train_xyz}"\nseed = 7\nthreads = 2\n')
     result = cli("tune", "--config", config, "-o", tmp_path / "t", *SMALL, *flags)

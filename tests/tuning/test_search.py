@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gapy.errors import GapyError
-from gapy.tuning import Candidate, front, search, tune
+from gapy.tuning import Candidate, attempts, front, search, tune
 from gapy.tuning.picture import pareto
 from gapy.tuning.results import Row
 from gapy.tuning.scores import Score
@@ -63,7 +63,7 @@ def test_the_recommended_one_is_cheap_and_nearly_the_best(tuned):
 
 
 def test_a_killed_search_goes_on(tuned, train_frames, tmp_path, monkeypatch):
-    original, calls = search.score, []
+    original, calls = attempts.score, []
 
     def killed_in_the_third(*arguments, **options):
         calls.append(arguments[0])
@@ -71,7 +71,7 @@ def test_a_killed_search_goes_on(tuned, train_frames, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return original(*arguments, **options)
 
-    monkeypatch.setattr(search, "score", killed_in_the_third)
+    monkeypatch.setattr(attempts, "score", killed_in_the_third)
     with pytest.raises(KeyboardInterrupt):
         run(train_frames, tmp_path)
     assert len(json.loads((tmp_path / "results.json").read_text())["rows"]) == 2
@@ -138,7 +138,7 @@ def test_a_candidate_that_cannot_be_fitted_is_noted(train_frames, tmp_path):
 def test_a_fit_that_breaks_down_is_noted_and_the_search_goes_on(
     train_frames, tmp_path, known, monkeypatch, failure, noted
 ):
-    whole = search.score
+    whole = attempts.score
 
     def broken(candidate, *arguments, **options):
         if candidate.n_max == 3 and isinstance(failure, Exception):
@@ -146,7 +146,7 @@ def test_a_fit_that_breaks_down_is_noted_and_the_search_goes_on(
         found, potential = whole(candidate, *arguments, **options)
         return (replace(found, forces_rmse=failure) if candidate.n_max == 3 else found), potential
 
-    monkeypatch.setattr(search, "score", broken)
+    monkeypatch.setattr(attempts, "score", broken)
     tuning = run(train_frames, tmp_path)
     notes = {r.note for r in tuning.rows if r.candidate.n_max == 3}
     assert len(notes) == 1 and noted in notes.pop()
@@ -154,13 +154,13 @@ def test_a_fit_that_breaks_down_is_noted_and_the_search_goes_on(
 
 
 def test_more_points_than_atoms_are_fitted_once(train_frames, monkeypatch):
-    original, calls = search.score, []
+    original, calls = attempts.score, []
 
     def counted(*arguments, **options):
         calls.append(arguments[0])
         return original(*arguments, **options)
 
-    monkeypatch.setattr(search, "score", counted)
+    monkeypatch.setattr(attempts, "score", counted)
     tuning = run(train_frames, lists={"n_inducing": [500, 1000]})
     assert len(calls) == 1 and len(tuning.final) == 2
     assert len({r.error for r in tuning.final}) == 1
@@ -204,8 +204,8 @@ def known(monkeypatch):
         calls.append((candidate, len(structures)))
         return Score(0.001, known_error(candidate), 1.0, 0.0), candidate
 
-    monkeypatch.setattr(search, "score", score)
-    monkeypatch.setattr(search, "force_cost", lambda c, atoms: (known_cost(c), known_cost(c)))
+    monkeypatch.setattr(attempts, "score", score)
+    monkeypatch.setattr(attempts, "force_cost", lambda c, atoms: (known_cost(c), known_cost(c)))
     return calls
 
 

@@ -55,6 +55,9 @@ class Explorer:
         """One step; None when there is none left, and `finished` says why."""
         raise NotImplementedError
 
+    def close(self) -> None:
+        """The loop has ended: end what was started outside of this process."""
+
     def restart(self) -> None:
         """Go back to the start structure, with new random numbers; the steps go on counting."""
         calculator = self.atoms.calc

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from ase import Atoms, units
+from ase import Atoms
 
 from gapy.active.explorers.base import Explorer
+from gapy.active.explorers.in_ase import InAse
 from gapy.active.frames import Frame
-from gapy.errors import StructureError
+from gapy.error_bars.calibration import POSTERIOR_EVERY
+from gapy.errors import GapyError, StructureError
 from gapy.md import kinetics, thermostats
 from gapy.md.limits import runaway_limit
 from gapy.md.settings import Settings, real, whole
@@ -17,7 +19,7 @@ TEMPERATURE_STAGES = 5
 
 
 class MD(Explorer):
-    """Molecular dynamics with the integrators of `gapy md`.
+    """Molecular dynamics with the integrators of `gapy md`, or with LAMMPS.
 
     Arguments
     ---------
@@ -28,6 +30,9 @@ class MD(Explorer):
     pressure, pressure_end : GPa, npt only; with an end, linear in time
     cycles : the ramps run up, down, up, ... so many times within `ps`
     thermostat_time, barostat_time : fs; bulk_modulus : GPa, sets the pace of the cell
+    engine : "ase", or "lammps": in a process of its own, see `gapy.active.explorers.in_lammps`
+    every : steps from one look at the force sigma to the next, for "lammps" [10]; "ase" looks at
+        every step
 
     Raises
     ------
@@ -36,6 +41,8 @@ class MD(Explorer):
 
     kind = "md"
     has_time = True
+    engine = "ase"
+    every = 1
 
     def __init__(
         self,
@@ -52,6 +59,8 @@ class MD(Explorer):
         thermostat_time: float = 100.0,
         barostat_time: float = 500.0,
         bulk_modulus: float = 100.0,
+        engine: str = "ase",
+        every: int | None = None,
     ):
         super().__init__(start)
         ps = real("ps", ps, "ps", above=0.0)
@@ -81,8 +90,23 @@ class MD(Explorer):
         self.stages = 1 if temperature_end is None else TEMPERATURE_STAGES
         thermostats.check_atoms(self.start, ensemble)
         self._limit = runaway_limit(self.settings.highest_temperature())
-        self._barostat = None
-        self._dynamics = None
+        self._mover = self._moved_by(engine, every)
+
+    def _moved_by(self, engine: str, every: int | None):
+        if engine == "lammps":
+            from gapy.active.explorers.in_lammps import InLammps
+
+            self.engine = engine
+            self.every = whole("every", POSTERIOR_EVERY if every is None else every, least=1)
+            return InLammps(self)
+        if engine != "ase":
+            raise GapyError(f"engine: expected 'ase' or 'lammps', got {engine!r}")
+        if every is not None:
+            raise GapyError(
+                "every: expected with engine 'lammps' only, engine 'ase' looks at every step; "
+                "leave it out"
+            )
+        return InAse(self)
 
     def begin(self, rng: np.random.Generator) -> None:
         super().begin(rng)
@@ -92,41 +116,32 @@ class MD(Explorer):
     def restart(self) -> None:
         super().restart()
         kinetics.draw_velocities(self.atoms, self.temperature_at(self.step), self.rng)
-        self._barostat = None
-        if self.settings.ensemble == "npt":
-            self._barostat = {"mass": thermostats.barostat_mass(self.atoms, self.settings)}
-        self._dynamics = None
+        self._mover.restart()
 
     def attach(self, calculator) -> None:
         super().attach(calculator)
-        self._dynamics = None
+        self._mover.attach()
+
+    def close(self) -> None:
+        self._mover.close()
 
     def advance(self) -> Frame | None:
         if self.step >= self.steps:
             self.finished = f"all {self.steps} steps done"
             return None
+        n = min(self.every, self.steps - self.step)
+        about = {
+            "time_ps": (self.step + n) * self.settings.timestep * 1e-3,
+            "temperature": self.temperature_at(self.step + n),
+            "stage": self.stage_at(self.step + n),
+        }
         # Overflow and nan are looked for after the step and reported with a reason.
         with np.errstate(over="ignore", invalid="ignore"):
-            if self._dynamics is None:
-                self._dynamics = thermostats.make_dynamics(
-                    self.atoms, self.settings, self.rng, self._barostat
-                )
-            step = self.step + 1
-            thermostats.set_temperature(self._dynamics, self.temperature_at(step))
-            if self.settings.ensemble == "npt":
-                self._dynamics.externalstress = -self.pressure_at(step) * units.GPa
-            self.step = step
-            about = {
-                "time_ps": step * self.settings.timestep * 1e-3,
-                "temperature": self.temperature_at(step),
-                "stage": self.stage_at(step),
-            }
             try:
-                self._dynamics.step()
+                self._mover.advance(n)
                 frame = self._frame(**about)
             except StructureError as error:
                 return self._broken(str(error), **about)
-            self._barostat = thermostats.barostat_state(self._dynamics)
             if (
                 frame.broken is None
                 and kinetics.temperature(self.atoms, keeps_momentum=False) > self._limit
@@ -171,11 +186,11 @@ class MD(Explorer):
         return (
             f"md, {self.start.get_chemical_formula()}, {s.ensemble}, {temperature} K{pressure}, "
             f"{self.steps * s.timestep * 1e-3:g} ps{cycles} in steps of {s.timestep:g} fs"
+            + (f", LAMMPS, looked at every {self.every} steps" if self.engine == "lammps" else "")
         )
 
     def _state(self) -> dict:
-        return {"barostat": self._barostat}
+        return self._mover.get_state()
 
     def _set_state(self, state: dict) -> None:
-        self._barostat = state["barostat"]
-        self._dynamics = None
+        self._mover.set_state(state)
