@@ -15,3 +15,7 @@ class ModelFileError(GapyError):
 
 class SpeciesError(GapyError):
     """A structure holds a chemical species that the descriptor or the potential does not know."""
+
+
+class PackageError(GapyError):
+    """An optional package that a setting needs is not installed."""

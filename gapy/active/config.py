@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from gapy._support.files import checked_path
+from gapy._support.objects import CLASS, anchored, constructed, imported
 from gapy._support.sizes import repeated
 from gapy.active.explorers import KINDS
 from gapy.active.initial import Initial
 from gapy.active.model import GPModel
-from gapy.active.objects import CLASS, anchored, constructed, imported
 from gapy.active.oracle import Oracle
 from gapy.active.outputs import require_loop_outputs
 from gapy.active.policy import Budget, Policy, Stop

@@ -170,7 +170,7 @@ class GPModel:
     def resume(self, history: list, path) -> None:
         """Read what `save` wrote."""
         self.history = [list(entry) for entry in history]
-        self._gp = load_state(path)
+        self._gp = load_state(path, trust="calculator" in self.baseline)
         self._gp.threads = self.threads
         self.potential = self._gp.potential_
 

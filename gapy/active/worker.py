@@ -25,7 +25,7 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import PropertyNotImplementedError
 
-from gapy.active.objects import constructed
+from gapy._support.objects import constructed
 
 MAX_OUTPUT = 50_000_000
 """Bytes; output files larger than this are not searched for signs of no convergence."""

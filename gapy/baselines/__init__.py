@@ -3,7 +3,9 @@
 A baseline is a frozen record with settings; `total` sums several of them over a `System`.
 """
 
+from gapy.baselines.ase_calculator import ASECalculator
 from gapy.baselines.below import AUTOMATIC, closer, closest_pairs, made_for, zbl_below
+from gapy.baselines.dispersion import Dispersion
 from gapy.baselines.e0 import (
     ISOLATED_SPREAD,
     MODES,
@@ -13,7 +15,7 @@ from gapy.baselines.e0 import (
     parse_e0,
 )
 from gapy.baselines.free_atoms import FreeAtoms
-from gapy.baselines.kinds import KINDS, from_settings
+from gapy.baselines.kinds import KINDS, from_settings, imports_of
 from gapy.baselines.protocol import (
     Baseline,
     Contribution,
@@ -31,9 +33,11 @@ __all__ = [
     "KINDS",
     "MODES",
     "ZBL",
+    "ASECalculator",
     "Baseline",
     "Composition",
     "Contribution",
+    "Dispersion",
     "FreeAtoms",
     "PairList",
     "System",
@@ -43,6 +47,7 @@ __all__ = [
     "composition_of",
     "forces_on_centres",
     "from_settings",
+    "imports_of",
     "isolated_atom_energies",
     "largest_cutoff",
     "made_for",

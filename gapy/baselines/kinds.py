@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
+from gapy._support.objects import CLASS
+from gapy.baselines.ase_calculator import ASECalculator
+from gapy.baselines.dispersion import Dispersion
 from gapy.baselines.free_atoms import FreeAtoms
 from gapy.baselines.protocol import Baseline
 from gapy.baselines.zbl import ZBL
 from gapy.errors import GapyError
 
-KINDS: dict[str, type] = {cls.kind: cls for cls in (FreeAtoms, ZBL)}
+KINDS: dict[str, Any] = {cls.kind: cls for cls in (FreeAtoms, ZBL, Dispersion, ASECalculator)}
 
 
 def from_settings(kind: str, settings: Mapping[str, object]) -> Baseline:
@@ -40,3 +44,21 @@ def from_settings(kind: str, settings: Mapping[str, object]) -> Baseline:
     if missing := [name for name in needed if name not in settings]:
         raise GapyError(f"baseline {kind}: expected a value of {missing[0]}, got none; add it")
     return KINDS[kind](**settings)
+
+
+def imports_of(listed: Iterable[Mapping]) -> list[str]:
+    """Import paths that baselines of a file, [{"kind": ..., "settings": ...}], would import."""
+    return [_paths(b["settings"]) for b in listed if b["kind"] == ASECalculator.kind]
+
+
+def _paths(settings) -> str:
+    """The path of a calculator, then those of the objects among its arguments."""
+    found, left = [str(settings.get("path"))], [settings.get("arguments")]
+    while left:
+        one = left.pop(0)
+        if isinstance(one, Mapping):
+            found += [str(one[CLASS])] if CLASS in one else []
+            left += one.values()
+        elif isinstance(one, list | tuple):
+            left += one
+    return ", ".join(found)

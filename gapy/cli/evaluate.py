@@ -21,6 +21,7 @@ from gapy.cli.options import (
     Scheduler,
     StressKey,
     Threads,
+    Trust,
     VirialKey,
     Workers,
     label_keys,
@@ -56,6 +57,7 @@ def evaluate(
     forces_key: ForcesKey = None,
     stress_key: StressKey = None,
     virial_key: VirialKey = None,
+    trust: Trust = False,
     threads: Threads = 1,
     workers: Workers = None,
     scheduler: Scheduler = None,
@@ -77,7 +79,7 @@ def evaluate(
     )
     if plots is not None:
         require_matplotlib()
-    potential = load(model)
+    potential = load(model, trust=trust)
     keys = label_keys(energy_key, forces_key, stress_key, virial_key)
     if in_parts:
         report = _in_parts(potential, test, keys, error_threshold, workers, scheduler)

@@ -32,5 +32,6 @@ def fit_on_workers(settings: FitSettings, keys, workers: int | None, scheduler: 
         print(f"{n} workers, dashboard {client.dashboard_link}", flush=True)
         return fit(
             settings.train, choose, client=client, keys=keys, seed=settings.seed,
+            baselines=settings.baselines(),
             progress=sys.stderr.isatty(),
         )  # fmt: skip

@@ -10,6 +10,7 @@ import typer
 
 from gapy._support.tables import facts
 from gapy.cli.described import plain
+from gapy.cli.options import Trust
 from gapy.cli.remarks import remark_on_noise
 
 FOLLOWS = {
@@ -24,6 +25,7 @@ FOLLOWS = {
 def info(
     model: Annotated[str, typer.Argument(help="Model file.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    trust: Trust = False,
 ) -> None:
     """Check a model file and print what it holds."""
     from gapy.gp.noise import outliers
@@ -31,7 +33,7 @@ def info(
     from gapy.model.potential import from_archive
 
     archive = modelfile.read(model)
-    potential = from_archive(archive, model)
+    potential = from_archive(archive, model, trust=trust)
     summary = {
         **archive.model,
         "n_inducing": [

@@ -12,6 +12,7 @@ from gapy.cli.options import (
     ForcesKey,
     StressKey,
     Threads,
+    Trust,
     VirialKey,
     label_keys,
     require_matplotlib,
@@ -50,6 +51,7 @@ def inspect(
     stress_key: StressKey = None,
     virial_key: VirialKey = None,
     seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
+    trust: Trust = False,
     threads: Threads = 1,
 ) -> None:
     """Show what a training set holds, repeats and lacks, and what to label, check or drop."""
@@ -67,6 +69,8 @@ def inspect(
             f"n-candidates: {n_candidates} of no candidates; give --candidates POOL.xyz, or leave "
             "it out"
         )
+    if trust and model is None:
+        raise GapyError("trust: of no model; give --model MODEL.gapy, or leave it out")
     models = [] if model is None else [model]
     pools = [] if candidates is None else input_files([candidates])
     require_outputs(
@@ -78,7 +82,7 @@ def inspect(
     keys = label_keys(energy_key, forces_key, stress_key, virial_key)
     report = look(
         read_labelled_or_bare(train, keys),
-        potential=None if model is None else load(model),
+        potential=None if model is None else load(model, trust=trust),
         candidates=None if candidates is None else read_atoms(candidates),
         n_candidates=10 if n_candidates is None else n_candidates,
         neighbour_cutoff=neighbour_cutoff,

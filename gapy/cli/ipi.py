@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gapy.cli.options import Threads, require_threads
+from gapy.cli.options import Threads, Trust, require_threads
 from gapy.errors import GapyError
 
 
@@ -26,6 +26,7 @@ def ipi(
     pes_path: Annotated[
         bool, typer.Option("--pes-path", help="Print the file for i-PI's <pes_path> and end.")
     ] = False,
+    trust: Trust = False,
     threads: Threads = 1,
 ) -> int:
     """Evaluate structures for i-PI, which moves the atoms, until it ends."""
@@ -44,7 +45,7 @@ def ipi(
 
     where = Address.of(address)
     atoms = read_atoms(start, index=0)[0]
-    forces = Forces(load(model), atoms, uncertainty=uncertainty, threads=threads)
+    forces = Forces(load(model, trust=trust), atoms, uncertainty=uncertainty, threads=threads)
     print(f"{atoms.get_chemical_formula()} for i-PI at {where}", flush=True)
     n = serve(where, forces)
     print(f"i-PI has ended after {n} structures", file=sys.stderr if n == 0 else sys.stdout)

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from gapy.cli.options import Threads, require_threads
+from gapy.cli.options import Threads, Trust, require_threads
 from gapy.errors import GapyError
 
 EXPLODED = 1
@@ -70,6 +70,7 @@ def md(
             "far more than the cheap ones, which are taken between them [10]."
         ),
     ] = None,
+    trust: Trust = False,
     threads: Threads = 1,
 ) -> int:
     """Run molecular dynamics with error bars.
@@ -93,7 +94,7 @@ def md(
     require_outputs(output_files("output", output, RUN_FILES), [model, *input_files([start])])
     if overwrite:
         require_own(output, RUN_FILES, (LOCK, CHECKPOINT), "a run of gapy md")
-    potential = load(model)
+    potential = load(model, trust=trust)
     atoms = _start(start, supercell, potential)
     print(
         f"{atoms.get_chemical_formula()}, {ensemble} at {temperature:g} K, {steps} steps of "

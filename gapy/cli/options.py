@@ -23,6 +23,10 @@ VirialKey = Annotated[
 ]
 Threads = Annotated[int, typer.Option(help="Threads; results do not depend on them.")]
 
+Trust = Annotated[
+    bool,
+    typer.Option("--trust", help="Import the calculator that a baseline of the model file names."),
+]
 Scheduler = Annotated[
     str | None, typer.Option(metavar="ADDRESS", help="Work in parts on the Dask cluster there.")
 ]

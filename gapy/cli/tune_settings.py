@@ -90,7 +90,7 @@ def _table(key: str, values: dict) -> list[str]:
     """A table, and one for each table in it."""
     flat = {k: v for k, v in values.items() if not isinstance(v, dict)}
     lines = ["", f"[{key}]", *(f"{json.dumps(str(k))} = {_toml(v)}" for k, v in flat.items())]
-    lines = lines if flat else []
+    lines = lines if flat or not values else []  # an empty one means something: all defaults
     for k, v in values.items():
         if isinstance(v, dict):
             lines += _table(f"{key}.{json.dumps(str(k))}", v)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from gapy._support.progress import Counter, counted
 from gapy._support.threads import blas_threads
-from gapy.baselines import AUTOMATIC, isolated_atom_energies, made_for
+from gapy.baselines import AUTOMATIC, Baseline, isolated_atom_energies, made_for
 from gapy.descriptors import known_species
 from gapy.descriptors.soap import warn_if_rough
 from gapy.distributed.cluster import RETRIES, cluster_client, held
@@ -38,6 +38,7 @@ def fit(
     atoms_per_part: int = ATOMS_OF_A_PART,
     keys: LabelKeys | None = None,
     seed: int = 0,
+    baselines: Sequence[Baseline | str] = (),
     progress: bool = False,
 ) -> SparseGPRegressor:
     """Fit to the structures of files, read and worked on in parts by the workers of a Dask cluster.
@@ -57,7 +58,8 @@ def fit(
     client : a `distributed.Client`; unless given, one is made: for a scheduler's address, or with
         so many workers of one thread on this machine, 1 unless given
     atoms_per_part : about how many atoms are worked on at a time
-    keys, seed : of the labels and of the sample that a function sees; of a regressor its own
+    keys, seed, baselines : of the labels, of the sample that a function sees, and of the regressor
+        that it makes; of a regressor its own
     progress : show progress bars
 
     Returns the fitted regressor. Raises GapyError and its subclasses as `SparseGPRegressor.fit`
@@ -73,7 +75,7 @@ def fit(
         parts = parts_among(client, files_of(sources), int(atoms_per_part))
         seed = int(getattr(regressor, "seed", seed))
         # The automatic ZBL is zero on all the data.
-        known = [b for b in getattr(regressor, "baselines", ()) if b != AUTOMATIC]
+        known = [b for b in getattr(regressor, "baselines", baselines) if b != AUTOMATIC]
         summary = _together(
             client, summary_of, [(part, keys, known, seed) for part in parts], joined, (),
             "reading", progress,
@@ -83,10 +85,11 @@ def fit(
             warnings.warn(message, StructureWarning, stacklevel=2)
         if not isinstance(regressor, SparseGPRegressor):
             regressor = regressor(summary)
-            if any(b != AUTOMATIC for b in regressor.baselines):
+            if [b for b in regressor.baselines if b != AUTOMATIC] != known:
                 raise GapyError(
-                    "regressor: expected no baselines but 'zbl' of one from a function, which e0 "
-                    "would not know of; give the regressor itself"
+                    "baselines: expected those of the regressor that the function makes, "
+                    f"{list(regressor.baselines)}, since e0 is found before it is called, got "
+                    f"{list(baselines)}; give them to fit too"
                 )
         start = _started(client, regressor, summary, parts, keys, progress)
         total = _together(

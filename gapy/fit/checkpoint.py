@@ -60,12 +60,13 @@ def save_state(regressor: SparseGPRegressor, path) -> None:
     modelfile.write(path, {**model, "state": state}, arrays | more)
 
 
-def load_state(path) -> SparseGPRegressor:
+def load_state(path, *, trust: bool = False) -> SparseGPRegressor:
     """The regressor that `save_state` wrote; what it computes next is equal to the last bit.
 
     Raises
     ------
-    ModelFileError : missing, damaged, of a newer version, or a model without a state
+    ModelFileError : missing, damaged, of a newer version, a model without a state, or, unless
+        `trust`, one with a baseline that would import a calculator
     """
     archive = modelfile.read(path)
     if "state" not in archive.model:
@@ -73,7 +74,7 @@ def load_state(path) -> SparseGPRegressor:
             f"{path}: expected the state of a regressor, got a model without one, which cannot be "
             "updated; name a file written by save_state"
         )
-    potential = from_archive(archive, path)
+    potential = from_archive(archive, path, trust=trust)
     try:
         gp = _rebuilt(archive.model["state"], archive.arrays, potential)
         check_settings(gp)

@@ -20,6 +20,7 @@ import numpy as np
 
 from gapy._support.voigt import stress_of
 from gapy.baselines import Baseline, baseline_of
+from gapy.errors import GapyError
 from gapy.gp.noise import KINDS, Noise
 from gapy.gp.rows import Rows, structure_rows
 from gapy.gp.statistic import Group, SufficientStatistic
@@ -74,10 +75,16 @@ def rows_of(
 
 
 def without(s: LabelledStructure, baselines: Sequence[Baseline]) -> LabelledStructure:
-    """The structure with labels that have lost what the baselines give."""
+    """The structure with labels that have lost what the baselines give.
+
+    Raises GapyErrors of the baselines, with the place of the structure.
+    """
     if not baselines:
         return s
-    base = baseline_of(s.atoms, baselines)
+    try:
+        base = baseline_of(s.atoms, baselines)
+    except GapyError as error:
+        raise type(error)(f"{s.where}: {error}") from error
     return replace(
         s,
         energy=None if s.energy is None else s.energy - base.energy,

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gapy.errors import ModelFileError
+from gapy.errors import ModelFileError, PackageError
 from gapy.fit.packing import pack_state, unpack_state
 from gapy.fit.training import TrainingState
 from gapy.gp.terms import blocks
@@ -32,19 +32,22 @@ def save_training(state: TrainingState, path) -> Path:
     return modelfile.write(path, {**setup, "state": packed}, arrays | more, modelfile.TRAINING)
 
 
-def load_training(path) -> TrainingState:
+def load_training(path, *, trust: bool = False) -> TrainingState:
     """The state that `save_training` wrote; what is computed with it is equal to the last bit.
 
     Raises ModelFileError for a file that is missing, damaged, altered, of another kind or of a
-    newer version.
+    newer version, and, unless `trust`, for one with a baseline that would import a calculator.
     """
     archive = modelfile.read(path, modelfile.TRAINING)
+    serialise.require_trust(archive.model, trust, path)
     try:
         setup = serialise.unpack_setup(archive.model, archive.arrays)
         table = blocks(setup["terms"])
         cholesky = serialise.unpack_cholesky(setup["terms"], archive.arrays)
         found = unpack_state(archive.model["state"], archive.arrays, table, cholesky)
         return TrainingState(cholesky=cholesky, **setup, **found)
+    except PackageError:
+        raise
     # The schema does not know all that libraries refuse, and they refuse it in many ways.
     except Exception as error:
         raise ModelFileError(

@@ -56,6 +56,7 @@ class GAPCalculator(Calculator):
     Arguments
     ---------
     potential : gapy.Potential, or the path of a model file
+    trust : whether such a file may import the calculator that a baseline names (`gapy.load`)
     uncertainty : False, True, "cheap", "posterior", "local" or "full"
         "cheap" adds `forces_std` (n, 3), the force error to expect (eV/A), the same for x, y and z,
         calibrated on leave-one-structure-out residuals of the training set, and `energies_std`
@@ -98,13 +99,14 @@ class GAPCalculator(Calculator):
     ]  # fmt: skip
 
     def __init__(
-        self, potential, *, uncertainty=False, posterior_every=1, skin=0.5, threads=1, **of_ase
-    ):
+        self, potential, *, uncertainty=False, posterior_every=1, skin=0.5, threads=1,
+        trust=False, **of_ase,
+    ):  # fmt: skip
         self._refuse_unknown(of_ase, OF_ASE)
         if isinstance(potential, str | Path):
             import gapy  # its `load` lies above this module
 
-            potential = gapy.load(potential)
+            potential = gapy.load(potential, trust=trust)
         elif not hasattr(potential, "terms"):
             raise GapyError(
                 "potential: expected a gapy.Potential or the path of a model file, got "

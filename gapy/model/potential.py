@@ -22,7 +22,7 @@ from gapy.baselines import largest_cutoff as baselines_cutoff
 from gapy.error_bars.calibration import FIRST, NEAR, NEAR_LEAST, SAMPLES, ForceCalibration
 from gapy.error_bars.extrapolation import Contacts, Extrapolation, contacts
 from gapy.error_bars.landmarks import Landmarks, landmarks
-from gapy.errors import GapyError, ModelFileError, SpeciesError, StructureError
+from gapy.errors import GapyError, ModelFileError, PackageError, SpeciesError, StructureError
 from gapy.gp.neighbourhood import Neighbourhood, largest_cutoff, neighbourhood, pairs_of, select
 from gapy.gp.noise import Noise
 from gapy.gp.posterior import Coarse, Posterior
@@ -356,39 +356,39 @@ class Potential:
     def save(self, path) -> None:
         """Write a .gapy file, whole or not at all; see `gapy.model.modelfile` for its contents.
 
-        Equal potentials give equal files, bit by bit.
-
-        Raises
-        ------
-        GapyError : the file cannot be written; an older one is left as it was
+        Equal potentials give equal files, bit by bit. Raises GapyError if the file cannot be
+        written; an older one is left as it was.
         """
         modelfile.write(path, *serialise.pack(self))
 
 
-def load(path) -> Potential:
+def load(path, *, trust: bool = False) -> Potential:
     """Read a potential that `Potential.save` wrote; its predictions are equal to the last bit.
 
     Energies and sigmas of the reference structures are evaluated again, so a file that this version
-    would evaluate differently is refused.
+    would evaluate differently is refused. trust: whether the calculator that a baseline may name
+    (`gapy.baselines.ASECalculator`) is imported, which runs code that the file chooses.
 
     Raises
     ------
     ModelFileError : missing, not a gapy model, truncated, altered, of a newer version, or with
-        other reference energies or sigmas than stored
+        other reference energies or sigmas than stored, or, without trust, with a calculator
+    PackageError : a baseline needs a package that is not installed
     """
-    return from_archive(modelfile.read(path), path)
+    return from_archive(modelfile.read(path), path, trust=trust)
 
 
 def _restored(model: str, arrays: dict) -> Potential:
     return Potential(**serialise.unpack(json.loads(model), serialise.squares(arrays)))
 
 
-def from_archive(archive: modelfile.Archive, path) -> Potential:
-    """The potential of an archive read from `path`, its reference energies and sigmas checked."""
+def from_archive(archive: modelfile.Archive, path, *, trust: bool = False) -> Potential:
+    """The potential of an archive read from `path`, its references checked; trust as in `load`."""
+    serialise.require_trust(archive.model, trust, path)
     try:
         potential = Potential(**serialise.unpack(archive.model, archive.arrays))
         references.check(potential, archive.arrays, path)
-    except ModelFileError:
+    except (ModelFileError, PackageError):
         raise
     # The schema does not know all that libraries refuse, and they refuse it in many ways.
     except Exception as error:

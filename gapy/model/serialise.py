@@ -7,10 +7,12 @@ import numpy as np
 from ase import Atoms
 
 from gapy.baselines import from_settings as baseline_from_settings
+from gapy.baselines import imports_of
 from gapy.descriptors import descriptor_from_settings
 from gapy.descriptors.pair import PairDescriptor
 from gapy.error_bars.calibration import ForceCalibration
 from gapy.error_bars.extrapolation import Extrapolation, SpeciesExtrapolation
+from gapy.errors import ModelFileError
 from gapy.gp.noise import Noise
 from gapy.gp.posterior import Posterior
 from gapy.gp.terms import Term, blocks
@@ -37,6 +39,19 @@ def pack_setup(of, cholesky) -> tuple[dict, dict[str, np.ndarray]]:
         "noise": of.noise.to_dict(),
     }
     return model, arrays
+
+
+def require_trust(model: dict, trust: bool, path) -> None:
+    """Raise ModelFileError for a file whose baselines import something, unless it is trusted.
+
+    A path and its arguments are code: whoever writes the file chooses what runs on loading.
+    """
+    if not trust and (named := imports_of(model.get("baselines", ()))):
+        raise ModelFileError(
+            f"{path}: expected a model that imports nothing, got one with the baseline calculator, "
+            f"which would import {', '.join(named)}; if you know where the file comes from, load "
+            "it with trust=True or --trust"
+        )
 
 
 def unpack_setup(model: dict, arrays: dict[str, np.ndarray]) -> dict:

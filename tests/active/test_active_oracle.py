@@ -167,7 +167,7 @@ def test_an_oracle_that_cannot_be_made_says_so(path, arguments, words):
 
 
 def test_nested_objects_are_made_first(tmp_path):
-    from gapy.active.objects import constructed
+    from gapy._support.objects import constructed
 
     made = constructed(
         "ase.calculators.mixing.SumCalculator",

@@ -44,6 +44,21 @@ def test_workers_fit_what_one_process_fits(cli, files, client):
     assert info["metadata"]["n_structures"] == 12
 
 
+def test_a_table_of_a_baseline_reaches_the_workers(cli, files, client):
+    folder, _ = files
+    config, model = folder / "fit.toml", folder / "lj.gapy"
+    config.write_text(
+        '[baseline.calculator]\npath = "ase.calculators.lj.LennardJones"\n'
+        "arguments = { sigma = 2.3, epsilon = 0.1 }\n"
+    )
+    address = client.scheduler.address
+    given = ("--config", config, "--scheduler", address)
+    out = cli("fit", folder / "part0.xyz", "-o", model, *OPTIONS, *given)
+    assert out.code == 0, out.err
+    listed = json.loads(cli("info", model, "--json", "--trust").out)["baselines"]
+    assert [one["kind"] for one in listed] == ["zbl", "calculator"]
+
+
 @pytest.mark.parametrize(
     "options, words",
     [

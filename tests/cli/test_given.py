@@ -41,6 +41,9 @@ def test_tune_fits_and_writes_what_was_given(name):
     candidate = Candidate(4.0, 0.5, 2, 1, 4, 8, "off")
     again = settings_from(tomllib.loads(fit_toml(settings, candidate, 0)), "FIT.toml")
     assert getattr(again, name) == DEFAULTS[name] and not again.learns_noise()
+    tables = {"zbl": {}, "calculator": {"path": "a.B", "arguments": {}}}
+    told = tomllib.loads(fit_toml(FitSettings(baseline=tables), candidate, 0))
+    assert told["baseline"] == tables
     nothing = fit_toml(FitSettings(), candidate, 0)
     assert not any(n.replace("_", "-") in nothing for n in ("delta", "sigma-energy", "noise"))
 

@@ -12,6 +12,7 @@ import pytest
 from helpers import labelled_frames
 
 import gapy
+from gapy.baselines import ASECalculator
 from gapy.descriptors import smooth_soap
 from gapy.distributed import fit
 from gapy.errors import GapyError, StructureError
@@ -61,6 +62,24 @@ def test_it_equals_one_fit_with_the_same_points(client, files):
         for p in (gp.potential_, again.potential_)
     ]
     assert errors[0] < 1.2 * errors[1]
+
+
+def test_a_calculator_beneath_is_the_same_on_workers(client, files):
+    pattern, frames = files
+    base = ASECalculator("ase.calculators.lj.LennardJones", {"sigma": 2.3, "epsilon": 0.1})
+    gp = fit(pattern, regressor(baselines=[base]), client=client, atoms_per_part=20)
+    state = gp.training_
+    assert state.baselines == (base,)
+    start = empty_state(
+        state.terms, state.e0, regressor().initial_noise(), gp, state.reach, state.baselines
+    )
+    one = solve(absorb(start, read_structures(pattern))).potential
+    np.testing.assert_allclose(forces(gp.potential_, frames), forces(one, frames), atol=1e-8)
+    options = {"client": client, "keys": LabelKeys(), "atoms_per_part": 20}
+    chosen = fit(pattern, lambda _: regressor(baselines=[base]), baselines=[base], **options)
+    assert chosen.potential_.sha256 == gp.potential_.sha256
+    with pytest.raises(GapyError, match="baselines: expected those of the regressor"):
+        fit(pattern, lambda _: regressor(baselines=[base]), **options)
 
 
 def test_workers_and_their_order_change_no_bit(client, files):

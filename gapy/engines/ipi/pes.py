@@ -15,16 +15,18 @@ __DRIVER_CLASS__ = "GapyDriver"
 
 class GapyDriver(Dummy_driver):
     """model: a .gapy file; start: a file with the species in i-PI's order, and the periodic
-    directions; uncertainty: whether the extras hold force sigmas."""
+    directions; uncertainty: whether the extras hold force sigmas; trust: whether
+    the calculator that a baseline of the model names is imported."""
 
-    def __init__(self, model, start, uncertainty=True, verbose=False, **others):
+    def __init__(self, model, start, uncertainty=True, trust=False, verbose=False, **others):
         import ase.io
 
         import gapy
         from gapy.engines.ipi.forces import Forces
 
         super().__init__(verbose=verbose)
-        self._forces = Forces(gapy.load(model), ase.io.read(start), uncertainty=bool(uncertainty))
+        potential = gapy.load(model, trust=bool(trust))
+        self._forces = Forces(potential, ase.io.read(start), uncertainty=bool(uncertainty))
 
     def compute_structure(self, cell, pos):
         """Energy, forces, virial and extras, atomic units; lattice vectors in columns."""

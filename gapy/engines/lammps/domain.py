@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 from ase.data import atomic_numbers
 
+from gapy.baselines import KINDS
 from gapy.error_bars.calibration import POSTERIOR_EVERY, SAMPLES
 from gapy.errors import GapyError, SpeciesError
-from gapy.model.potential import Potential, load
+from gapy.model import modelfile
+from gapy.model.potential import Potential, from_archive
 
 
 def open_model(path: str, member: int = -1) -> Potential:
@@ -15,7 +17,9 @@ def open_model(path: str, member: int = -1) -> Potential:
 
     Raises ModelFileError for a file that cannot be read, GapyError as `fit_for_domains` does.
     """
-    return member_of(fit_for_domains(load(path), path), member)
+    archive = modelfile.read(path)
+    _require_of_pairs([b["kind"] for b in archive.model.get("baselines", ())], path)
+    return member_of(fit_for_domains(from_archive(archive, path), path), member)
 
 
 def member_of(potential: Potential, member: int) -> Potential:
@@ -26,7 +30,8 @@ def member_of(potential: Potential, member: int) -> Potential:
 def fit_for_domains(potential: Potential, path: str) -> Potential:
     """The same potential, called `path` in errors.
 
-    Raises GapyError for a descriptor that does not work from neighbours or sees no images.
+    Raises GapyError for a descriptor that does not work from neighbours or sees no images, and for
+    baselines that are no sums over pairs.
     """
     if not all(term.descriptor.takes_neighbours for term in potential.terms):
         raise GapyError(
@@ -38,7 +43,17 @@ def fit_for_domains(potential: Potential, path: str) -> Potential:
             f"{path}: expected a model of periodic structures, it was fitted with periodic=False "
             "and would overlook images; fit with periodic=True"
         )
+    _require_of_pairs([b.kind for b in potential.baselines], path)
     return potential
+
+
+def _require_of_pairs(kinds: list[str], path: str) -> None:
+    """Raise GapyError unless all baselines are sums over pairs."""
+    if other := [kind for kind in kinds if not KINDS[kind].pairwise]:
+        raise GapyError(
+            f"{path}: expected baselines that are sums over pairs, LAMMPS has no whole structures, "
+            f"got {', '.join(other)}; use gapy md, or fit without it"
+        )
 
 
 def force_sigmas(potential: Potential, every: int) -> tuple[int, str]:
