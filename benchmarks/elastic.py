@@ -1,0 +1,125 @@
+"""Elastic constants of the shipped crystals: the model's beside those of its own DFT.
+
+    python benchmarks/elastic.py [si|alas ...] [--pw pw.x] [--model MODEL.gapy]
+
+Both sides the same way: the lattice constant where the stress vanishes, then central differences
+of the stress for strains of 1 %, atoms relaxed under the shear (the clamped C44 beside it). The
+model is what `gapy fit` makes of the shipped training set without options, unless --model names
+one. The DFT is that of `benchmarks/datasets/settings.py`, of which the labels are, on the k-points
+of the unstrained crystal (ESPRESSO_PSEUDO names the directory of pseudopotentials). Error bars: the
+spread of 16 posterior samples.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+from ase.build import bulk
+from ase.calculators.calculator import Calculator, all_changes
+from ase.optimize import BFGS
+from ase.units import GPa
+from scipy.optimize import brentq
+from short_range import fitted
+
+import gapy
+from gapy.structures import from_atoms
+
+sys.path.insert(0, str(Path(__file__).parent / "datasets"))
+from dft import single_point
+from settings import SETTINGS, kgrid, koffset
+
+CRYSTALS = {"si": ("Si", "diamond", (5.2, 5.6)), "alas": ("AlAs", "zincblende", (5.4, 5.8))}
+"""Formula, structure, and lattice constants (A) between which the stress vanishes."""
+STRAIN, RELAXED = 0.01, 2e-3
+"""Strain, and largest force (eV/A) after relaxation."""
+
+
+class DFT(Calculator):
+    """The single points of the labels, on one grid for all strains."""
+
+    implemented_properties = ("energy", "forces", "stress")
+
+    def __init__(self, settings, grid, pw: str):
+        super().__init__()
+        self.of, self.grid, self.pw = settings, grid, pw
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        super().calculate(atoms, properties, system_changes)
+        done = single_point(atoms, self.of, self.pw, grid=self.grid, shift=koffset(self.grid))
+        self.results = dict(done.calc.results)
+
+
+def strained(atoms, voigt: int, size: float):
+    """A copy with one strain component; engineering strain for shear."""
+    strain = np.zeros((3, 3))
+    a, b = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))[voigt]
+    strain[a, b] += size / (1 if a == b else 2)
+    strain[b, a] = strain[a, b]
+    out = atoms.copy()
+    out.set_cell(atoms.cell.array @ (np.eye(3) + strain), scale_atoms=True)
+    out.calc = atoms.calc
+    return out
+
+
+def constants(name: str, calculator) -> dict[str, float]:
+    """a (A) and C11, C12, C44 and the clamped C44 (GPa)."""
+    formula, structure, (low, high) = CRYSTALS[name]
+
+    def crystal(a: float):
+        atoms = bulk(formula, structure, a=a)
+        atoms.calc = calculator
+        return atoms
+
+    a = brentq(lambda a: crystal(a).get_stress()[:3].mean(), low, high, xtol=1e-4)
+    atoms = crystal(a)
+
+    def slope(voigt: int, relax: bool) -> np.ndarray:
+        stress = []
+        for size in (STRAIN, -STRAIN):
+            one = strained(atoms, voigt, size)
+            if relax:
+                BFGS(one, logfile=None).run(fmax=RELAXED, steps=50)
+            stress.append(one.get_stress())
+        return (stress[0] - stress[1]) / (2 * STRAIN) / GPa
+
+    stretched, clamped, sheared = slope(0, False), slope(3, False), slope(3, True)
+    return {
+        "a": float(a), "C11": stretched[0], "C12": stretched[1], "C44": sheared[3],
+        "clamped C44": clamped[3],
+    }  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("crystals", nargs="*", metavar="CRYSTAL", help="si, alas")
+    parser.add_argument("--pw", default="pw.x")
+    parser.add_argument("--model", help="model file for the one crystal that is named")
+    given = parser.parse_args()
+    print("crystal  of      a/A      C11/GPa  C12/GPa  C44/GPa  clamped C44/GPa")
+    for name in given.crystals or CRYSTALS:
+        training = from_atoms(gapy.data.frames(name, "train"), source=name)
+        potential = gapy.load(given.model) if given.model else fitted(training)
+        primitive = bulk(CRYSTALS[name][0], CRYSTALS[name][1], a=sum(CRYSTALS[name][2]) / 2)
+        grid = kgrid(primitive, SETTINGS[name]["dk"])
+        dft = constants(name, DFT(SETTINGS[name], grid, given.pw))
+        model = constants(name, potential.calculator())
+        members = [constants(name, one) for one in potential.sample(16, seed=0).members]
+        rows = {
+            "DFT": dft,
+            "gapy": model,
+            "bar": {k: float(np.std([m[k] for m in members])) for k in model},
+            "error": {k: model[k] - dft[k] for k in model},
+        }
+        for title, row in rows.items():
+            print(
+                f"{name:8} {title:6} {row['a']:7.4f}   {row['C11']:7.1f}  {row['C12']:7.1f}  "
+                f"{row['C44']:7.1f}  {row['clamped C44']:7.1f}",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
