@@ -30,7 +30,7 @@ ATOMS = 400
 CALLS, BATCH = 15, 200
 HEAD = (
     "set", "components", "fit, CPU s", "meV/atom", "eV/Å", "rank", "within 90 %", "AUROC",
-    "atoms", "call", "cheap sigma", "sigma", "batch",
+    "energies within 90 %", "atoms", "call", "cheap sigma", "sigma", "batch",
 )  # fmt: skip
 
 
@@ -59,26 +59,28 @@ def main() -> None:
 def row(name: str, data: Path | None, every: int, folder: Path) -> list[str]:
     """The cells of one row."""
     import gapy
+    from gapy.descriptors import unprojected
 
     case = CASES[name]
     path, seconds = fitted(name, data, every, folder)
     potential = gapy.load(path)
     test = structures_of(case.tests["test"], data)
     report = gapy.evaluate(potential, test)
-    components = [t.descriptor.n_features for t in potential.terms]
-    whole = [t.descriptor.inner.n_features if hasattr(t.descriptor, "inner") else None
-             for t in potential.terms]  # fmt: skip
+    used = [t.descriptor.n_features for t in potential.terms]
+    whole = [unprojected(t.descriptor).n_features for t in potential.terms]
+    energies = report.energy_error_bars
     atoms = large(test)
     times = [call(potential, atoms, mode) for mode in (False, "cheap", True)]
     return [
         name + (f", every {every}" if every > 1 else ""),
-        " + ".join(f"{n} of {d}" if d else str(n) for n, d in zip(components, whole)),
+        " + ".join(f"{n} of {d}" if n < d else str(n) for n, d in zip(used, whole)),
         "-" if seconds is None else f"{seconds:.0f}",
         f"{1e3 * report.total.energy_rmse:.2f}",
         f"{report.total.forces_rmse:.4f}",
         f"{report.forces_std_spearman:.2f}",
         f"{report.error_bars.coverage_90:.2f}",
         f"{report.error_bars.auroc:.2f}" if report.error_bars.auroc is not None else "-",
+        "-" if energies is None else f"{energies.coverage_90:.2f}",
         str(len(atoms)),
         *(f"{t:.1f}" for t in times),
         f"{batch(potential, test):.1f}",
