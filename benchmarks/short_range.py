@@ -2,7 +2,7 @@
 
     python benchmarks/short_range.py [SET...] [--data DIR] [--every N]
 
-For each set a model as `gapy fit` makes it without options:
+For each set a model with the one SOAP and the points that `gapy fit` chooses, zeta 2:
 - pairs: of each pair of species, up to where they repel, from 0.01 A in steps of 0.01, beside where
   ZBL ends and the shortest distance of the data; the force sigma where they begin to attract;
 - pulled: each pair from the data's longest nearest-neighbour distance to 0.5 A before the cutoff:
@@ -37,7 +37,7 @@ SCALE = 0.4 ** (1 / 3)
 
 
 def fitted(structures) -> gapy.Potential:
-    """As `gapy fit` without options."""
+    """The SOAP and points that `gapy fit` chooses, zeta 2, learnt noise."""
     chosen = auto_soap(structures)
     gp = gapy.SparseGPRegressor(chosen.soap, chosen.n_inducing, chosen.zeta, optimize=True)
     with warnings.catch_warnings():

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from gapy._jit.pairs import add_pair
 from gapy._jit.settings import njit
 
 
@@ -39,19 +40,4 @@ def sum_pairs(
             c3 = 2.0 * (f0 - f1) + d0 + d1
             energies[i] += 0.5 * (f0 + t * (d0 + t * (c2 + t * c3)))
             g = 0.5 * (d0 + t * (2.0 * c2 + t * 3.0 * c3)) / (spacing * r)
-            gx, gy, gz = g * x, g * y, g * z
-            forces[i, 0] += gx
-            forces[i, 1] += gy
-            forces[i, 2] += gz
-            forces[j, 0] -= gx
-            forces[j, 1] -= gy
-            forces[j, 2] -= gz
-            v[0, 0] += gx * x
-            v[0, 1] += gx * y
-            v[0, 2] += gx * z
-            v[1, 0] += gy * x
-            v[1, 1] += gy * y
-            v[1, 2] += gy * z
-            v[2, 0] += gz * x
-            v[2, 1] += gz * y
-            v[2, 2] += gz * z
+            add_pair(i, j, g, x, y, z, forces, v)

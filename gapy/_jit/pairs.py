@@ -195,6 +195,27 @@ def worst_values(atom_i, first_i, j_p, r_pc, cutoff, v_nk, out_nk):
 
 
 @njit(cache=True, nogil=True)
+def add_pair(i, j, g, x, y, z, forces, virial):
+    """Add the forces and dE/d(strain) of dE/dr = g r of one pair, r = (x, y, z) from i to j."""
+    gx, gy, gz = g * x, g * y, g * z
+    forces[i, 0] += gx
+    forces[i, 1] += gy
+    forces[i, 2] += gz
+    forces[j, 0] -= gx
+    forces[j, 1] -= gy
+    forces[j, 2] -= gz
+    virial[0, 0] += gx * x
+    virial[0, 1] += gx * y
+    virial[0, 2] += gx * z
+    virial[1, 0] += gy * x
+    virial[1, 1] += gy * y
+    virial[1, 2] += gy * z
+    virial[2, 0] += gz * x
+    virial[2, 1] += gz * y
+    virial[2, 2] += gz * z
+
+
+@njit(cache=True, nogil=True)
 def closest_ratio(atom_i, first_i, j_p, r_pc, slots_n, least_ss, out_n):
     """out_i = max_j least / r_ij over the neighbours of each atom, at least 1.
 

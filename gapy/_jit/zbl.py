@@ -7,6 +7,7 @@ Source: Ziegler, Biersack, Littmark, The Stopping and Range of Ions in Matter, v
 
 import numpy as np
 
+from gapy._jit.pairs import add_pair
 from gapy._jit.settings import njit
 
 C0, C1, C2, C3 = 0.18175, 0.50986, 0.28022, 0.02817
@@ -61,19 +62,4 @@ def repulsion(
                 slope += t2 * (k[4] + k[5] * t)
             energies[i] += 0.5 * value
             g = 0.5 * slope / r
-            gx, gy, gz = g * x, g * y, g * z
-            forces[i, 0] += gx
-            forces[i, 1] += gy
-            forces[i, 2] += gz
-            forces[j, 0] -= gx
-            forces[j, 1] -= gy
-            forces[j, 2] -= gz
-            virial[0, 0] += gx * x
-            virial[0, 1] += gx * y
-            virial[0, 2] += gx * z
-            virial[1, 0] += gy * x
-            virial[1, 1] += gy * y
-            virial[1, 2] += gy * z
-            virial[2, 0] += gz * x
-            virial[2, 1] += gz * y
-            virial[2, 2] += gz * z
+            add_pair(i, j, g, x, y, z, forces, virial)

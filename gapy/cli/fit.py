@@ -145,7 +145,7 @@ def _require_place(settings: FitSettings, workers, scheduler, estimate: bool) ->
 def _estimate(settings: FitSettings, keys, workers: int | None, atoms: int | None) -> None:
     from gapy.fit.estimate import estimate
 
-    regressor, structures = _begun(settings, keys)
+    regressor, structures = _begun(settings, keys, fits=False)
     found = estimate(regressor, structures, atoms=atoms)
     lines = [("atoms", f"{found.n_atoms}")]
     lines += [(name, f"{s:.1f} s") for name, s in found.seconds.items()]
@@ -176,8 +176,8 @@ def _checked(settings: FitSettings, config: str | None):
     )
 
 
-def _begun(settings: FitSettings, keys):
-    """The regressor, and the structures to fit it to."""
+def _begun(settings: FitSettings, keys, *, fits: bool):
+    """The regressor, and the structures to fit it to; fits: whether whole fits may be tried."""
     from ase.data import chemical_symbols
 
     from gapy.structures import read_structures
@@ -190,9 +190,10 @@ def _begun(settings: FitSettings, keys):
         print(choice, flush=True)
     numbers = sorted({int(z) for s in structures for z in s.atoms.numbers})
     symbols = [chemical_symbols[z] for z in numbers]
-    settings, choice = choose_lengths(settings, symbols, structures)
-    if choice:
-        print(choice, flush=True)
+    if fits:
+        settings, choice = choose_lengths(settings, symbols, structures)
+        if choice:
+            print(choice, flush=True)
     regressor = regressor_of(settings, symbols, structures)
     for choice in (
         choose_zeta(asked, regressor, structures),
@@ -206,7 +207,7 @@ def _begun(settings: FitSettings, keys):
 def _fit(settings: FitSettings, keys) -> None:
     from gapy.validation.evaluation import evaluate
 
-    regressor, structures = _begun(settings, keys)
+    regressor, structures = _begun(settings, keys, fits=True)
     regressor.fit(structures)
     # Saved before anything else can go wrong.
     regressor.potential_.save(settings.output)

@@ -114,7 +114,10 @@ def _term(table: Mapping, settings, species: Sequence):
 
     own = {key: value for key, value in table.items() if key != "kind"}
     if isinstance(own.get("length"), list | tuple):
-        own["length"] = own["length"][0]
+        raise GapyError(
+            f"length: a list, {list(own['length'])}, is tried by fits in one process, `gapy fit` "
+            "without workers or estimate; give one number here"
+        )
     if table["kind"] == "pair":
         return Pair(**own)
     of_soap = {key: own.pop(key) for key in OF_SOAP if key in own}

@@ -14,7 +14,6 @@ from baseline_helpers import domain
 import gapy
 from gapy.baselines import (
     ZBL,
-    System,
     baseline_of,
     closer,
     closest_pairs,
@@ -168,4 +167,3 @@ def test_forces_on_centres_of_a_domain():
     found = forces_on_centres([zbl], system.numbers, Pairs(*system.pairs))
     np.testing.assert_allclose(found[:7], whole.forces[owned], atol=1e-12)
     assert np.abs(whole.forces[owned]).max() > 0.1 and not found[7:].any()
-    assert isinstance(system, System)
