@@ -63,8 +63,12 @@ def client_of(scheduler: str):
     """A client of the scheduler at an address; GapyError without Dask or where none answers."""
     _require_dask()
     from distributed import Client
+    from distributed.comm import resolve_address
 
     try:
+        # Before the client: one that fails on its address is left half made, and whichever thread
+        # collects it waits for its lock.
+        resolve_address(scheduler)
         return Client(scheduler, timeout=30)
     except (OSError, TimeoutError, ValueError) as error:
         raise GapyError(

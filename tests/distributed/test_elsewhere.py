@@ -1,5 +1,6 @@
 """Evaluation, candidates of a search and labels on workers: the numbers of one process."""
 
+import gc
 import json
 import os
 
@@ -21,7 +22,7 @@ from gapy.tuning import tune
 from gapy.validation.evaluation import evaluate
 from gapy.validation.on_workers import evaluate_files
 
-pytest.importorskip("distributed")
+distributed = pytest.importorskip("distributed")
 pytestmark = pytest.mark.filterwarnings("default")  # those of Dask are not ours
 LISTS = {"r_cut": [3.5, 4.0], "n_inducing": [6, 900, 1000]}
 GUESS = {"n_max": 2, "l_max": 1, "zeta": 2, "sigma": 0.5}
@@ -154,6 +155,9 @@ def test_labels_come_from_the_workers_of_a_scheduler(client, tmp_path):
         missing.check()
     with pytest.raises(GapyError, match="scheduler: expected one that answers"):
         Oracle("ase.calculators.emt.EMT", scheduler="nowhere").check()
+    # None is left half made: the thread that collected it would wait for the locks of Dask.
+    clients = [x for x in gc.get_objects() if isinstance(x, distributed.Client)]
+    assert "connecting" not in {x.status for x in clients}
     with pytest.raises(GapyError, match="scheduler: has no effect with executor"):
         Oracle("ase.calculators.emt.EMT", scheduler=address, executor=client)
 
