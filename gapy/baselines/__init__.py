@@ -5,6 +5,7 @@ A baseline is a frozen record with settings; `total` sums several of them over a
 
 from gapy.baselines.ase_calculator import ASECalculator
 from gapy.baselines.below import AUTOMATIC, closer, closest_pairs, made_for, zbl_below
+from gapy.baselines.coulomb import Coulomb
 from gapy.baselines.dispersion import Dispersion
 from gapy.baselines.e0 import (
     ISOLATED_SPREAD,
@@ -37,6 +38,7 @@ __all__ = [
     "Baseline",
     "Composition",
     "Contribution",
+    "Coulomb",
     "Dispersion",
     "FreeAtoms",
     "PairList",

@@ -8,13 +8,16 @@ from typing import Any
 
 from gapy._support.objects import CLASS
 from gapy.baselines.ase_calculator import ASECalculator
+from gapy.baselines.coulomb import Coulomb
 from gapy.baselines.dispersion import Dispersion
 from gapy.baselines.free_atoms import FreeAtoms
 from gapy.baselines.protocol import Baseline
 from gapy.baselines.zbl import ZBL
 from gapy.errors import GapyError
 
-KINDS: dict[str, Any] = {cls.kind: cls for cls in (FreeAtoms, ZBL, Dispersion, ASECalculator)}
+KINDS: dict[str, Any] = {
+    cls.kind: cls for cls in (FreeAtoms, ZBL, Coulomb, Dispersion, ASECalculator)
+}
 
 
 def from_settings(kind: str, settings: Mapping[str, object]) -> Baseline:

@@ -27,7 +27,7 @@ from gapy._support.schema import (
 
 SYMBOLS = tuple(chemical_symbols[1:])
 KINDS = ("energy", "forces", "stress")
-BASELINES = ("free_atoms", "zbl", "dispersion", "calculator")
+BASELINES = ("free_atoms", "zbl", "coulomb", "dispersion", "calculator")
 INDICATORS = ("first", "distances", "variances")
 
 REAL, POSITIVE, NOT_NEGATIVE = Number(), Number(0.0, above=True), Number(0.0)
