@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from ase import Atoms
 
+from gapy.structures.charge import charge_of, with_charge
+
 INITIAL, FLAG, START = "initial", "flag", "start"
 
 
@@ -48,7 +50,7 @@ class Request:
 
     energy (eV), forces (n, 3) eV/A and forces_std (n,) eV/A are None before there is a model.
     origin is "initial", "flag", or "start" for a walker that was lost at its start; model_version
-    counts the fits, 0 for none.
+    counts the fits, 0 for none; charge: of the whole structure, e.
     """
 
     numbers: np.ndarray
@@ -65,6 +67,7 @@ class Request:
     forces: np.ndarray | None = None
     forces_std: np.ndarray | None = None
     model_version: int = 0
+    charge: float = 0.0
 
     @classmethod
     def of_frame(
@@ -92,8 +95,10 @@ class Request:
 
     @property
     def atoms(self) -> Atoms:
-        """The bare structure: species, positions, cell and pbc."""
-        return Atoms(self.numbers, self.positions, cell=self.cell, pbc=self.pbc)
+        """The bare structure: species, positions, cell, pbc and charge."""
+        return with_charge(
+            Atoms(self.numbers, self.positions, cell=self.cell, pbc=self.pbc), self.charge
+        )
 
     @property
     def max_force_std(self) -> float | None:
@@ -116,4 +121,5 @@ def _geometry(atoms: Atoms) -> dict:
         "positions": np.array(atoms.positions),
         "cell": np.array(atoms.cell.array),
         "pbc": np.array(atoms.pbc),
+        "charge": charge_of(atoms),
     }

@@ -110,6 +110,8 @@ class Oracle:
             (request.pbc, np.uint8),
         ):
             digest.update(np.ascontiguousarray(array, dtype=kind).tobytes())
+        if request.charge:
+            digest.update(np.array(request.charge).tobytes())
         return digest.hexdigest()
 
     def label(

@@ -18,6 +18,7 @@ from ase import Atoms
 
 from gapy.active.labels import Failure, Label, checked
 from gapy.errors import GapyError
+from gapy.structures.charge import with_charge
 
 START_SECONDS = 120.0
 """For the imports of a labelling process; a busy file system may take its time."""
@@ -39,6 +40,7 @@ class Job:
     directory: str
     timeout: float | None
     max_force: float
+    charge: float = 0.0
 
     @property
     def atoms(self) -> Atoms:
@@ -46,7 +48,8 @@ class Job:
 
         positions = np.frombuffer(self.positions).reshape(-1, 3)
         cell = np.frombuffer(self.cell).reshape(3, 3)
-        return Atoms(list(self.numbers), positions.copy(), cell=cell.copy(), pbc=self.pbc)
+        atoms = Atoms(list(self.numbers), positions.copy(), cell=cell.copy(), pbc=self.pbc)
+        return with_charge(atoms, self.charge)
 
 
 def job_of(request, spec: bytes, directory: Path, timeout, max_force) -> Job:
@@ -60,6 +63,7 @@ def job_of(request, spec: bytes, directory: Path, timeout, max_force) -> Job:
         directory=str(directory),
         timeout=timeout,
         max_force=max_force,
+        charge=request.charge,
     )
 
 

@@ -19,6 +19,7 @@ from gapy._support.files import write_whole
 from gapy.active.frames import Request
 from gapy.active.labels import Failure, Label, label_error
 from gapy.errors import GapyError
+from gapy.structures.charge import charge_of, with_charge
 
 LABEL, FAILURE, MODEL = "label", "failure", "model"
 
@@ -115,6 +116,8 @@ class Store:
             values["temperature"] = float(request.temperature)
         if request.forces_std is not None:
             values["sigma_max"] = request.max_force_std
+        if request.charge:
+            values["total_charge"] = request.charge
         data = {
             "oracle": settings,
             "forces_std": request.forces_std,
@@ -174,7 +177,8 @@ class Store:
         """The labelled structure under a key, with REF_energy, REF_forces and REF_stress."""
         with self._database_errors():
             row = self._db.get(id=self._rows[_safe(key)][0])
-        return labelled(row.toatoms(), self.outcome(key))
+        atoms = with_charge(row.toatoms(), float(row.get("total_charge", 0.0)))
+        return labelled(atoms, self.outcome(key))
 
     @contextmanager
     def _database_errors(self):
@@ -220,6 +224,7 @@ def _create_whole(path: Path) -> None:
 def labelled(atoms: Atoms, label: Label) -> Atoms:
     """A bare copy of `atoms` with the label under the keys that a fit looks for."""
     out = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+    with_charge(out, charge_of(atoms))
     out.info["REF_energy"] = label.energy
     out.arrays["REF_forces"] = np.array(label.forces)
     if label.stress is not None:

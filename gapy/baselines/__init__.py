@@ -5,6 +5,7 @@ A baseline is a frozen record with settings; `total` sums several of them over a
 
 from gapy.baselines.ase_calculator import ASECalculator
 from gapy.baselines.below import AUTOMATIC, closer, closest_pairs, made_for, zbl_below
+from gapy.baselines.charge_equilibration import ChargeEquilibration
 from gapy.baselines.coulomb import Coulomb
 from gapy.baselines.dispersion import Dispersion
 from gapy.baselines.e0 import (
@@ -17,6 +18,7 @@ from gapy.baselines.e0 import (
 )
 from gapy.baselines.free_atoms import FreeAtoms
 from gapy.baselines.kinds import KINDS, from_settings, imports_of
+from gapy.baselines.once import require_once
 from gapy.baselines.protocol import (
     Baseline,
     Contribution,
@@ -36,6 +38,7 @@ __all__ = [
     "ZBL",
     "ASECalculator",
     "Baseline",
+    "ChargeEquilibration",
     "Composition",
     "Contribution",
     "Coulomb",
@@ -54,6 +57,7 @@ __all__ = [
     "largest_cutoff",
     "made_for",
     "parse_e0",
+    "require_once",
     "system_of",
     "total",
     "zbl_below",

@@ -18,6 +18,7 @@ from gapy._support.voigt import PAIRS, has_volume
 from gapy.baselines.protocol import Contribution, System
 from gapy.baselines.whole import ANSWERS, of_whole, whole_structure
 from gapy.errors import GapyError, StructureError
+from gapy.structures.charge import charge_of
 
 METHODS = ("get_potential_energy", "get_forces")
 """What every ASE calculator has."""
@@ -31,9 +32,10 @@ class ASECalculator:
 
     The energy is the one whose derivatives the forces are (`free_energy`) where the calculator has
     both, and belongs to the whole structure (`shared`). A structure without a periodic cell has no
-    stress, and its virial is 0. Each process and thread makes the calculator once and resets it
-    before every structure; its answers have to depend on species, positions and cell alone, since
-    they are kept.
+    stress, and its virial is 0. The calculator finds the total `charge` of a structure in
+    `atoms.info` and, spread evenly, as initial charges. Each process and thread makes the
+    calculator once and resets it before every structure; its answers have to depend on species,
+    positions, cell and charge alone, since they are kept.
 
     Model files hold path and arguments, not what these import: they are loaded with
     `gapy.load(path, trust=True)` only. Names of files in the arguments are those of the process
@@ -113,6 +115,8 @@ class ASECalculator:
         virial = np.zeros((3, 3))
         if callable(forget := getattr(calculator, "reset", None)):
             forget()  # a wave function from the last structure would change the last digits
+        if charge := charge_of(atoms):  # as the sum of these where calculators look for it
+            atoms.set_initial_charges(np.full(len(atoms), charge / max(len(atoms), 1)))
         atoms.calc = calculator
         wanted = "energy and forces"
         try:

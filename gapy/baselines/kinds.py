@@ -8,6 +8,7 @@ from typing import Any
 
 from gapy._support.objects import CLASS
 from gapy.baselines.ase_calculator import ASECalculator
+from gapy.baselines.charge_equilibration import ChargeEquilibration
 from gapy.baselines.coulomb import Coulomb
 from gapy.baselines.dispersion import Dispersion
 from gapy.baselines.free_atoms import FreeAtoms
@@ -15,9 +16,8 @@ from gapy.baselines.protocol import Baseline
 from gapy.baselines.zbl import ZBL
 from gapy.errors import GapyError
 
-KINDS: dict[str, Any] = {
-    cls.kind: cls for cls in (FreeAtoms, ZBL, Coulomb, Dispersion, ASECalculator)
-}
+CLASSES = (FreeAtoms, ZBL, Coulomb, ChargeEquilibration, Dispersion, ASECalculator)
+KINDS: dict[str, Any] = {cls.kind: cls for cls in CLASSES}
 
 
 def from_settings(kind: str, settings: Mapping[str, object]) -> Baseline:

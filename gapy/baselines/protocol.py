@@ -47,7 +47,7 @@ class System:
     numbers (n,) of all listed atoms, ghosts included; pairs, None where no baseline has a cutoff:
     all atoms are centres then. positions (n, 3) and cell (3, 3) in A and pbc (3,) for baselines
     that are no sum over pairs (dispersion, electrostatics, an ASE calculator); None where the
-    caller has no whole structure, a domain for instance.
+    caller has no whole structure, a domain for instance. charge: of all atoms together, e.
     """
 
     numbers: np.ndarray
@@ -55,6 +55,7 @@ class System:
     positions: np.ndarray | None = None
     cell: np.ndarray | None = None
     pbc: np.ndarray | None = None
+    charge: float = 0.0
 
     @property
     def centres(self) -> np.ndarray:

@@ -8,11 +8,14 @@ import numpy as np
 
 from gapy.baselines.protocol import Baseline, Contribution, System, largest_cutoff, total
 from gapy.geometry.pairs import Pairs, pairs_within
+from gapy.structures.charge import charge_of
 
 
 def system_of(atoms, pairs: Pairs | None) -> System:
     """All that baselines may need of a structure (ASE Atoms) with its pairs, if any."""
-    return System(atoms.numbers, pairs, atoms.positions, atoms.cell.array, atoms.pbc)
+    return System(
+        atoms.numbers, pairs, atoms.positions, atoms.cell.array, atoms.pbc, charge_of(atoms)
+    )
 
 
 def baseline_of(atoms, baselines: Sequence[Baseline]) -> Contribution:

@@ -16,13 +16,14 @@ from ase import Atoms
 
 from gapy.baselines.protocol import Baseline, Contribution, System
 from gapy.errors import GapyError
+from gapy.structures.charge import charge_of, with_charge
 
 BYTES = 64_000_000
 """Of answers that are kept, at most."""
 
 
 def whole_structure(system: System, kind: str) -> Atoms:
-    """The structure as ASE has it.
+    """The structure as ASE has it, with its charge where it has one.
 
     Raises
     ------
@@ -35,7 +36,8 @@ def whole_structure(system: System, kind: str) -> Atoms:
             "of atoms or of a domain alone; use Potential.evaluate or the ASE calculator, or fit "
             "without this baseline"
         )
-    return Atoms(system.numbers, system.positions, cell=system.cell, pbc=system.pbc)
+    atoms = Atoms(system.numbers, system.positions, cell=system.cell, pbc=system.pbc)
+    return with_charge(atoms, system.charge)
 
 
 def of_whole(energy: float, forces, virial) -> Contribution:
@@ -61,7 +63,8 @@ class Answers:
         self, baseline: Baseline, atoms: Atoms, compute: Callable[[Atoms], Contribution]
     ) -> Contribution:
         """compute(atoms), or what it gave for the same baseline and an equal structure."""
-        parts = (atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc)
+        charge = np.array(charge_of(atoms))
+        parts = (atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc, charge)
         digest = hashlib.blake2b(b"".join(np.ascontiguousarray(p).tobytes() for p in parts))
         key = (baseline, digest.digest())
         with self._lock:

@@ -9,6 +9,7 @@ from gapy.fit.training import TrainingState
 from gapy.gp.statistic import Factor, Group, SufficientStatistic
 from gapy.gp.whitening import whitened
 from gapy.structures import LabelledStructure
+from gapy.structures.charge import charge_of, with_charge
 
 LABELS = ("energy", "energy_sigma", "forces_sigma", "stress_sigma")
 
@@ -84,6 +85,7 @@ def _pack_structures(structures) -> dict[str, np.ndarray]:
         "drawn.positions": joined(s.atoms.positions for s in structures),
         "drawn.cell": np.reshape([s.atoms.cell.array for s in structures], (-1, 3, 3)),
         "drawn.pbc": np.reshape([s.atoms.pbc for s in structures], (-1, 3)).astype(np.int64),
+        **_charges(structures),
         "drawn.forces": joined(
             np.full((len(s.atoms), 3), np.nan) if s.forces is None else s.forces for s in structures
         ),
@@ -100,6 +102,12 @@ def _pack_structures(structures) -> dict[str, np.ndarray]:
     }
 
 
+def _charges(structures) -> dict[str, np.ndarray]:
+    """Only where some structure is charged: files of neutral ones stay as they were."""
+    charges = np.array([charge_of(s.atoms) for s in structures])
+    return {"drawn.charge": charges} if charges.any() else {}
+
+
 def _unpack_structures(texts: list[dict], arrays) -> list[LabelledStructure]:
     bounds = np.concatenate([[0], np.cumsum(arrays["drawn.n_atoms"])])
     out = []
@@ -112,6 +120,8 @@ def _unpack_structures(texts: list[dict], arrays) -> list[LabelledStructure]:
             pbc=arrays["drawn.pbc"][k].astype(bool),
         )
         atoms.info["config_type"] = text["config_type"]
+        if "drawn.charge" in arrays:
+            with_charge(atoms, float(arrays["drawn.charge"][k]))
         scalars = {
             name: None if np.isnan(v) else float(v)
             for name, v in zip(LABELS, arrays["drawn.scalars"][k])

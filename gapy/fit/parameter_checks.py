@@ -11,7 +11,7 @@ import numpy as np
 
 from gapy._support.ranges import require_range
 from gapy._support.sizes import require_fit
-from gapy.baselines import AUTOMATIC
+from gapy.baselines import AUTOMATIC, require_once
 from gapy.errors import GapyError
 from gapy.fit.setting_kinds import components
 from gapy.structures import StructureWarning
@@ -44,6 +44,7 @@ def check_baselines(given) -> None:
                 f"baselines: expected a list of gapy.baselines such as [ZBL()], got {given!r}; "
                 "give a list, ['zbl'] for a ZBL made for the data, () for none"
             )
+    require_once(given)
 
 
 def check_term(settings) -> None:

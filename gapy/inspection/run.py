@@ -33,6 +33,7 @@ from gapy.structures import (
     read_atoms,
     read_structures,
 )
+from gapy.structures.charge import charge_of, with_charge
 
 QUICK_POINTS = 200
 """Inducing points per element of the fit that is made if no model is given."""
@@ -171,7 +172,8 @@ def bare(frames, source="frames") -> list[LabelledStructure]:
     """Structures without labels."""
     return [
         LabelledStructure(
-            Atoms(a.numbers, a.positions, cell=a.cell, pbc=a.pbc), None, None, None,
+            with_charge(Atoms(a.numbers, a.positions, cell=a.cell, pbc=a.pbc), charge_of(a)),
+            None, None, None,
             str(a.info.get("config_type", "default")), None, None, None, source, k,
         )
         for k, a in enumerate(frames)

@@ -9,6 +9,8 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io.extxyz import write_extxyz
 
+from gapy.structures.charge import charge_of, with_charge
+
 STD_ARRAYS = ("forces_std", "energies_std")
 RESULTS = ("energy", "forces", "stress", "energies")
 
@@ -19,8 +21,8 @@ def evaluate(atoms: Atoms, *, stress: bool) -> Atoms:
     The frame has numbers, positions, momenta, masses, cell, pbc and constraints, energy and
     forces (and stress and local energies where the calculator has them) in a
     SinglePointCalculator, and `forces_std` (n, 3) eV/A and `energies_std` (n,) eV in `arrays`,
-    since ASE writes no results that it does not know. Info and further arrays of `atoms` are left
-    behind: labels of the start structure would be false here.
+    since ASE writes no results that it does not know. Other info than the charge and further
+    arrays of `atoms` are left behind: labels of the start structure would be false here.
     """
     if stress:
         atoms.get_stress(apply_constraint=False)
@@ -36,6 +38,7 @@ def evaluate(atoms: Atoms, *, stress: bool) -> Atoms:
         pbc=atoms.pbc,
         constraint=[constraint.copy() for constraint in atoms.constraints],
     )
+    with_charge(frame, charge_of(atoms))
     for name in ("masses", "momenta", "tags"):
         if atoms.has(name):
             frame.set_array(name, atoms.get_array(name))

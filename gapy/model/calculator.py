@@ -15,6 +15,7 @@ from ase.calculators.calculator import Calculator, PropertyNotImplementedError, 
 from gapy.errors import GapyError
 from gapy.geometry.moving import MovingPairs
 from gapy.geometry.neighbours import differ
+from gapy.structures.charge import KEY
 
 CALIBRATED = (True, "cheap", "posterior")
 MODES = (False, *CALIBRATED, "local", "full")
@@ -207,8 +208,8 @@ class GAPCalculator(Calculator):
     def check_state(self, atoms, tol=1e-15):
         """What changed since the last call, among what the energy depends on.
 
-        ASE's own comparison looks at charges and magnetic moments too and takes longer than the
-        neighbour list of a small cell.
+        Of charges that is the total one (`atoms.info["charge"]`), named as ASE names charges. ASE's
+        own comparison takes longer than the neighbour list of a small cell.
         """
         last = self._seen
         if last is None or len(last.arrays["numbers"]) != len(atoms):
@@ -222,6 +223,8 @@ class GAPCalculator(Calculator):
             changes.append("cell")
         if differ(atoms.pbc, last.pbc):
             changes.append("pbc")
+        if atoms.info.get(KEY) != last.info.get(KEY):
+            changes.append("initial_charges")
         return changes
 
     def reset(self) -> None:

@@ -27,7 +27,7 @@ from gapy._support.schema import (
 
 SYMBOLS = tuple(chemical_symbols[1:])
 KINDS = ("energy", "forces", "stress")
-BASELINES = ("free_atoms", "zbl", "coulomb", "dispersion", "calculator")
+BASELINES = ("free_atoms", "zbl", "coulomb", "qeq", "dispersion", "calculator")
 INDICATORS = ("first", "distances", "variances")
 
 REAL, POSITIVE, NOT_NEGATIVE = Number(), Number(0.0, above=True), Number(0.0)
@@ -334,6 +334,7 @@ def _references(model: dict, version: int) -> Iterator[Array]:
         yield Array(start + "positions", (n, 3))
         yield Array(start + "cell", (3, 3))
         yield Array(start + "pbc", (3,), INTEGER, 0, 1)
+        yield Array(start + "charge", (1,), may_lack=True)
         if version >= 3:
             yield Array(start + "energies_std", (f"probed atoms of {k}",), low=0.0)
             yield Array(start + "forces_std", (f"probed atoms of {k}",), low=0.0)
@@ -365,3 +366,4 @@ def _state(state: dict, m: int, by_hash: bool) -> Iterator[Array]:
     yield Array("state.drawn.forces", (atoms, 3), gaps=True)
     yield Array("state.drawn.stress", (n, 6), gaps=True)
     yield Array("state.drawn.scalars", (n, 4), gaps=True)
+    yield Array("state.drawn.charge", (n,), may_lack=True)

@@ -17,6 +17,7 @@ from gapy.gp.noise import Noise
 from gapy.gp.posterior import Posterior
 from gapy.gp.terms import Term, blocks
 from gapy.model import references
+from gapy.structures.charge import charge_of, with_charge
 
 
 def pack_setup(of, cholesky) -> tuple[dict, dict[str, np.ndarray]]:
@@ -92,6 +93,8 @@ def pack(potential) -> tuple[dict, dict[str, np.ndarray]]:
         arrays[f"reference{k}.positions"] = atoms.positions
         arrays[f"reference{k}.cell"] = atoms.cell.array
         arrays[f"reference{k}.pbc"] = atoms.pbc.astype(np.int64)
+        if charge := charge_of(atoms):
+            arrays[f"reference{k}.charge"] = np.array([charge])
     arrays.update(references.pack(potential))
     model = {
         **setup,
@@ -218,12 +221,14 @@ def _unpack_reach(t: int, numbers: list | None, arrays) -> Extrapolation | None:
 
 
 def _unpack_atoms(k: int, arrays) -> Atoms:
-    return Atoms(
+    atoms = Atoms(
         numbers=arrays[f"reference{k}.numbers"],
         positions=arrays[f"reference{k}.positions"],
         cell=arrays[f"reference{k}.cell"],
         pbc=arrays[f"reference{k}.pbc"].astype(bool),
     )
+    charge = arrays.get(f"reference{k}.charge")
+    return atoms if charge is None else with_charge(atoms, float(charge[0]))
 
 
 def _lower(n: int) -> np.ndarray:

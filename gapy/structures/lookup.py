@@ -11,6 +11,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 
 from gapy.errors import StructureError
 from gapy.structures import values
+from gapy.structures.charge import charge_of, with_charge
 from gapy.structures.elements import require_elements
 from gapy.structures.labelled import LabelKeys, LabelledStructure, StructureWarning
 from gapy.structures.lookalikes import lookalikes
@@ -144,6 +145,7 @@ def _label(
     config_type = "default" if config_type is None else str(config_type).strip() or "default"
     bare = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
     bare.info["config_type"] = config_type
+    with_charge(bare, _charge(atoms, where))
     return LabelledStructure(
         atoms=bare,
         energy=None if energy is None else values.scalar(energy, energy_key, where),
@@ -154,6 +156,13 @@ def _label(
         source=source.name,
         index=frame.index,
     )
+
+
+def _charge(atoms: Atoms, where: str) -> float:
+    try:
+        return charge_of(atoms)
+    except StructureError as error:
+        raise StructureError(f"{where}: {error}") from error
 
 
 def _find(

@@ -1,0 +1,36 @@
+"""The total charge of a structure."""
+
+from __future__ import annotations
+
+import math
+from numbers import Real
+
+from ase import Atoms
+
+from gapy.errors import StructureError
+
+KEY = "charge"
+"""Of ``atoms.info``."""
+
+
+def charge_of(atoms: Atoms) -> float:
+    """Total charge, e, under `KEY` of the info; 0 without one.
+
+    Raises StructureError for what is no finite number.
+    """
+    given = atoms.info.get(KEY, 0.0)
+    value = given.item() if hasattr(given, "item") and getattr(given, "size", 0) == 1 else given
+    real = isinstance(value, Real) and not isinstance(value, bool)
+    if not (real and math.isfinite(value)):
+        raise StructureError(
+            f"{KEY}: expected the total charge in e, a finite number, got {given!r}; correct or "
+            "remove it"
+        )
+    return float(value)
+
+
+def with_charge(atoms: Atoms, charge: float) -> Atoms:
+    """The same structure, which then has the charge; a neutral one need not say so."""
+    if charge:
+        atoms.info[KEY] = charge
+    return atoms
