@@ -1,14 +1,15 @@
-"""Dispersion as a baseline: its cost beside a force call, and the jump of a sharp end.
+"""Dispersion and charges: their cost beside a force call, and the jump of a sharp end.
 
     OMP_NUM_THREADS=1 python benchmarks/baselines.py [--atoms 32 108 256] [--d4-atoms 4 32]
         [--json OUT]
 
 Cost: CPU time of a call on rattled copper, median over steps between which the atoms move; the
 model beside it is a SOAP of cutoff 5 A, n_max 8 and l_max 6 with 500 points, fitted here to labels
-of ASE's EMT. D4 has fewer atoms to look at, for it takes long in crystals. Jump: fcc argon is
-expanded until shells of neighbours cross the ends of pairs and triples, in steps so small that a
-smooth energy has no visible second difference; the largest one found is the jump, with the smooth
-end of gapy and with the sharp one of the libraries.
+of ASE's EMT. D4 has fewer atoms to look at, for it takes long in crystals. The charges of
+copper are made up, in a background, and take the time of any. Jump: fcc argon is expanded until
+shells of neighbours cross the ends of pairs and triples, in steps so small that a smooth energy has
+no visible second difference; the largest one found is the jump, with the smooth end of gapy and
+with the sharp one of the libraries.
 """
 
 from __future__ import annotations
@@ -23,9 +24,16 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 
 import gapy
-from gapy.baselines import Dispersion, baseline_of
+from gapy.baselines import ChargeEquilibration, Coulomb, Dispersion, baseline_of
 from gapy.descriptors import smooth_soap
 
+BASELINES = {
+    "coulomb": Coulomb({"Cu": 0.1}, background=True),
+    "coulomb, sigma 0.5 A": Coulomb({"Cu": 0.1}, sigma=0.5, background=True),
+    "qeq": ChargeEquilibration({"Cu": 4.5}, {"Cu": 12.0}, sigma={"Cu": 1.0}, background=True),
+    "d3bj": Dispersion(),
+    "d4": Dispersion("d4"),
+}
 STEPS = 7
 STEP = 1e-5
 """Of the lattice constant of argon, A."""
@@ -105,18 +113,17 @@ def main() -> None:
     options = parser.parse_args()
     potential, out = model(), {"cost": [], "jump": {}}
     print("| method | atoms | ms/atom | of a force call |\n|---|---|---|---|")
-    for method, sizes in (("d3bj", options.atoms), ("d4", options.d4_atoms)):
-        dispersion = Dispersion(method)
-        for n in sizes:
+    for method, baseline in BASELINES.items():
+        for n in options.d4_atoms if method == "d4" else options.atoms:
             rng = np.random.default_rng(n)
             atoms = copper(n, rng)
-            steps = STEPS if method == "d3bj" else 3
-            own = seconds(lambda a, d=dispersion: baseline_of(a, [d]), atoms, rng, steps)
+            steps = 3 if method == "d4" else STEPS
+            own = seconds(lambda a, b=baseline: baseline_of(a, [b]), atoms, rng, steps)
             call = seconds(potential.evaluate, atoms, rng)
             row = {"method": method, "atoms": len(atoms), "s": own, "force_call_s": call}
             out["cost"].append(row)
             print(f"| {method} | {len(atoms)} | {1e3 * own / len(atoms):.3f} | {own / call:.2f} |")
-    d3 = Dispersion()
+    d3 = BASELINES["d3bj"]
     out["jump"] = {
         "smooth": jump(lambda a: baseline_of(a, [d3]).energy),
         "sharp": jump(sharp("d3bj")),

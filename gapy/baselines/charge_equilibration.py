@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -65,9 +65,9 @@ class ChargeEquilibration:
     ---------
     electronegativity, hardness : {"Na": 2.843, "Cl": 8.564}, eV/e, and {"Na": 4.592, "Cl": 9.892},
         eV/e^2, for species that the table of Rappe and Goddard lacks, or in place of its numbers
-    sigma : standard deviation of the Gaussians, A, one for all or for some species. Those of the
-        table are by default as far from their nucleus, in the mean, as its Slater functions (1.28
-        of the radius). None is smaller than K / (eta sqrt(pi)), the width whose own Coulomb energy
+    sigma : {"Na": 2.7}, standard deviation of the Gaussians, A. Those of the species of the table
+        are by default as far from their nucleus, in the mean, as its Slater functions (1.28 of the
+        radius). None is smaller than K / (eta sqrt(pi)), the width whose own Coulomb energy
         is the hardness, since charges could then grow without end; this is the default of others
     background : whether a uniform background compensates the charge of periodic structures; without
         it they are refused
@@ -84,7 +84,7 @@ class ChargeEquilibration:
 
     electronegativity: Mapping[str | int, float] = field(default_factory=dict)
     hardness: Mapping[str | int, float] = field(default_factory=dict)
-    sigma: float | Mapping[str | int, float] | None = None
+    sigma: Mapping[str | int, float] = field(default_factory=dict)
     background: bool = False
     kind: ClassVar[str] = "qeq"
     pairwise: ClassVar[bool] = False
@@ -102,7 +102,7 @@ class ChargeEquilibration:
         least = {z: COULOMB / (hardness * math.sqrt(math.pi)) for z, hardness in eta.items()}
         usual = {atomic_numbers[s]: PER_RADIUS * r for s, (_, _, r) in RAPPE_GODDARD.items()}
         sigma = {z: max(low, usual.get(z, 0.0)) for z, low in least.items()}
-        sigma |= self._widths(tuple(eta))
+        sigma |= self._widths(eta)
         for z, value in sigma.items():
             if value * SLACK < least[z]:
                 raise GapyError(
@@ -129,21 +129,17 @@ class ChargeEquilibration:
         )
         return dict(sorted((table | own).items()))
 
-    def _widths(self, species: tuple[int, ...]) -> dict[int, float]:
+    def _widths(self, species: Collection[int]) -> dict[int, float]:
         where = f"baseline {self.kind}, sigma"
-        if self.sigma is None:
+        if isinstance(self.sigma, Mapping) and not self.sigma:
             return {}
-        found = by_species(self.sigma, where, width, None if self._some else species)
+        found = by_species(self.sigma, where, width)
         if unknown := sorted(set(found) - set(species)):
             raise GapyError(
                 f"{where}: expected species with electronegativity and hardness, got "
                 f"{', '.join(by_symbol(dict.fromkeys(unknown, 0.0)))}; add both"
             )
         return found
-
-    @property
-    def _some(self) -> bool:
-        return isinstance(self.sigma, Mapping)
 
     def __reduce__(self) -> tuple:
         given = (dict(self._of(name)) for name in ("electronegativity", "hardness", "sigma"))

@@ -1,0 +1,124 @@
+"""What charges beneath the Gaussian process are worth: ions and salt clusters, near and far.
+
+    python benchmarks/datasets/make_ions.py DIR                  (needs `pip install tblite`)
+    OMP_NUM_THREADS=1 python benchmarks/electrostatics.py --data DIR [--picture PNG] [--json OUT]
+
+Three models of the same settings, SOAP with a cutoff of 6 A: alone, with the formal charges of Na
+and Cl, and with charge equilibration by the table of Rappe and Goddard. The table has the errors on
+single pieces and on pairs of them by the shortest distance between the two, of which the training
+set has 12 A at most. The picture is the energy of Na2Cl+ and NaCl2- as they are pulled apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from ase.io import read
+
+import gapy
+from gapy.baselines import ChargeEquilibration, Coulomb
+from gapy.descriptors import smooth_soap
+
+CUTOFF = 6.0
+MODELS = {
+    "SOAP alone": [],
+    "with formal charges": [Coulomb({"Na": 1.0, "Cl": -1.0})],
+    "with QEq": [ChargeEquilibration()],
+}
+RANGES = {
+    "one piece": (None, None),
+    "pair, below 6 A": (0.0, 6.0),
+    "pair, 6 to 12 A": (6.0, 12.0),
+    "pair, 12 to 20 A": (12.0, 20.0),
+}
+
+
+def fitted(frames, baselines):
+    """The model of a training set."""
+    soap = smooth_soap(["Na", "Cl"], r_cut=CUTOFF, n_max=8, l_max=6)
+    gp = gapy.SparseGPRegressor(
+        soap, n_inducing=400, zeta=4, optimize=True, e0="fit", baselines=["zbl", *baselines]
+    )
+    return gp.fit(frames).potential_
+
+
+def errors(potential, frames) -> tuple[float, float]:
+    """Root mean square errors: energy of a structure, eV, and force component, eV/A."""
+    found = potential.evaluate_many(frames)
+    energy = [f.energy - a.info["REF_energy"] for f, a in zip(found, frames)]
+    forces = np.concatenate(
+        [(f.forces - a.arrays["REF_forces"]).ravel() for f, a in zip(found, frames)]
+    )
+    return tuple(float(np.sqrt(np.mean(np.square(x)))) for x in (energy, forces))
+
+
+def within(frames, low, high):
+    """Pieces (no range), or pairs whose gap is in a range."""
+    if low is None:
+        return [a for a in frames if "gap" not in a.info]
+    return [a for a in frames if low <= a.info.get("gap", -1.0) < high]
+
+
+def draw(path, scan, potentials) -> None:
+    """Reference and models as the ions are pulled apart."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    gap = [a.info["gap"] for a in scan]
+    zero = scan[-1].info["REF_energy"]
+    figure, axes = plt.subplots(figsize=(6.0, 4.0), layout="constrained")
+    axes.plot(gap, [a.info["REF_energy"] - zero for a in scan], "k.", label="GFN1-xTB")
+    for name, potential in potentials.items():
+        axes.plot(gap, [potential.evaluate(a).energy - zero for a in scan], label=name)
+    axes.axvline(CUTOFF, color="0.7", lw=0.8)
+    axes.set_xlabel("shortest distance between Na2Cl+ and NaCl2-, A")
+    axes.set_ylabel("energy, eV")
+    axes.legend()
+    figure.savefig(path, dpi=110)
+
+
+def call_seconds(potential, frames) -> float:
+    """CPU time of a force call, median over structures."""
+    found = []
+    for atoms in frames:
+        begin = time.process_time()
+        potential.evaluate(atoms)
+        found.append(time.process_time() - begin)
+    return median(found)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--picture", metavar="OUT")
+    parser.add_argument("--json", metavar="OUT")
+    options = parser.parse_args()
+    train, test, scan = (
+        read(options.data / f"{part}.xyz", index=":") for part in ("train", "test", "scan")
+    )
+    potentials, out = {}, {}
+    print("| | " + " | ".join(RANGES) + " | scan | ms/call |\n|" + "---|" * (len(RANGES) + 3))
+    for name, baselines in MODELS.items():
+        potential = potentials[name] = fitted(train, baselines)
+        found = [errors(potential, within(test, *ends)) for ends in RANGES.values()]
+        found.append(errors(potential, scan))
+        call_seconds(potential, test[:3])
+        seconds = call_seconds(potential, within(test, 6.0, 20.0))
+        out[name] = {"errors": found, "call_seconds": seconds}
+        cells = " | ".join(f"{e:.3f}, {f:.3f}" for e, f in found)
+        print(f"| {name} | {cells} | {1e3 * seconds:.2f} |", flush=True)
+    if options.picture:
+        draw(options.picture, scan, potentials)
+    if options.json:
+        Path(options.json).write_text(json.dumps(out, indent=2))
+
+
+if __name__ == "__main__":
+    main()
