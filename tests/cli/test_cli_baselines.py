@@ -82,6 +82,44 @@ def test_dispersion(cli, fitted, loop, start, test_xyz, tmp_path):
     assert Dispersion() in gapy.load(tmp_path / "out" / "model.gapy").baselines
 
 
+@pytest.mark.parametrize(
+    ("kind", "lines", "said"),
+    [
+        (
+            "coulomb",
+            "charges = { Cu = 0.2, Al = -0.2 }\nbackground = true\n",
+            "charges: Al -0.2, Cu 0.2 sigma: Al 1, Cu 1 background=True",
+        ),
+        (
+            "qeq",
+            "electronegativity = { Cu = 4.5, Al = 4.1 }\nhardness = { Cu = 13.0, Al = 11.0 }\n",
+            "background=False",
+        ),
+    ],
+)
+def test_charges(cli, fitted, loop, start, test_xyz, train_xyz, tmp_path, kind, lines, said):
+    result, model = fitted(f"[baseline.{kind}]\n{lines}")
+    assert result.code == 0, result.err
+    assert f"baseline {kind}" in result.out and said in result.out
+    made = gapy.load(model).baselines[1]
+    assert made.kind == kind and kind in cli("info", model).out
+    assert cli("evaluate", model, test_xyz, "--json", tmp_path / "e.json").code == 0
+    assert json.loads((tmp_path / "e.json").read_text())["energy_rmse"] < 0.5
+    assert cli("inspect", train_xyz, "--model", model).code == 0
+    run = cli("md", model, start, "-o", tmp_path / "run", "--steps", 3)
+    assert run.code == 0, run.err
+    result = cli("learn", loop(f"[model.baseline.{kind}]\n{lines}"))
+    assert result.code == 0, result.err
+    assert made in gapy.load(tmp_path / "out" / "model.gapy").baselines
+
+
+def test_charges_of_the_wrong_species_are_one_line(fitted):
+    result, _ = fitted("[baseline.coulomb]\ncharges = { Na = 1.0 }\n")
+    assert "baseline coulomb: expected atoms of Na, got" in result.error_line()
+    result, _ = fitted("[baseline.qeq]\n[baseline.coulomb]\ncharges = { Cu = 0.0, Al = 0.0 }\n")
+    assert "electrostatics once, got it from qeq and coulomb" in result.error_line()
+
+
 def test_an_unknown_functional_is_one_line(fitted):
     pytest.importorskip("dftd3")
     result, _ = fitted('[baseline.dispersion]\nfunctional = "nonsense"\n')
