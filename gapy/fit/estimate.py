@@ -20,6 +20,7 @@ from gapy._support.threads import blas_threads
 from gapy.baselines import isolated_atom_energies
 from gapy.errors import GapyError
 from gapy.fit.beginning import baselines_for, empty_state, reach_of, term_of, with_components
+from gapy.fit.charge_scale import with_scales
 from gapy.fit.checks import labelled
 from gapy.fit.labels import without
 from gapy.fit.sample import ROW_BYTES, SampleRows
@@ -99,6 +100,7 @@ def estimate(regressor, structures: Sequence, *, atoms: int | None = None) -> Es
         with clock.of("components"):
             terms, frames = with_components(terms, frames, int(regressor.seed))
         baselines = baselines_for(regressor, [t.descriptor for t in terms], frames.atoms)
+        baselines = with_scales(regressor, baselines, structures)
         e0 = isolated_atom_energies([without(s, baselines) for s in part], regressor.e0)
         with clock.of("points"):
             points = [choose_inducing(frames, t, term, rng) for t, term in enumerate(terms)]

@@ -27,7 +27,7 @@ from sklearn.base import clone
 from gapy._support.threads import blas_threads
 from gapy.error_bars.cross_validation import left_out_residual
 from gapy.fit.labels import add_labels, labels_of, rows_of, stacked
-from gapy.fit.sample import Sampled, SampleRows
+from gapy.fit.sample import Sampled, SampleRows, fewer_points
 from gapy.fit.solving import learn, posterior_of
 from gapy.fit.training import TrainingState
 from gapy.gp.frames import Frames
@@ -44,8 +44,8 @@ CLEARLY, ERRORS = 0.03, 3.0
 """Gain, and standard errors of it, from which another exponent is clearly better; of several that
 are, the smallest within CLEARLY of the best is taken. With two standard errors 1 of 6 seeds left 2
 for AlAs, where others said the opposite; with three none of 6 seeds did for any of six sets."""
-STRUCTURES, POINTS, SHARE = 60, 300, 0.15
-"""Structures of the sample and inducing points of all species at most; share of the atoms of the
+STRUCTURES, SHARE = 60, 0.15
+"""Structures of the sample at most; share of the atoms of the
 training set that the sample has at most, so that the choice costs little beside the fit."""
 FEWEST = 12
 """Structures without which nothing is chosen, and labelled ones without which a kind has no say."""
@@ -146,15 +146,6 @@ def sample_of(structures: Sequence[LabelledStructure], seed: int) -> list[Labell
             break
         out.append(s)
     return out
-
-
-def fewer_points(n_inducing, sample):
-    """POINTS at most of all species together, in proportion."""
-    if isinstance(n_inducing, Mapping):
-        shrink = min(1.0, POINTS / sum(n_inducing.values()))
-        return {symbol: max(int(shrink * n), 1) for symbol, n in n_inducing.items()}
-    n_species = len(np.unique(np.concatenate([s.atoms.numbers for s in sample])))
-    return max(min(int(n_inducing), POINTS // n_species), 1)
 
 
 def _squares(start: TrainingState, sample, *, learns: bool) -> dict[int, dict[str, np.ndarray]]:

@@ -16,6 +16,7 @@ from gapy.descriptors.soap import warn_if_rough
 from gapy.errors import GapyError
 from gapy.fit.as_fitted import require_as_fitted, taken_once
 from gapy.fit.beginning import baselines_for, empty_state, reach_of, term_of, with_components
+from gapy.fit.charge_scale import with_scales
 from gapy.fit.checks import labelled
 from gapy.fit.labels import without
 from gapy.fit.parameter_checks import check_overrides, check_settings, check_size
@@ -182,6 +183,7 @@ class SparseGPRegressor(BaseEstimator):
         with blas_threads(1):
             terms, frames = with_components(terms, frames, int(self.seed))
             baselines = baselines_for(self, descriptors, frames.atoms)
+            baselines = with_scales(self, baselines, structures)
             less = [without(s, baselines) for s in structures]
             e0 = isolated_atom_energies(less, self.e0)
             points = {"threads": threads, "progress": self.progress}

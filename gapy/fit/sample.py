@@ -7,7 +7,7 @@ of their samples.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +18,8 @@ from gapy.structures import LabelledStructure
 
 LARGEST = 200
 """Structures in the sample."""
+POINTS = 300
+"""Inducing points of all species, at most, of a fit to a sample before the fit."""
 ROW_BYTES = 100_000_000
 """Memory that the rows of those that are looked at may take."""
 
@@ -67,3 +69,12 @@ class SampleRows:
             if s.digest() not in self._known:
                 self.keep(compute(s))
             yield self._known[s.digest()]
+
+
+def fewer_points(n_inducing, sample):
+    """POINTS at most of all species together, in proportion."""
+    if isinstance(n_inducing, Mapping):
+        shrink = min(1.0, POINTS / sum(n_inducing.values()))
+        return {symbol: max(int(shrink * n), 1) for symbol, n in n_inducing.items()}
+    n_species = len(np.unique(np.concatenate([s.atoms.numbers for s in sample])))
+    return max(min(int(n_inducing), POINTS // n_species), 1)

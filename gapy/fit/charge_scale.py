@@ -1,0 +1,198 @@
+"""The scale of given charges that left-out errors prefer, before the fit.
+
+Labels y lose s u, where u is what the unit scale of the charges gives (its own e0 subtracted). For
+a given noise the left-out residuals r_k of structure k are linear in y
+(`gapy.error_bars.cross_validation`), so those of every s are known from those of y and of u:
+
+    r_k(s) = r_k(y) - s r_k(u),      J(s) = mean_v log mean_k rms_v r_k(s)
+
+with kinds v, energies and force components, and the smallest J gives s. The noise is learnt for the
+labels at the last s; a few rounds settle. The standard error is that of the jackknife over
+structures. All of it on a bounded sample and with few inducing points.
+
+Why not the marginal likelihood, whose s is in closed form: of ions from tight binding it holds the
+many forces at short range against the few energies, says that energies are noise, and gives a
+charge that is too small far away (`benchmarks/electrostatics.py`).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from sklearn.base import clone
+
+from gapy._support.threads import blas_threads
+from gapy.baselines import Baseline, Coulomb, isolated_atom_energies
+from gapy.error_bars.cross_validation import left_out_residual
+from gapy.errors import GapyError
+from gapy.fit.labels import Labels, add_labels, labels_of, rows_of, stacked, without
+from gapy.fit.sample import Sampled, SampleRows, fewer_points
+from gapy.fit.solving import learn, posterior_of
+from gapy.fit.training import TrainingState
+from gapy.gp.frames import Frames
+from gapy.gp.statistic import SufficientStatistic
+from gapy.gp.terms import blocks
+from gapy.structures import LabelledStructure, is_isolated_atom
+
+STRUCTURES, LARGEST = 60, 300
+"""Of the sample at most, and atoms of each: leaving one out is work that grows with their cube."""
+FEWEST = 10
+"""Structures without which no scale is learnt."""
+KINDS = ("energy", "forces")
+MOST = 4.0
+"""The largest scale that is looked at: twice the charges."""
+ROUNDS, SETTLED = 5, 1e-2
+CLEARLY = 3.0
+"""Standard errors above zero from which there are charges."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """s, no unit; its standard error; structures of the sample."""
+
+    value: float
+    error: float
+    n_structures: int
+
+
+def with_scales(
+    regressor, baselines: Sequence[Baseline], structures: Sequence[LabelledStructure]
+) -> tuple[Baseline, ...]:
+    """The baselines, charges of a scale "fit" with the number that left-out errors prefer.
+
+    Raises GapyError for fewer than FEWEST structures, or a scale that is not CLEARLY positive.
+    """
+    return tuple(
+        b.scaled(charge_scale(regressor, baselines, structures).value)
+        if isinstance(b, Coulomb) and b.learns
+        else b
+        for b in baselines
+    )
+
+
+def charge_scale(
+    regressor, baselines: Sequence[Baseline], structures: Sequence[LabelledStructure]
+) -> Scale:
+    """The scale of the charges among the baselines; the regressor stays as it is.
+
+    Raises as `with_scales` does.
+    """
+    sample = _sample(structures, int(regressor.seed))
+    if len(sample) < FEWEST:
+        raise GapyError(
+            f"baseline coulomb, scale: expected at least {FEWEST} labelled structures to learn it "
+            f"from, got {len(sample)}; give a number"
+        )
+    others = [b for b in baselines if not isinstance(b, Coulomb)]
+    unit = [b.scaled(1.0) if isinstance(b, Coulomb) else b for b in baselines]
+    alone = [s for s in structures if is_isolated_atom(s)]
+    few = clone(regressor, safe=False)
+    few.set_params(
+        baselines=unit, n_inducing=fewer_points(regressor.n_inducing, sample), progress=False
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # what is odd is said by the fit itself
+        start = few.begin([*sample, *alone])
+        bare_e0 = isolated_atom_energies([without(s, others) for s in (*sample, *alone)], few.e0)
+        with blas_threads(1):
+            return _settled(start, sample, *_labels(start, sample, bare_e0, others))
+
+
+def _sample(structures: Sequence[LabelledStructure], seed: int) -> list[LabelledStructure]:
+    """Structures of several atoms with the smallest seeded hashes, within the bounds."""
+    salt = f"{seed}:scale:".encode()
+    usable = [s for s in structures if 1 < len(s.atoms) <= LARGEST and s.energy is not None]
+    return sorted(usable, key=lambda s: s.digest(salt))[:STRUCTURES]
+
+
+def _labels(start: TrainingState, sample, bare_e0, others):
+    """Of every structure its labels without charges, those of unit scale, and its pairs."""
+    frames = Frames([s.atoms for s in sample], start.terms)
+    out = []
+    for k, s in enumerate(sample):
+        rows = rows_of(start.terms, s, start.kinds, frames.environments(k))
+        bare = labels_of(s, rows, bare_e0, others)
+        out.append((bare, labels_of(s, rows, start.e0, start.baselines), frames.pairs(k)))
+    return tuple(zip(*out))
+
+
+def _settled(start: TrainingState, sample, bare, unit, pairs) -> Scale:
+    scale, n = 1.0, len(sample)
+    for _ in range(ROUNDS):
+        state = _learnt(start, sample, _mixed(bare, unit, scale), pairs)
+        both = [_residuals(state, labels) for labels in (bare, unit)]
+        before, scale = scale, _best(*both)
+        if abs(scale - before) < SETTLED:
+            break
+    left = [_best(*([r for k, r in enumerate(of) if k != out] for of in both)) for out in range(n)]
+    error = np.sqrt((n - 1) / n * ((np.array(left) - np.mean(left)) ** 2).sum())
+    if not scale > CLEARLY * error:
+        raise GapyError(
+            f"baseline coulomb, scale: expected labels that prefer charges of these signs, got a "
+            f"scale of {scale:.3g} with a standard error of {error:.2g}; give a number, other "
+            "charges or leave the baseline out"
+        )
+    return Scale(float(scale), float(error), n)
+
+
+def _learnt(start: TrainingState, sample, labels, pairs) -> TrainingState:
+    """The state with the delta and noise for these labels, a list for each structure."""
+    statistic, kept = _statistic(start, labels), SampleRows()
+    none = np.empty((0, start.n_columns))
+    for s, own, of in zip(sample, labels, pairs):
+        kept.keep(Sampled(s, none, own, of))
+    return learn(replace(start, statistic=statistic, sample=tuple(sample)), rows=kept)
+
+
+def _statistic(start: TrainingState, labels) -> SufficientStatistic:
+    out, table = SufficientStatistic(start.n_columns), blocks(start.terms)
+    for of in labels:
+        add_labels(out, of, table, start.cholesky)
+    return out
+
+
+def _mixed(bare, unit, scale: float) -> list[list[Labels]]:
+    """Labels that have lost the charges at a scale."""
+    return [
+        [replace(a, y=(1.0 - scale) * a.y + scale * b.y) for a, b in zip(*of)]
+        for of in zip(bare, unit)
+    ]
+
+
+def _residuals(state: TrainingState, labels) -> list[dict[str, np.ndarray]]:
+    """Left-out residuals of every structure by kind, for the delta and noise of a state."""
+    fitted = posterior_of(replace(state, statistic=_statistic(state, labels)), state.noise)
+    out: list[dict[str, np.ndarray]] = []
+    for of in labels:
+        stack = stacked(of, state.noise)
+        if stack is None:
+            out.append({})
+            continue
+        residual = left_out_residual(fitted, stack.rows, stack.y, stack.sigma)
+        out.append({v: residual[stack.where[v]] for v in KINDS if v in stack.where})
+    return out
+
+
+def _best(bare: list[dict[str, np.ndarray]], unit: list[dict[str, np.ndarray]]) -> float:
+    """The s of the smallest J."""
+    kinds = [v for v in KINDS if any(v in r for r in bare)]
+
+    def badness(s: float) -> float:
+        errors = (
+            [rms((1.0 - s) * a[v] + s * b[v]) for a, b in zip(bare, unit) if v in a] for v in kinds
+        )
+        return float(np.mean([np.log(np.mean(of)) for of in errors]))
+
+    tried = np.linspace(0.0, MOST, 101)
+    near = tried[np.argmin([badness(s) for s in tried])]
+    width = tried[1] - tried[0]
+    return float(minimize_scalar(badness, bounds=(near - width, near + width), method="bounded").x)
+
+
+def rms(values: np.ndarray) -> float:
+    """Root mean square."""
+    return float(np.sqrt(np.mean(np.square(values))))
