@@ -3,10 +3,11 @@
     python benchmarks/datasets/make_ions.py DIR                  (needs `pip install tblite`)
     OMP_NUM_THREADS=1 python benchmarks/electrostatics.py --data DIR [--picture PNG] [--json OUT]
 
-Three models of the same settings, SOAP with a cutoff of 6 A: alone, with the formal charges of Na
-and Cl, and with charge equilibration by the table of Rappe and Goddard. The table has the errors on
-single pieces and on pairs of them by the shortest distance between the two, of which the training
-set has 12 A at most. The picture is the energy of Na2Cl+ and NaCl2- as they are pulled apart.
+Four models of the same settings, SOAP with a cutoff of 6 A: alone, with the formal charges of Na
+and Cl, with these at the scale that left-out errors prefer, and with charge equilibration by the
+table of Rappe and Goddard. The table has the errors on single pieces and on pairs of them by the
+shortest distance between the two, of which the training set has 12 A at most. The picture is the
+energy of Na2Cl+ and NaCl2- as they are pulled apart.
 """
 
 from __future__ import annotations
@@ -23,11 +24,14 @@ from ase.io import read
 import gapy
 from gapy.baselines import ChargeEquilibration, Coulomb
 from gapy.descriptors import smooth_soap
+from gapy.fit.charge_scale import charge_scale
+from gapy.structures import from_atoms
 
-CUTOFF = 6.0
+CUTOFF, SEEDS = 6.0, 4
 MODELS = {
     "SOAP alone": [],
     "with formal charges": [Coulomb({"Na": 1.0, "Cl": -1.0})],
+    "with a fitted scale": [Coulomb({"Na": 1.0, "Cl": -1.0}, scale="fit")],
     "with QEq": [ChargeEquilibration()],
 }
 RANGES = {
@@ -38,13 +42,18 @@ RANGES = {
 }
 
 
-def fitted(frames, baselines):
-    """The model of a training set."""
+def regressor(baselines, seed=0):
+    """Of all models."""
     soap = smooth_soap(["Na", "Cl"], r_cut=CUTOFF, n_max=8, l_max=6)
-    gp = gapy.SparseGPRegressor(
-        soap, n_inducing=400, zeta=4, optimize=True, e0="fit", baselines=["zbl", *baselines]
+    return gapy.SparseGPRegressor(
+        soap,
+        n_inducing=400,
+        zeta=4,
+        optimize=True,
+        e0="fit",
+        seed=seed,
+        baselines=["zbl", *baselines],
     )
-    return gp.fit(frames).potential_
 
 
 def errors(potential, frames) -> tuple[float, float]:
@@ -106,14 +115,19 @@ def main() -> None:
     potentials, out = {}, {}
     print("| | " + " | ".join(RANGES) + " | scan | ms/call |\n|" + "---|" * (len(RANGES) + 3))
     for name, baselines in MODELS.items():
-        potential = potentials[name] = fitted(train, baselines)
+        potential = potentials[name] = regressor(baselines).fit(train).potential_
         found = [errors(potential, within(test, *ends)) for ends in RANGES.values()]
         found.append(errors(potential, scan))
         call_seconds(potential, test[:3])
         seconds = call_seconds(potential, within(test, 6.0, 20.0))
+        for scale in (getattr(b, "scale", 1.0) for b in potential.baselines):
+            name += "" if scale == 1.0 else f", {scale:.3f}"
         out[name] = {"errors": found, "call_seconds": seconds}
         cells = " | ".join(f"{e:.3f}, {f:.3f}" for e, f in found)
         print(f"| {name} | {cells} | {1e3 * seconds:.2f} |", flush=True)
+    for seed in range(SEEDS):
+        found = charge_scale(regressor([], seed), MODELS["with a fitted scale"], from_atoms(train))
+        print(f"scale from the sample of seed {seed}: {found.value:.3f} +- {found.error:.3f}")
     if options.picture:
         draw(options.picture, scan, potentials)
     if options.json:

@@ -67,6 +67,27 @@ def regressor_of(settings: FitSettings, symbols, structures):
     )
 
 
+def choose_scale(settings: FitSettings, symbols, structures) -> tuple[FitSettings, str]:
+    """The scale of charges that is left to the labels, and a line on it (or nothing)."""
+    from gapy.baselines import Coulomb
+
+    table = settings.baseline.get(Coulomb.kind, {})
+    if table.get("scale") != "fit":
+        return settings, ""
+    from gapy.fit.beginning import baselines_for
+    from gapy.fit.charge_scale import charge_scale
+
+    regressor = regressor_of(settings, symbols, structures)
+    descriptors = [term.descriptor for term in regressor.term_settings()]
+    baselines = baselines_for(regressor, descriptors, [s.atoms for s in structures])
+    found = charge_scale(regressor, baselines, structures)
+    tables = {**settings.baseline, Coulomb.kind: {**table, "scale": found.value}}
+    return replace(settings, baseline=tables), (
+        f"scale of the charges: {found.value:.3f}, standard error {found.error:.2g} "
+        f"(left-out errors of {found.n_structures} structures)"
+    )
+
+
 def _states_cutoffs(settings: FitSettings) -> bool:
     """Whether all cutoffs of SOAPs are given, in the settings or in each table [[term]]."""
     soaps = [table for table in settings.term if table["kind"] == "soap"]

@@ -7,7 +7,14 @@ from typing import Annotated
 import typer
 
 from gapy._support.tables import errors_table, facts
-from gapy.cli.automatic import choose_lengths, choose_terms, choose_zeta, completed, regressor_of
+from gapy.cli.automatic import (
+    choose_lengths,
+    choose_scale,
+    choose_terms,
+    choose_zeta,
+    completed,
+    regressor_of,
+)
 from gapy.cli.described import plain
 from gapy.cli.idle import refuse_idle_keys, refuse_idle_noise
 from gapy.cli.options import (
@@ -190,6 +197,9 @@ def _begun(settings: FitSettings, keys, *, fits: bool):
         print(choice, flush=True)
     numbers = sorted({int(z) for s in structures for z in s.atoms.numbers})
     symbols = [chemical_symbols[z] for z in numbers]
+    settings, choice = choose_scale(settings, symbols, structures)
+    if choice:
+        print(choice, flush=True)
     if fits:
         settings, choice = choose_lengths(settings, symbols, structures)
         if choice:

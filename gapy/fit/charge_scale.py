@@ -12,7 +12,7 @@ structures. All of it on a bounded sample and with few inducing points.
 
 Why not the marginal likelihood, whose s is in closed form: of ions from tight binding it holds the
 many forces at short range against the few energies, says that energies are noise, and gives a
-charge that is too small far away (`benchmarks/electrostatics.py`).
+charge that is too small far away.
 """
 
 from __future__ import annotations

@@ -63,7 +63,8 @@ class SparseGPRegressor(BaseEstimator):
     baselines : gapy.baselines.Baseline objects, such as ZBL(), or "zbl"
         What labels lose before the fit, and predictions get back exactly. "zbl" is the ZBL that
         ends below the shortest distances of the training structures, so that no label feels it
-        (gapy.baselines.zbl_below); () leaves it out.
+        (gapy.baselines.zbl_below); () leaves it out. Coulomb(..., scale="fit") gets the scale that
+        left-out errors prefer (gapy.fit.charge_scale).
     selection : "cholesky", "farthest", "cur", "kmeans" or "random"
         How inducing points are chosen.
     n_components : "auto", "off", int or float below 1
