@@ -27,7 +27,7 @@ def machine_bytes() -> float:
 
 
 def repeated(atoms, repeats: tuple[int, int, int], name: str):
-    """`atoms` repeated along its cell vectors.
+    """`atoms` repeated along its cell vectors, each copy with the charge that it has.
 
     Raises
     ------
@@ -39,7 +39,10 @@ def repeated(atoms, repeats: tuple[int, int, int], name: str):
             f"{name}: expected at most {MOST_ATOMS} atoms, got {n} ({len(atoms)} in "
             f"{' x '.join(map(str, repeats))} copies); repeat fewer times"
         )
-    return atoms.repeat(repeats)
+    out = atoms.repeat(repeats)
+    if charge := out.info.get("charge"):
+        out.info["charge"] = charge * math.prod(repeats)
+    return out
 
 
 def require_neighbours(positions: np.ndarray, box: np.ndarray, pbc: np.ndarray, cutoff) -> None:

@@ -18,7 +18,7 @@ from ase import Atoms
 
 from gapy.active.labels import Failure, Label, checked
 from gapy.errors import GapyError
-from gapy.structures.charge import with_charge
+from gapy.structures.charge import with_charge, with_initial_charges
 
 START_SECONDS = 120.0
 """For the imports of a labelling process; a busy file system may take its time."""
@@ -49,7 +49,7 @@ class Job:
         positions = np.frombuffer(self.positions).reshape(-1, 3)
         cell = np.frombuffer(self.cell).reshape(3, 3)
         atoms = Atoms(list(self.numbers), positions.copy(), cell=cell.copy(), pbc=self.pbc)
-        return with_charge(atoms, self.charge)
+        return with_initial_charges(with_charge(atoms, self.charge))
 
 
 def job_of(request, spec: bytes, directory: Path, timeout, max_force) -> Job:

@@ -18,7 +18,7 @@ from gapy._support.voigt import PAIRS, has_volume
 from gapy.baselines.protocol import Contribution, System
 from gapy.baselines.whole import ANSWERS, of_whole, whole_structure
 from gapy.errors import GapyError, StructureError
-from gapy.structures.charge import charge_of
+from gapy.structures.charge import with_initial_charges
 
 METHODS = ("get_potential_energy", "get_forces")
 """What every ASE calculator has."""
@@ -115,9 +115,7 @@ class ASECalculator:
         virial = np.zeros((3, 3))
         if callable(forget := getattr(calculator, "reset", None)):
             forget()  # a wave function from the last structure would change the last digits
-        if charge := charge_of(atoms):  # as the sum of these where calculators look for it
-            atoms.set_initial_charges(np.full(len(atoms), charge / max(len(atoms), 1)))
-        atoms.calc = calculator
+        with_initial_charges(atoms).calc = calculator
         wanted = "energy and forces"
         try:
             energy = atoms.get_potential_energy(force_consistent=consistent)

@@ -52,10 +52,10 @@ def evaluate(atoms: Atoms, *, stress: bool) -> Atoms:
 
 
 def to_extxyz(frame: Atoms, **info) -> bytes:
-    """The frame as extended XYZ, with `info` on its comment line."""
+    """The frame as extended XYZ, with its charge and `info` on its comment line."""
     labelled = frame.copy()
     labelled.calc = frame.calc
-    labelled.info = info
+    labelled.info = with_charge(Atoms(), charge_of(frame)).info | info
     text = io.StringIO()
     write_extxyz(text, [labelled])
     return text.getvalue().encode()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from numbers import Real
 
+import numpy as np
 from ase import Atoms
 
 from gapy.errors import StructureError
@@ -33,4 +34,12 @@ def with_charge(atoms: Atoms, charge: float) -> Atoms:
     """The same structure, which then has the charge; a neutral one need not say so."""
     if charge:
         atoms.info[KEY] = charge
+    return atoms
+
+
+def with_initial_charges(atoms: Atoms) -> Atoms:
+    """The same structure, its charge spread evenly as initial charges: where calculators of ASE
+    look for it."""
+    if charge := charge_of(atoms):
+        atoms.set_initial_charges(np.full(len(atoms), charge / max(len(atoms), 1)))
     return atoms

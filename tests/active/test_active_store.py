@@ -7,8 +7,9 @@ import pytest
 from active_calculators import cell
 from ase.db import sqlite
 
-from gapy.active import Request
+from gapy.active import Oracle, Request
 from gapy.active.labels import Label
+from gapy.active.process import job_of
 from gapy.active.store import Store
 from gapy.errors import GapyError
 
@@ -23,6 +24,24 @@ def test_any_name_of_a_loop(tmp_path, name):
     assert len(again) == 1 and again.outcome("12e4").energy == -1.0
     assert len(again.rows("model")) == 1
     assert len(Store(tmp_path / "l.db", "other")) == 0
+
+
+def test_the_charge_of_a_structure_is_stored_and_travels(tmp_path):
+    store, oracle = Store(tmp_path / "l.db", "loop"), Oracle("ase.calculators.emt.EMT")
+    label = Label(-1.0, np.zeros((4, 3)), np.zeros(6), 0.1)
+    keys = []
+    for k, charge in enumerate((0.0, -1.0)):
+        atoms = cell(1)
+        atoms.info["charge"] = charge
+        request = Request.initial(atoms, "w")
+        assert Request(**request.to_dict()).charge == charge
+        job = job_of(request, b"", tmp_path, None, 1.0)
+        assert job.atoms.get_initial_charges().sum() == pytest.approx(charge)
+        keys.append(oracle.key(request))
+        store.add(keys[k], k, request, label, "{}")
+    assert keys[0] != keys[1]
+    again = Store(tmp_path / "l.db", "loop")
+    assert [again.structure(key).info.get("charge", 0.0) for key in keys] == [0.0, -1.0]
 
 
 @pytest.mark.parametrize("name", ["labels.xyz", "labels"])

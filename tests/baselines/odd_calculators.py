@@ -37,5 +37,16 @@ class Odd(Calculator):
         self.results = {"energy": 0.1 * self.since, "forces": forces}
 
 
+class OfCharge(Calculator):
+    """The energy is the total charge, where ASE's calculators look for it."""
+
+    implemented_properties = ("energy", "forces")
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        super().calculate(atoms, properties, system_changes)
+        total = float(self.atoms.get_initial_charges().sum())
+        self.results = {"energy": total, "forces": np.zeros((len(self.atoms), 3))}
+
+
 class NoCalculator:
     pass

@@ -259,3 +259,11 @@ def test_a_calculator_that_fails_names_the_structure():
 def test_what_has_no_whole_structure_is_refused():
     with pytest.raises(GapyError, match="baseline calculator: expected a whole structure"):
         BASE.evaluate(System(np.array([29, 29])))
+
+
+def test_the_total_charge_reaches_the_calculator():
+    base, atoms = ASECalculator("odd_calculators.OfCharge"), molecule("H2O")
+    for charge in (0, -1, 2.0):
+        atoms.info["charge"] = charge
+        assert baseline_of(atoms, [base]).energy == pytest.approx(charge, abs=1e-12)
+    assert not atoms.has("initial_charges")
