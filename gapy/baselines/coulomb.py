@@ -47,7 +47,6 @@ class Coulomb:
     sigma : w, standard deviation of the Gaussians, A, or one for each species
     background : whether a uniform background compensates the charge of periodic structures that
         are not neutral, as plane-wave codes do; without it they are refused
-
     scale : factor of the energy, s: that of the charges is its square root. "fit" leaves it to the
         labels (`gapy.fit.charge_scale`), and the fitted model has the number
 

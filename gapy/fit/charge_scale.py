@@ -20,6 +20,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -27,6 +28,7 @@ from sklearn.base import clone
 
 from gapy._support.threads import blas_threads
 from gapy.baselines import Baseline, Coulomb, isolated_atom_energies
+from gapy.baselines.coulomb import LARGEST_SCALE
 from gapy.error_bars.cross_validation import left_out_residual
 from gapy.errors import GapyError
 from gapy.fit.labels import Labels, add_labels, labels_of, rows_of, stacked, without
@@ -43,8 +45,10 @@ STRUCTURES, LARGEST = 60, 300
 FEWEST = 10
 """Structures without which no scale is learnt."""
 KINDS = ("energy", "forces")
-MOST = 4.0
-"""The largest scale that is looked at: twice the charges."""
+TRIED = np.concatenate(
+    [-np.geomspace(LARGEST_SCALE, 0.01, 80), [0.0], np.geomspace(0.01, LARGEST_SCALE, 80)]
+)
+"""Scales between which the smallest J is looked for; below 0 are charges of other signs."""
 ROUNDS, SETTLED = 5, 1e-2
 CLEARLY = 3.0
 """Standard errors above zero from which there are charges."""
@@ -57,6 +61,13 @@ class Scale:
     value: float
     error: float
     n_structures: int
+
+
+class Preferred(NamedTuple):
+    """The scale of the smallest J, and those without each structure."""
+
+    scale: float
+    left_out: list[float]
 
 
 def with_scales(
@@ -84,8 +95,8 @@ def charge_scale(
     sample = _sample(structures, int(regressor.seed))
     if len(sample) < FEWEST:
         raise GapyError(
-            f"baseline coulomb, scale: expected at least {FEWEST} labelled structures to learn it "
-            f"from, got {len(sample)}; give a number"
+            f"baseline coulomb, scale: expected at least {FEWEST} structures with energies to "
+            f"learn it from, got {len(sample)}; give a number"
         )
     others = [b for b in baselines if not isinstance(b, Coulomb)]
     unit = [b.scaled(1.0) if isinstance(b, Coulomb) else b for b in baselines]
@@ -125,11 +136,17 @@ def _settled(start: TrainingState, sample, bare, unit, pairs) -> Scale:
     for _ in range(ROUNDS):
         state = _learnt(start, sample, _mixed(bare, unit, scale), pairs)
         both = [_residuals(state, labels) for labels in (bare, unit)]
-        before, scale = scale, _best(*both)
+        found = _best(*both)
+        before, scale = scale, found.scale
         if abs(scale - before) < SETTLED:
             break
-    left = [_best(*([r for k, r in enumerate(of) if k != out] for of in both)) for out in range(n)]
-    error = np.sqrt((n - 1) / n * ((np.array(left) - np.mean(left)) ** 2).sum())
+    left = np.array(found.left_out)
+    error = np.sqrt((n - 1) / n * ((left - left.mean()) ** 2).sum())
+    if scale > 0.99 * LARGEST_SCALE:
+        raise GapyError(
+            f"baseline coulomb, scale: expected one below {LARGEST_SCALE:g}, the labels prefer a "
+            "larger one; give larger charges"
+        )
     if not scale > CLEARLY * error:
         raise GapyError(
             f"baseline coulomb, scale: expected labels that prefer charges of these signs, got a "
@@ -177,22 +194,34 @@ def _residuals(state: TrainingState, labels) -> list[dict[str, np.ndarray]]:
     return out
 
 
-def _best(bare: list[dict[str, np.ndarray]], unit: list[dict[str, np.ndarray]]) -> float:
-    """The s of the smallest J."""
-    kinds = [v for v in KINDS if any(v in r for r in bare)]
+def _best(bare: list[dict[str, np.ndarray]], unit: list[dict[str, np.ndarray]]) -> Preferred:
+    """The s of the smallest J, of all structures and without each."""
+    squares = [_squares(bare, unit, v) for v in KINDS if any(v in r for r in bare)]
 
-    def badness(s: float) -> float:
-        errors = (
-            [rms((1.0 - s) * a[v] + s * b[v]) for a, b in zip(bare, unit) if v in a] for v in kinds
-        )
-        return float(np.mean([np.log(np.mean(of)) for of in errors]))
+    def badness(s, known=slice(None)):
+        """J for an array of s."""
+        of_kinds = (np.sqrt(np.maximum(of[known] @ _powers(s), 0.0)) for of in squares)
+        return np.mean([np.log(np.nanmean(errors, axis=0)) for errors in of_kinds], axis=0)
 
-    tried = np.linspace(0.0, MOST, 101)
-    near = tried[np.argmin([badness(s) for s in tried])]
-    width = tried[1] - tried[0]
-    return float(minimize_scalar(badness, bounds=(near - width, near + width), method="bounded").x)
+    def smallest(known=slice(None)) -> float:
+        k = int(np.clip(np.argmin(badness(TRIED, known)), 1, len(TRIED) - 2))
+        around = (TRIED[k - 1], TRIED[k + 1])
+        return float(minimize_scalar(lambda s: badness(np.array([s]), known)[0], bounds=around).x)
+
+    n = len(bare)
+    return Preferred(smallest(), [smallest(np.delete(np.arange(n), k)) for k in range(n)])
 
 
-def rms(values: np.ndarray) -> float:
-    """Root mean square."""
-    return float(np.sqrt(np.mean(np.square(values))))
+def _squares(bare, unit, kind: str) -> np.ndarray:
+    """Mean squares of a kind, (structures, 3): of y, its product with that of y - u, of y - u."""
+    out = np.full((len(bare), 3), np.nan)
+    for k, (of, less) in enumerate(zip(bare, unit)):
+        if kind in of:
+            a, b = of[kind], less[kind]
+            out[k] = np.mean(a * a), np.mean(a * b), np.mean(b * b)
+    return out
+
+
+def _powers(s: np.ndarray) -> np.ndarray:
+    """What the three count in the mean square of (1 - s) a + s b."""
+    return np.stack([(1.0 - s) ** 2, 2.0 * s * (1.0 - s), s**2])

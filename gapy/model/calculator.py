@@ -6,7 +6,7 @@ from collections.abc import Set
 from copy import deepcopy
 from numbers import Real
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from ase import Atoms
@@ -223,7 +223,9 @@ class GAPCalculator(Calculator):
             changes.append("cell")
         if differ(atoms.pbc, last.pbc):
             changes.append("pbc")
-        if atoms.info.get(KEY) != last.info.get(KEY):
+        now: Any = atoms.info.get(KEY)
+        before: Any = last.info.get(KEY)
+        if now is not before and not np.array_equal(now, before):
             changes.append("initial_charges")
         return changes
 

@@ -70,7 +70,17 @@ def test_the_smallest_error_of_residuals_that_are_known():
         return error("energy") + error("forces")
 
     expected = minimize_scalar(badness, bounds=(0.0, 2.0), method="bounded").x
-    assert module._best(bare, unit) == pytest.approx(expected, abs=1e-4)
+    found = module._best(bare, unit)
+    assert found.scale == pytest.approx(expected, abs=1e-4)
+    rest = module._best(bare[1:], unit[1:])
+    assert len(found.left_out) == 20
+    assert found.left_out[0] == pytest.approx(rest.scale, abs=1e-4) != pytest.approx(found.scale)
+
+
+def test_a_scale_beyond_all_bounds_is_refused():
+    weak = Coulomb({"Na": 0.05, "Cl": -0.05}, scale="fit")
+    with pytest.raises(GapyError, match=r"scale: expected one below 100, .* give larger charges"):
+        charge_scale(regressor(baselines=[weak]), [weak], from_atoms(salt(25, 2, 1.0)))
 
 
 def test_left_out_residuals_are_linear_in_the_labels():
@@ -136,7 +146,7 @@ def test_wrong_signs_are_refused():
 
 
 def test_few_structures_and_unfitted_scales_are_refused():
-    with pytest.raises(GapyError, match="scale: expected at least 10 labelled structures"):
+    with pytest.raises(GapyError, match="scale: expected at least 10 structures with energies to"):
         regressor().fit(salt(9, 8, 1.0))
     with pytest.raises(GapyError, match="scale: expected a number, got 'fit'"):
         baseline_of(salt(1, 8, 1.0)[0], [IONS])
