@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from gapy._jit.pairs import add_pair
-from gapy._jit.settings import njit
+from gapy._jit.settings import FAST, njit
 
 OVER_SQRT_PI = 2.0 / math.sqrt(math.pi)
 NEAR = 1e-3
@@ -110,22 +110,26 @@ def _powers(reciprocal_i, positions, most, cosine_hn, sine_hn):
             cosine_hn[most - h, n], sine_hn[most - h, n] = u, -v
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, fastmath=FAST)
 def of_waves(
-    positions, reciprocal, most_i, h_ki, k_kc, weight_k, bend, charge_n, forces, virial
+    positions, reciprocal, most_i, h_ki, k_kc, over_volume, first_s, square_s, charge_n, forces,
+    virial,
 ):  # fmt: skip
-    """Energy sum_k w_k |sum_n q_n e^(i k r_n)|^2; w_k = (4 pi/V) e^(-k^2 bend)/k^2, of half of all
-    waves."""
-    n_atoms = len(positions)
+    """Energy sum_k w_k |sum_n q_n e^(-k^2 s_n^2 / 2) e^(i k r_n)|^2 with w_k = over_volume / k^2.
+
+    The waves are half of all, over_volume = 4 pi/V. square_s: s^2 of the different widths; atoms
+    first_s[s]:first_s[s + 1] have width s. forces (3, n) are added to, in rows of components.
+    """
+    n_atoms, n_widths = len(positions), len(square_s)
     widest = most_i.max()
     cosine = np.empty((3, 2 * widest + 1, n_atoms))
     sine = np.empty((3, 2 * widest + 1, n_atoms))
     for i in range(3):
         _powers(reciprocal[i], positions, most_i[i], cosine[i], sine[i])
-    c_n, s_n = np.empty(n_atoms), np.empty(n_atoms)
+    c_n, s_n, form_s = np.empty(n_atoms), np.empty(n_atoms), np.empty(n_widths)
     u_n, v_n = np.empty(n_atoms), np.empty(n_atoms)
     energy, last = 0.0, (-1, 0)
-    for k in range(len(weight_k)):
+    for k in range(len(k_kc)):
         h, i, j = h_ki[k, 0], h_ki[k, 1], h_ki[k, 2]
         if last != (h, i):
             last = (h, i)
@@ -135,25 +139,36 @@ def of_waves(
                 u_n[n] = (a[n] * c[n] - b[n] * d[n]) * charge_n[n]
                 v_n[n] = (a[n] * d[n] + b[n] * c[n]) * charge_n[n]
         e, f = cosine[2, j + most_i[2]], sine[2, j + most_i[2]]
-        real, imaginary = 0.0, 0.0
-        for n in range(n_atoms):
-            c_n[n] = u_n[n] * e[n] - v_n[n] * f[n]
-            s_n[n] = u_n[n] * f[n] + v_n[n] * e[n]
-            real += c_n[n]
-            imaginary += s_n[n]
         x, y, z = k_kc[k, 0], k_kc[k, 1], k_kc[k, 2]
-        own = weight_k[k] * (real * real + imaginary * imaginary)
+        square = x * x + y * y + z * z
+        real, imaginary, real_bent, imaginary_bent = 0.0, 0.0, 0.0, 0.0
+        for s in range(n_widths):
+            form_s[s] = math.exp(-0.5 * square * square_s[s])
+            p, q = 0.0, 0.0
+            for n in range(first_s[s], first_s[s + 1]):
+                c_n[n] = u_n[n] * e[n] - v_n[n] * f[n]
+                s_n[n] = u_n[n] * f[n] + v_n[n] * e[n]
+                p += c_n[n]
+                q += s_n[n]
+            real += form_s[s] * p
+            imaginary += form_s[s] * q
+            real_bent += form_s[s] * square_s[s] * p
+            imaginary_bent += form_s[s] * square_s[s] * q
+        weight = over_volume / square
+        own = weight * (real * real + imaginary * imaginary)
         energy += own
-        twice = 2.0 * weight_k[k]
-        for n in range(n_atoms):
-            g = twice * (s_n[n] * real - c_n[n] * imaginary)
-            forces[n, 0] += g * x
-            forces[n, 1] += g * y
-            forces[n, 2] += g * z
-        shape = 2.0 * own * (1.0 / (x * x + y * y + z * z) + bend)
-        for a_, v in enumerate((x, y, z)):
-            virial[a_, a_] -= own
-            virial[a_, 0] += shape * v * x
-            virial[a_, 1] += shape * v * y
-            virial[a_, 2] += shape * v * z
+        for s in range(n_widths):
+            twice = 2.0 * weight * form_s[s]
+            for n in range(first_s[s], first_s[s + 1]):
+                g = twice * (s_n[n] * real - c_n[n] * imaginary)
+                forces[0, n] += g * x
+                forces[1, n] += g * y
+                forces[2, n] += g * z
+        bent = weight * (real * real_bent + imaginary * imaginary_bent)
+        shape = 2.0 * (own / square + bent)  # k^2 falls as the cell is stretched
+        for row, v in enumerate((x, y, z)):
+            virial[row, row] -= own
+            virial[row, 0] += shape * v * x
+            virial[row, 1] += shape * v * y
+            virial[row, 2] += shape * v * z
     return energy

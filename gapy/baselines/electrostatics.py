@@ -3,15 +3,18 @@
     E = K/2 sum_ij' q_i q_j erf(gamma_ij r_ij) / r_ij,   1/gamma_ij^2 = 2 (s_i^2 + s_j^2)
 
 with K = e^2/(4 pi eps0), charges q in e, Gaussians of standard deviation s in A, over all pairs of
-different atoms and all images. What a Gaussian has with itself is not in it. Of crystals erf(alpha
-r)/r is summed as plane waves, the rest in real space,
+different atoms and all images. What a Gaussian has with itself is not in it. Of crystals the part
+of Gaussians of widths w is summed as plane waves, the rest in real space,
 
-    E = K/2 sum_ij' q_i q_j (erf(gamma_ij r) - erf(alpha r)) / r - K alpha/sqrt(pi) sum_i q_i^2
-        + (2 pi K/V) sum_(k != 0) e^(-k^2 / 4 alpha^2) / k^2 |sum_i q_i e^(i k r_i)|^2 + E_0
+    E = K/2 sum_ij' q_i q_j (erf(gamma_ij r) - erf(omega_ij r)) / r
+        - K sum_i q_i^2 / (2 w_i sqrt(pi))
+        + (2 pi K/V) sum_(k != 0) 1/k^2 |sum_i q_i e^(-k^2 w_i^2 / 2) e^(i k r_i)|^2 + E_0
 
-with alpha <= gamma, so that both end at the same smallness. The wave k = 0 is left out: the crystal
-has no field at its surface (tin foil) and, if it is charged, a uniform background that compensates
-it; E_0 = - (pi K/2V) sum_ij q_i q_j (1/alpha^2 - 1/gamma_ij^2) makes the sum independent of alpha.
+with 1/omega_ij^2 = 2 (w_i^2 + w_j^2): either w = s, and the waves are all, or one w >= s for all,
+and both sums end at the same smallness, whichever is cheaper. The wave k = 0 is left out: the
+crystal has no field at its surface (tin foil) and, if it is charged, a uniform background that
+compensates it; E_0 = - (pi K/2V) sum_ij q_i q_j (1/omega_ij^2 - 1/gamma_ij^2) makes the sum
+independent of w.
 
 Sources: Ewald, Ann. Phys. 369, 253 (1921); Toukmaji and Board, Comput. Phys. Commun. 95, 73 (1996).
 """
@@ -34,22 +37,22 @@ from gapy.errors import StructureError
 from gapy.geometry.pairs import pairs_within
 
 REACH = 5.0
-"""Sums end where erfc(alpha r) and e^(-k^2 / 4 alpha^2) come to that of 5: 1e-12 and 1e-11."""
+"""Sums end where erfc(omega r) and e^(-k^2 w^2) come to erfc(5) and e^-25: 1e-12 and 1e-11."""
 PAIR_COST = 100.0
 """Time of a pair in real space, its search included, over that of an atom in one wave."""
 WAVES_AT_ONCE = 512
+COINCIDENT = 1e-9
+"""A; closer atoms are so far apart: erf(gamma r)/r has its limit there."""
 
 
 class Waves(NamedTuple):
-    """One half of all waves: reciprocal (3, 3) 1/A, multiples h_ki of its rows, vectors k_kc (1/A),
-    weights (4 pi/V) e^(-k^2 bend) / k^2, and the largest multiples."""
+    """One half of all waves: reciprocal (3, 3) 1/A, largest multiples of its rows, multiples h_ki
+    and vectors k_kc (1/A)."""
 
     reciprocal: np.ndarray
     most_i: np.ndarray
     h_ki: np.ndarray
     k_kc: np.ndarray
-    weight_k: np.ndarray
-    bend: float
 
 
 def energy_and_forces(charge_n: np.ndarray, sigma_n: np.ndarray, atoms: Atoms) -> Contribution:
@@ -67,21 +70,25 @@ def energy_and_forces(charge_n: np.ndarray, sigma_n: np.ndarray, atoms: Atoms) -
     if not atoms.pbc.any():
         energy = kernels.direct(positions, charge_n, square_n, forces, virial)
         return of_whole(COULOMB * energy, COULOMB * forces, COULOMB * virial)
-    alpha, together = split(sigma_n, atoms)
-    waves = waves_of(atoms, alpha)
+    wave_n, together = split(sigma_n, atoms)
+    over_volume = 4.0 * math.pi / atoms.get_volume()
+    order = np.argsort(wave_n, kind="stable")
+    squares, counts = np.unique(wave_n**2, return_counts=True)
+    first = np.concatenate([[0], np.cumsum(counts)])
+    sorted_cn = np.zeros((3, len(atoms)))
     energy = kernels.of_waves(
-        positions, *waves[:3], waves.k_kc, waves.weight_k, waves.bend, charge_n, forces, virial
-    )
-    energy -= alpha / math.sqrt(math.pi) * (charge_n @ charge_n)
+        positions[order], *waves_of(atoms, wave_n), over_volume, first, squares, charge_n[order],
+        sorted_cn, virial,
+    )  # fmt: skip
+    forces[order] = sorted_cn.T
+    energy -= charge_n**2 @ (0.5 / wave_n) / math.sqrt(math.pi)
     if not together:
-        reach = REACH / alpha
+        alpha, reach = _alpha(wave_n), REACH / _alpha(wave_n)
         pairs = pairs_within(atoms, reach)
         energy += kernels.beside_waves(
             pairs.first_i, pairs.j_p, pairs.r_pc, reach, alpha, charge_n, square_n, forces, virial
         )
-    total = charge_n.sum()
-    flat = total**2 / alpha**2 - 4.0 * total * (charge_n @ square_n)
-    background = -0.5 * math.pi / atoms.get_volume() * flat
+    background = -0.5 * over_volume * charge_n.sum() * (charge_n @ (wave_n**2 - square_n))
     virial -= background * np.eye(3)
     return of_whole(COULOMB * (energy + background), COULOMB * forces, COULOMB * virial)
 
@@ -91,53 +98,54 @@ def matrix(sigma_n: np.ndarray, atoms: Atoms) -> np.ndarray:
     square_n = np.square(sigma_n, dtype=float)
     squares = square_n[:, None] + square_n
     if not atoms.pbc.any():
-        r = atoms.get_all_distances()
-        np.fill_diagonal(r, 1.0)
+        r = np.maximum(atoms.get_all_distances(), COINCIDENT)
         out = erf(r / np.sqrt(2.0 * squares)) / r
         np.fill_diagonal(out, 0.0)
         return COULOMB * out
-    alpha, together = split(sigma_n, atoms)
-    out = _of_waves(atoms.positions, waves_of(atoms, alpha))
-    out[np.diag_indices_from(out)] -= 2.0 * alpha / math.sqrt(math.pi)
+    wave_n, together = split(sigma_n, atoms)
+    out = _of_waves(wave_n, atoms)
+    out[np.diag_indices_from(out)] -= 1.0 / (wave_n * math.sqrt(math.pi))
     if not together:
-        out += _beside_waves(squares, alpha, atoms)
-    out -= math.pi / atoms.get_volume() * (1.0 / alpha**2 - 2.0 * squares)
+        out += _beside_waves(squares, _alpha(wave_n), atoms)
+    beyond_n = wave_n**2 - square_n
+    out -= 2.0 * math.pi / atoms.get_volume() * (beyond_n[:, None] + beyond_n)
     return COULOMB * out
 
 
-def split(sigma_n: np.ndarray, atoms: Atoms) -> tuple[float, bool]:
-    """alpha (1/A), and whether the waves alone are all: at equal widths they may be.
+def split(sigma_n: np.ndarray, atoms: Atoms) -> tuple[np.ndarray, bool]:
+    """Widths (n,) A of the Gaussians that the waves sum, and whether these are the charges' own.
 
-    It is the cheapest: the terms of real space are N rho (4 pi/3) (REACH/alpha)^3, those of waves
-    N V (2 REACH alpha)^3 / (12 pi^2).
+    It is the cheapest: with alpha = 1/(2 w) the terms of real space are N rho (4 pi/3)
+    (REACH/alpha)^3, those of waves N V (2 REACH alpha)^3 / (12 pi^2).
     """
-    widest, narrowest = float(np.max(sigma_n)), float(np.min(sigma_n))
-    most, volume = 0.5 / widest, atoms.get_volume()
-    density = len(atoms) / volume
-    best = (2.0 * math.pi**3 * PAIR_COST * density / volume) ** (1.0 / 6.0)
+    volume, n = atoms.get_volume(), len(atoms)
+    best = (2.0 * math.pi**3 * PAIR_COST * n / volume**2) ** (1.0 / 6.0)
+    apart = min(best, 0.5 / float(np.max(sigma_n)))
 
-    def cost(alpha: float, pairs: bool) -> float:
-        space = PAIR_COST * density * 4.0 / 3.0 * math.pi * alpha**-3
-        return (space if pairs else 0.0) + volume * (2.0 * alpha) ** 3 / (12.0 * math.pi**2)
+    def of_waves(alpha: float) -> float:
+        return volume * (2.0 * alpha) ** 3 / (12.0 * math.pi**2)
 
-    if widest == narrowest and cost(most, False) <= cost(min(best, most), True):
-        return most, True
-    return min(best, most), False
+    of_pairs = PAIR_COST * n / volume * 4.0 / 3.0 * math.pi / apart**3
+    if of_waves(0.5 / float(np.min(sigma_n))) <= of_waves(apart) + of_pairs:
+        return np.array(sigma_n, dtype=float), True
+    return np.full(n, 0.5 / apart), False
 
 
-def waves_of(atoms: Atoms, alpha: float) -> Waves:
-    """The waves of a cell that count beside alpha."""
+def waves_of(atoms: Atoms, wave_n: np.ndarray) -> Waves:
+    """The waves of a cell that count for Gaussians of these widths."""
     reciprocal = 2.0 * math.pi * np.linalg.inv(atoms.cell.array).T
-    k_most = 2.0 * REACH * alpha
+    k_most = REACH / float(np.min(wave_n))
     lengths = np.linalg.norm(atoms.cell.array, axis=1)
     most_i = np.floor(k_most * lengths / (2.0 * math.pi)).astype(np.int64)
     room = (most_i[0] + 1) * (2 * most_i[1] + 1) * (2 * most_i[2] + 1) + 1
     h_ki, k_kc = np.empty((room, 3), dtype=np.int64), np.empty((room, 3))
     n = kernels.list_waves(np.ascontiguousarray(reciprocal), most_i, k_most, h_ki, k_kc)
-    bend = 0.25 / alpha**2
-    square_k = np.einsum("kc,kc->k", k_kc[:n], k_kc[:n])
-    weight_k = 4.0 * math.pi / atoms.get_volume() * np.exp(-bend * square_k) / square_k
-    return Waves(np.ascontiguousarray(reciprocal), most_i, h_ki[:n], k_kc[:n], weight_k, bend)
+    return Waves(np.ascontiguousarray(reciprocal), most_i, h_ki[:n], k_kc[:n])
+
+
+def _alpha(wave_n: np.ndarray) -> float:
+    """omega of two Gaussians of the one width of all."""
+    return 0.5 / float(wave_n[0])
 
 
 def require_sums(atoms: Atoms, kind: str) -> None:
@@ -160,13 +168,16 @@ def require_neutral(total: float, atoms: Atoms, kind: str, remedy: str) -> None:
         )
 
 
-def _of_waves(positions: np.ndarray, waves: Waves) -> np.ndarray:
-    out = np.zeros((len(positions), len(positions)))
-    for begin in range(0, len(waves.k_kc), WAVES_AT_ONCE):
-        own = slice(begin, begin + WAVES_AT_ONCE)
-        phase_nk = positions @ waves.k_kc[own].T
-        root_k = np.sqrt(2.0 * waves.weight_k[own])  # each wave and its opposite
-        for part_nk in (np.cos(phase_nk) * root_k, np.sin(phase_nk) * root_k):
+def _of_waves(wave_n: np.ndarray, atoms: Atoms) -> np.ndarray:
+    out, k_kc = np.zeros((len(atoms), len(atoms))), waves_of(atoms, wave_n).k_kc
+    for begin in range(0, len(k_kc), WAVES_AT_ONCE):
+        own_kc = k_kc[begin : begin + WAVES_AT_ONCE]
+        square_k = np.einsum("kc,kc->k", own_kc, own_kc)
+        # Each wave and its opposite: 2 (4 pi/V) / k^2.
+        form_nk = np.exp(-0.5 * np.outer(wave_n**2, square_k))
+        form_nk *= np.sqrt(8.0 * math.pi / atoms.get_volume() / square_k)
+        phase_nk = atoms.positions @ own_kc.T
+        for part_nk in (np.cos(phase_nk) * form_nk, np.sin(phase_nk) * form_nk):
             out += part_nk @ part_nk.T
     return out
 

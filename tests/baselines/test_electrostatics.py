@@ -84,7 +84,9 @@ def test_forces_and_virial_are_derivatives(periodic, equal):
 def test_the_split_does_not_matter(monkeypatch, alpha):
     charge, sigma, atoms = charged(2, neutral=False)
     found, coupling = energy_and_forces(charge, sigma, atoms), matrix(sigma, atoms)
-    monkeypatch.setattr(electrostatics, "split", lambda *_: (alpha, False))
+    assert electrostatics.split(sigma, atoms)[1]
+    wide = np.full(len(atoms), 0.5 / alpha)
+    monkeypatch.setattr(electrostatics, "split", lambda *_: (wide, False))
     other = energy_and_forces(charge, sigma, atoms)
     assert other.energy == pytest.approx(found.energy, abs=1e-9)
     np.testing.assert_allclose(other.forces, found.forces, atol=1e-9)
@@ -141,7 +143,7 @@ def test_of_one_pair(r, gamma):
 
 def test_half_of_all_waves():
     _, _, atoms = charged(5)
-    waves = waves_of(atoms, 0.4)
+    waves = waves_of(atoms, np.array([2.0, 1.25]))
     assert len(waves.k_kc) > 40
     np.testing.assert_allclose(waves.h_ki @ waves.reciprocal, waves.k_kc, atol=1e-12)
     both = {tuple(h) for h in np.concatenate([waves.h_ki, -waves.h_ki]).tolist()}
