@@ -14,8 +14,8 @@ from ase.data import chemical_symbols
 from gapy.baselines.elements import N_ELEMENTS, atomic_number
 from gapy.errors import GapyError
 
-LARGEST_SIGMA = 10.0
-"""Of a Gaussian charge, A: wider than any ion."""
+SIGMAS = (0.05, 5.0)
+"""Of Gaussian charges, A: points beside any distance, and wider than any ion."""
 
 
 def by_species(
@@ -74,8 +74,8 @@ def in_range(value: Any, where: str, low: float, high: float, what: str) -> floa
 
 def width(value: Any, where: str) -> float:
     """A standard deviation, A."""
-    what = f"a width above 0 and up to {LARGEST_SIGMA:g} A"
-    return in_range(value, where, 0.0, LARGEST_SIGMA, what)
+    low, high = SIGMAS
+    return in_range(value, where, low, high, f"a width above {low:g} and up to {high:g} A")
 
 
 def flag(value: Any, kind: str, name: str) -> bool:

@@ -38,6 +38,8 @@ RAPPE_GODDARD = {
 """Electronegativity (eV/e), hardness (eV/e^2), radius (A): Table I of Rappe and Goddard (1991)."""
 PER_RADIUS = 0.5 * math.sqrt(math.pi / 2.0) / 0.4913
 """sigma over radius: a Gaussian of the mean distance, radius/0.4913, of their Slater functions."""
+SOFTEST = 0.5
+"""Of a hardness, eV/e^2, below that of any atom: the width that belongs to it is 16 A."""
 LARGEST = 1000.0
 """Of an electronegativity or hardness, eV."""
 SLACK = 1.0 + 1e-9
@@ -92,7 +94,7 @@ class ChargeEquilibration:
 
     def __post_init__(self) -> None:
         where = f"baseline {self.kind}"
-        chi, eta = self._stated("electronegativity", -LARGEST), self._stated("hardness", 0.0)
+        chi, eta = self._stated("electronegativity", -LARGEST), self._stated("hardness", SOFTEST)
         if only := sorted(set(chi) ^ set(eta)):
             lacks = "hardness" if only[0] in chi else "electronegativity"
             raise GapyError(

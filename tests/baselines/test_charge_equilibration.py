@@ -224,7 +224,7 @@ def test_structures_that_it_cannot_solve(atoms, error, message):
     [
         ({"electronegativity": {"Cu": 4.0}}, r"hardness: expected a value of Cu, .* got none"),
         ({"hardness": {"Cu": 4.0}}, r"electronegativity: expected a value of Cu"),
-        ({"hardness": {"Na": 0.0}}, r"hardness of Na: expected a number above 0 .* got 0\.0"),
+        ({"hardness": {"Na": 0.0}}, r"hardness of Na: expected a number above 0\.5 .* got 0\.0"),
         ({"hardness": 3.0}, r"hardness: expected a number for each species, got 3\.0"),
         ({"sigma": 1.0}, r"sigma: expected a number for each species, got 1\.0"),
         ({"sigma": {"H": 0.1}}, r"sigma of H: expected at least 0\.5849 A, .* got 0\.1"),

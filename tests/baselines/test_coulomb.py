@@ -177,7 +177,10 @@ def test_structures_that_it_cannot_sum(atoms, error, message):
         ({"charges": {"Na": np.nan}}, r"charges of Na: expected a charge between .* got nan"),
         ({"charges": {"Xy": 1.0}}, r"charges: expected a chemical element, got 'Xy'"),
         ({"charges": {"Na": 1.0, 11: 1.0}}, r"charges: expected Na once"),
-        ({"charges": {"Na": 1.0}, "sigma": 0.0}, r"sigma: expected a width above 0 .* got 0\.0"),
+        (
+            {"charges": {"Na": 1.0}, "sigma": 0.0},
+            r"sigma: expected a width above .* got 0\.0",
+        ),
         (
             {"charges": {"Na": 1.0, "Cl": -1.0}, "sigma": {"Na": 1.0}},
             r"sigma: expected a value for each of Na, Cl, got Na",
