@@ -91,7 +91,7 @@ def eos(
 
     For example: gapy eos si.gapy start.xyz --json eos.json
     """
-    from gapy.properties.eos import eos as function
+    from gapy.properties.equation_of_state import eos as function
 
     settings = {"span": span, "points": points, "shape": shape, "force": force}
     asked = Asked(model, start, output, json_path, samples, seed, trust, threads)
@@ -115,7 +115,7 @@ def elastic(
 
     For example: gapy elastic si.gapy start.xyz --samples 8
     """
-    from gapy.properties.elastic import elastic as function
+    from gapy.properties.elasticity import elastic as function
 
     settings = {"strain": strain, "symmetry": symmetry, "force": force}
     asked = Asked(model, start, output, json_path, samples, seed, trust, threads)

@@ -9,17 +9,17 @@ from importlib import import_module
 
 _HOME = {
     "relax": "relaxing",
-    "eos": "eos",
-    "elastic": "elastic",
-    "phonons": "phonons",
+    "eos": "equation_of_state",
+    "elastic": "elasticity",
+    "phonons": "lattice_dynamics",
     "vacancy": "defects",
     "interstitial": "defects",
-    "migration": "migration",
+    "migration": "barriers",
     "surface": "interfaces",
     "stacking_fault": "interfaces",
     "phase_order": "prototypes",
     "prototypes": "prototypes",
-    "liquid": "liquid",
+    "liquid": "liquids",
     "geometry": "molecules",
     "vibrations": "molecules",
     "bond_scan": "molecules",
@@ -31,7 +31,5 @@ __all__ = list(_HOME)
 
 def __getattr__(name):
     if name in _HOME:
-        found = getattr(import_module(f"gapy.properties.{_HOME[name]}"), name)
-        globals()[name] = found  # a module may have the name of its function
-        return found
+        return getattr(import_module(f"gapy.properties.{_HOME[name]}"), name)
     raise AttributeError(f"module 'gapy.properties' has no attribute {name!r}")
