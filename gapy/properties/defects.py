@@ -75,7 +75,8 @@ def vacancy(
         total["unrelaxed"] += count * (bare - whole)
         total["relaxed"] += count * (end.get_potential_energy() - whole)
         ends.append(end)
-    return Defect("vacancy", total["relaxed"], total["unrelaxed"], crystal, tuple(ends))
+    formation, unrelaxed = float(total["relaxed"]), float(total["unrelaxed"])
+    return Defect("vacancy", formation, unrelaxed, crystal, tuple(ends))
 
 
 def interstitial(
@@ -101,9 +102,7 @@ def interstitial(
     defect = crystal.copy() + Atoms(atoms.numbers[:1], [np.asarray(site, dtype=float) @ cell])
     bare, end = _relaxed(calculator, defect, crystal, force, steps)
     known = whole * (n + 1) / n
-    return Defect(
-        "interstitial", end.get_potential_energy() - known, bare - known, crystal, (end,)
-    )
+    return Defect("interstitial", end.get_potential_energy() - known, bare - known, crystal, (end,))
 
 
 def _supercell(calculator, atoms: Atoms, supercell) -> Atoms:

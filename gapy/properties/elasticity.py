@@ -81,7 +81,7 @@ def elastic(
     if not 0.0 < strain < 0.2:
         raise GapyError(f"strain: expected a number between 0 and 0.2, got {strain}")
     cell = "isotropic" if symmetry == "cubic" else "free"
-    crystal = relax(calculator, atoms, cell=cell, force=min(force, 1e-3) / 10).atoms
+    crystal = relax(calculator, atoms, cell=cell, force=force).atoms
     frames = matscipy.generate_strained_configs(crystal, symmetry, N_steps=3, delta=strain)
     clamped, moved = [], []
     for frame in frames:

@@ -107,9 +107,9 @@ def phonons(
     """
     required("phonopy", "phonons")
     require_periodic(atoms, "phonons")
-    if not (distance > 0.0 and mesh >= 1 and temperature > 0.0):
+    if not (distance > 0.0 and mesh >= 2 and temperature > 0.0):
         raise GapyError(
-            "distance, mesh, temperature: expected positive numbers, got "
+            "distance, mesh, temperature: expected positive numbers, a mesh of at least 2, got "
             f"{distance}, {mesh} and {temperature}"
         )
     crystal = relax(calculator, atoms, cell="free", force=force).atoms
@@ -120,8 +120,10 @@ def phonons(
     exact = tuple(n for n, q in names.items() if np.allclose((q * repeats) % 1.0 % 1.0, 0.0))
     band = crystal.cell.bandpath(npoints=60)
     along, at, labels = band.get_linear_kpoint_axis()
-    phonon.run_mesh([mesh] * 3)
-    lowest = float(phonon.get_mesh_dict()["frequencies"].min())
+    phonon.run_mesh([mesh] * 3, is_gamma_center=True)
+    found = phonon.get_mesh_dict()
+    elsewhere = np.abs(found["qpoints"]).max(axis=1) > 1e-8  # acoustic ones vanish at Gamma
+    lowest = float(found["frequencies"][elsewhere].min())
     return Phonons(
         crystal,
         points,
@@ -151,9 +153,7 @@ def _force_constants(calculator, crystal: Atoms, supercell, distance: float):
     phonon.generate_displacements(distance=distance, is_plusminus=True)
     displaced = []
     for one in phonon.supercells_with_displacements:
-        frame = Atoms(
-            one.symbols, cell=one.cell, scaled_positions=one.scaled_positions, pbc=True
-        )
+        frame = Atoms(one.symbols, cell=one.cell, scaled_positions=one.scaled_positions, pbc=True)
         frame.calc = calculator
         displaced.append(at_rest(frame))
     phonon.forces = np.array([frame.get_forces() for frame in displaced])
@@ -169,7 +169,8 @@ def _frequencies(phonon, qpoints) -> np.ndarray:
 
 
 def _thermal(phonon, temperature: float, n: int) -> dict[str, float]:
-    phonon.run_thermal_properties(temperatures=[0.0, temperature])
+    # The acoustic branches at Gamma are no vibrations, and their logarithm is rounding.
+    phonon.run_thermal_properties(temperatures=[0.0, temperature], cutoff_frequency=-IMAGINARY)
     found = phonon.get_thermal_properties_dict()
     return {
         "zero-point energy": float(found["free_energy"][0]) * FARADAY / n,

@@ -14,8 +14,10 @@ from gapy.errors import GapyError, PropertyError
 from gapy.properties.relaxing import relax
 from gapy.properties.result import Result
 
-ROOM = {"diamond": 1.35, "hex_diamond": 1.35, "sc": 1.1, "beta_tin": 1.05, "bcc": 1.0, "fcc": 1.0,
-        "hcp": 1.0, "zincblende": 1.35, "wurtzite": 1.35, "rocksalt": 1.1, "cesiumchloride": 1.0}  # fmt: skip
+ROOM = {
+    "diamond": 1.35, "hex_diamond": 1.35, "sc": 1.1, "beta_tin": 1.05, "bcc": 1.0, "fcc": 1.0,
+    "hcp": 1.0, "zincblende": 1.35, "wurtzite": 1.35, "rocksalt": 1.1, "cesiumchloride": 1.0,
+}  # fmt: skip
 """Volume per atom of each type relative to a close packing, where relaxation begins."""
 
 
