@@ -116,8 +116,8 @@ def main() -> None:
     good = sum(row.verdict == "good" for row in judged)
     one, more = (100 * (width <= limit).mean() for limit in (1.0, WITHIN))
     print(
-        f"{len(judged)} rows: {good} within the marks; bars cover {one:.0f} % within 1, {more:.0f} % "
-        f"within {WITHIN} sigma"
+        f"{len(judged)} rows: {good} within the marks; bars cover {one:.0f} % within 1, "
+        f"{more:.0f} % within {WITHIN} sigma"
     )
 
 

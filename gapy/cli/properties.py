@@ -131,6 +131,7 @@ def _run(function: Callable, settings: dict, asked: Asked) -> None:
     from gapy.structures import input_files
     from gapy.structures.writing import as_extxyz
     from gapy.validation.propagation import with_error
+    from gapy.validation.property_bars import calibrated, described
 
     require_threads(asked.threads)
     if asked.samples < 0 or asked.samples == 1:
@@ -146,9 +147,11 @@ def _run(function: Callable, settings: dict, asked: Asked) -> None:
     bars: dict[str, float] = {}
     if asked.samples:
         committee = potential.sample(asked.samples, asked.seed)
-        bars = with_error(function, committee, atoms, **settings).std
+        bars = calibrated(potential, with_error(function, committee, atoms, **settings))
     print(f"{atoms.get_chemical_formula()}, {function.__name__}")
     print(_table(result, bars))
+    if bars:
+        print(f"+- one standard deviation of {asked.samples} samples: {described(potential)}")
     if asked.output is not None:
         write_whole(asked.output, as_extxyz(result.frames()))
         print(f"structures in {asked.output}")

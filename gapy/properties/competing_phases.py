@@ -79,7 +79,7 @@ def prototypes(symbols: str, volume: float) -> dict[str, Atoms]:
 
     volume : A^3 per atom of a close packing; other types get more room
 
-    Raises GapyError for other compositions.
+    Raises PropertyError for other compositions.
     """
     found = Atoms(symbols).numbers
     elements = list(dict.fromkeys(Atoms(symbols).get_chemical_symbols()))
@@ -91,7 +91,7 @@ def prototypes(symbols: str, volume: float) -> dict[str, Atoms]:
         formula = "".join(elements)
         names = ("zincblende", "wurtzite", "rocksalt", "cesiumchloride")
         return {name: _scaled(_compound(formula, name), name, volume) for name in names}
-    raise GapyError(
+    raise PropertyError(
         f"symbols: expected one element or two in equal parts, got {symbols!r}; give phases by hand"
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from ase import Atoms
@@ -49,7 +49,8 @@ class Entry:
 def phase_order(calculator, atoms: Atoms) -> Result:
     """Phases of the composition of `atoms`, which is the first of them."""
     start = relax(calculator, atoms, cell="isotropic").atoms
-    symbols = start.symbols.get_chemical_formula(mode="reduce", empirical=True)
+    elements, counts = np.unique(start.get_chemical_symbols(), return_counts=True)
+    symbols = "".join(np.repeat(elements, counts // np.gcd.reduce(counts)))
     neighbours = int(np.median(phase_of(start).neighbours))
     room = 1.35 if neighbours <= 4 else 1.1 if neighbours <= 6 else 1.0
     known = competing_phases.prototypes(symbols, start.get_volume() / len(start) / room)
@@ -221,12 +222,10 @@ def _bars(potential, committee, atoms: Atoms, entry: Entry, note: str):
         except GapyError as error:
             return {}, "; ".join(filter(None, (note, f"no error bar, {error}")))
     texts = [note, *(str(w.message) for w in said if "left out" in str(w.message))]
-    return calibrated(potential, spread, atoms), "; ".join(filter(None, texts))
+    return calibrated(potential, spread), "; ".join(filter(None, texts))
 
 
 def _judged(row: PropertyRow) -> PropertyRow:
-    from dataclasses import replace
-
     if row.difference is None:
         return replace(row, verdict="no reference")
     if row.mark is None:
