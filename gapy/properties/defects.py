@@ -61,22 +61,34 @@ def vacancy(
     vacancy lose or gain neighbours.
     """
     require_periodic(atoms, "vacancy")
-    crystal = _supercell(calculator, atoms, supercell)
+    start = relax(calculator, atoms, cell="isotropic", force=1e-3).atoms
+    crystal, ends, counts = vacancies_at(calculator, start, supercell, force, steps)
     whole = crystal.get_potential_energy()
-    symbols, counts = np.unique(atoms.numbers, return_counts=True)
-    units = np.gcd.reduce(counts)
-    total = {"relaxed": whole / len(crystal) * counts.sum() / units}
-    total["unrelaxed"] = total["relaxed"]
+    of_unit = float(whole / len(crystal) * counts.sum())
+    after = np.array([end.get_potential_energy() for _, end in ends]) - whole
+    before = np.array([bare for bare, _ in ends]) - whole
+    return Defect(
+        "vacancy",
+        float(counts @ after) + of_unit,
+        float(counts @ before) + of_unit,
+        crystal,
+        tuple(end for _, end in ends),
+    )
+
+
+def vacancies_at(calculator, crystal: Atoms, supercell, force: float, steps: int):
+    """The supercell, (unrelaxed energy, relaxed structure) of every element, and its counts.
+
+    crystal: cell at the volume at which to stay. The counts are those in the formula unit.
+    """
+    whole = _supercell(calculator, crystal, supercell)
+    elements, counts = np.unique(crystal.numbers, return_counts=True)
     ends = []
-    for number, count in zip(symbols, counts // units):
-        defect = crystal.copy()
-        del defect[int(np.flatnonzero(crystal.numbers == number)[0])]
-        bare, end = _relaxed(calculator, defect, crystal, force, steps)
-        total["unrelaxed"] += count * (bare - whole)
-        total["relaxed"] += count * (end.get_potential_energy() - whole)
-        ends.append(end)
-    formation, unrelaxed = float(total["relaxed"]), float(total["unrelaxed"])
-    return Defect("vacancy", formation, unrelaxed, crystal, tuple(ends))
+    for number in elements:
+        defect = whole.copy()
+        del defect[int(np.flatnonzero(whole.numbers == number)[0])]
+        ends.append(_relaxed(calculator, defect, whole, force, steps))
+    return whole, ends, counts // np.gcd.reduce(counts)
 
 
 def interstitial(
@@ -95,7 +107,8 @@ def interstitial(
             "interstitial: expected a crystal of one element, got "
             f"{atoms.get_chemical_formula()}; of a compound it depends on chemical potentials"
         )
-    crystal = _supercell(calculator, atoms, supercell)
+    start = relax(calculator, atoms, cell="isotropic", force=1e-3).atoms
+    crystal = _supercell(calculator, start, supercell)
     whole, n = crystal.get_potential_energy(), len(crystal)
     # The relaxed cell of `atoms` is that of the crystal over the repeats.
     cell = crystal.cell.array / np.asarray(supercell)[:, None]
@@ -106,11 +119,11 @@ def interstitial(
 
 
 def _supercell(calculator, atoms: Atoms, supercell) -> Atoms:
-    """The relaxed crystal, repeated, with its results."""
+    """The crystal, repeated, with its results."""
     repeats = tuple(int(n) for n in supercell)
     if len(repeats) != 3 or min(repeats) < 1:
         raise GapyError(f"supercell: expected three whole numbers of at least 1, got {supercell}")
-    crystal = relax(calculator, atoms, cell="isotropic", force=1e-3).atoms.repeat(repeats)
+    crystal = atoms.repeat(repeats)
     crystal.calc = calculator
     return at_rest(crystal)
 
