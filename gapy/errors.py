@@ -19,3 +19,7 @@ class SpeciesError(GapyError):
 
 class PackageError(GapyError):
     """An optional package that a setting needs is not installed."""
+
+
+class PropertyError(GapyError):
+    """A property has no value: a relaxation failed or left its phase, a fit has no minimum."""

@@ -134,10 +134,27 @@ def _is_report(path: Path) -> bool:
     return isinstance(found, dict) and {"n_structures", "n_atoms"} <= set(found)
 
 
+def _is_numbers(path: Path) -> bool:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return False
+    return isinstance(found, dict) and {"property", "numbers"} <= set(found)
+
+
+def _is_extxyz(path: Path) -> bool:
+    """Whether a file begins with a number of atoms and a comment that lists its columns."""
+    with open(path, "rb") as file:
+        first, comment = file.readline(40), file.readline(100_000)
+    return first.strip().isdigit() and b"Properties=" in comment
+
+
 def _is_png(path: Path) -> bool:
     return _begins(path, 8) == b"\x89PNG\r\n\x1a\n"
 
 
 MODEL = Kind("a gapy model file", _is_model)
 REPORT = Kind("a report of gapy as JSON", _is_report)
+NUMBERS = Kind("properties of gapy as JSON", _is_numbers)
+STRUCTURES = Kind("structures as extxyz", _is_extxyz)
 PICTURE = Kind("a PNG picture", _is_png)

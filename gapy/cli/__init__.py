@@ -27,6 +27,7 @@ from gapy.cli.ipi import ipi
 from gapy.cli.lammps import lammps
 from gapy.cli.learn import learn
 from gapy.cli.md import md
+from gapy.cli.properties import elastic, eos, relax
 from gapy.cli.signals import Terminated, raise_at_sigterm
 from gapy.cli.tune import tune
 from gapy.errors import GapyError
@@ -41,7 +42,10 @@ app = typer.Typer(
 )
 # Commands say themselves how a run ended; without a handler logging would say it again.
 logging.getLogger("gapy.md").addHandler(logging.NullHandler())
-for command in (fit, tune, evaluate, md, lammps, ipi, learn, inspect, info, demo):
+COMMANDS = (
+    fit, tune, evaluate, relax, eos, elastic, md, lammps, ipi, learn, inspect, info, demo,
+)  # fmt: skip
+for command in COMMANDS:
     app.command()(command)
 
 

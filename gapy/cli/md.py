@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from gapy.cli.options import Threads, Trust, require_threads
+from gapy.cli.single_structure import start_structure
 from gapy.errors import GapyError
 
 EXPLODED = 1
@@ -190,29 +191,8 @@ def _limits_printed():
 def _start(start: str, supercell: str | None, potential):
     """The start structure, checked before anything is written."""
     from gapy._support.sizes import repeated
-    from gapy.structures import LabelledStructure, check_structures, read_atoms
 
-    frames = read_atoms(start, index=-1)
-    atoms = frames[0]
-    if len(frames) > 1:
-        raise GapyError(f"start: expected one frame, {start} selects {len(frames)}; name one, @0")
-    potential.check_species(atoms.numbers)
-    check_structures(
-        [
-            LabelledStructure(
-                atoms=atoms,
-                energy=None,
-                forces=None,
-                stress=None,
-                config_type="start",
-                energy_sigma=None,
-                forces_sigma=None,
-                stress_sigma=None,
-                source=start,
-                index=0,
-            )
-        ]
-    )
+    atoms = start_structure(start, potential)
     if supercell is None:
         return atoms
     return repeated(atoms, _repeats(supercell), "supercell")

@@ -12,6 +12,7 @@ import numpy as np
 import gapy
 from gapy._support.progress import track
 from gapy._support.threads import blas_threads
+from gapy.error_bars.spread import LeftOutSpread
 from gapy.fit.balance import balanced
 from gapy.fit.labels import labels_of, rows_of
 from gapy.fit.out_of_sample import calibrate, out_of_sample
@@ -72,11 +73,14 @@ def solve(
         fitted = posterior_of(state, state.noise)
         if calibrated or state.potential is None:
             results = _left_out(state, fitted, state.noise, rows or SampleRows())
+            spread = LeftOutSpread()
             calibration = calibrate(
-                track(results, "calibration", progress), state.noise, state.terms
+                spread.watch(track(results, "calibration", progress)), state.noise, state.terms
             )
+            factors = spread.factors()
         else:
             calibration = state.potential.calibration
+            factors = state.potential.metadata.get("left_out_spread", {})
         potential = Potential(
             terms=state.terms,
             posterior=fitted,
@@ -85,7 +89,7 @@ def solve(
             noise=state.noise,
             calibration=calibration,
             reach=state.reach,
-            metadata={**_metadata(state, fitted), **(record or {})},
+            metadata={**_metadata(state, fitted, factors), **(record or {})},
         )
         sample = [s.atoms for s in state.calibration_sample]
         if force_tolerance is not None:
@@ -120,8 +124,11 @@ def _sampled(state: TrainingState, rows: SampleRows):
     return rows.all_of(state.calibration_sample, compute)
 
 
-def _metadata(state: TrainingState, fitted: posterior.Posterior) -> dict:
-    """Plain JSON: versions, hash of the data, counts of labels by config_type and kind."""
+def _metadata(state: TrainingState, fitted: posterior.Posterior, spread: Mapping) -> dict:
+    """Plain JSON: versions, hash of the data, counts of labels by config_type and kind.
+
+    spread: of left-out errors, see `gapy.error_bars.spread`.
+    """
     counts: dict = {}
     for group, factor in sorted(state.statistic.factors.items()):
         of = counts.setdefault(group.config_type, {})
@@ -134,6 +141,7 @@ def _metadata(state: TrainingState, fitted: posterior.Posterior) -> dict:
             if not group.own:
                 residuals.setdefault(group.config_type, {})[group.kind] = rms
     return {
+        **({"left_out_spread": dict(spread)} if spread else {}),
         **({} if likely is None else {"likely_noise": likely, "residuals": residuals}),
         "gapy": gapy.__version__,
         "python": platform.python_version(),

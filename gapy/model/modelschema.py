@@ -105,7 +105,11 @@ REDUCTION = Record(
     }
 )
 METADATA = Record(
-    optional={"reduction": REDUCTION, "n_labels": Map(NAME, Map(Text(choices=KINDS), COUNT))},
+    optional={
+        "reduction": REDUCTION,
+        "n_labels": Map(NAME, Map(Text(choices=KINDS), COUNT)),
+        "left_out_spread": Map(Text(choices=KINDS), NOT_NEGATIVE),
+    },
     rest=Plain(),
 )
 GROUP = Record(

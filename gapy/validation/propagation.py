@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from gapy.errors import GapyError
+from gapy.properties.result import Result
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,9 @@ def with_error(
 
     Arguments
     ---------
-    function : takes an ASE calculator and returns a number, an array or a dict of these; it must
-        not change what it shares with the next call (copy the atoms inside)
+    function : takes an ASE calculator and returns a number, an array, a dict of these or a result
+        of `gapy.properties`, of which the numbers are taken; it must not change what it shares
+        with the next call (copy the atoms inside)
     committee : gapy.Committee of at least two members
     max_failures : members that may fail (raise an error, or return what is not finite or of
         another shape); by default a quarter. Failures are warned of and listed in the result.
@@ -94,6 +96,8 @@ def with_error(
 
 def _plain(result) -> tuple[dict, Callable]:
     """The result as a dict of arrays, and what turns such a dict back into its kind."""
+    if isinstance(result, Result):
+        result = result.numbers()
     if isinstance(result, Mapping):
         return {name: _array(v) for name, v in result.items()}, _named
     return {"": _array(result)}, lambda values: _scalar(values[""])

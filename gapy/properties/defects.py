@@ -1,0 +1,142 @@
+"""Point defects: what it costs to take an atom out of a crystal, or to put one in.
+
+With one vacancy V_X of each element X, n_X atoms of it in the formula unit, in the supercell of
+energy E and the energy E_f of a formula unit,
+
+    E(vacancy) = sum_X n_X [E(V_X) - E] + E_f
+
+An element has the usual E(V) - E (N - 1) / N; in a compound it is the Schottky energy, which needs
+no chemical potentials. An interstitial of an element costs E(I) - E (N + 1) / N.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from ase import Atoms
+
+from gapy.errors import GapyError
+from gapy.properties.phase import phase_of
+from gapy.properties.relaxing import at_rest, relax
+from gapy.properties.result import Result, require_periodic
+
+
+@dataclass(frozen=True)
+class Defect(Result):
+    """formation, unrelaxed: formation energy with atoms relaxed and where the crystal has them, eV.
+
+    kind: the name of the defect. crystal, defects: the supercell without and with it, at rest.
+    """
+
+    unit: ClassVar[str] = "eV"
+    kind: str
+    formation: float
+    unrelaxed: float
+    crystal: Atoms
+    defects: tuple[Atoms, ...]
+
+    def frames(self) -> tuple[Atoms, ...]:
+        """The supercell, and every defect in it."""
+        return (self.crystal, *self.defects)
+
+    def numbers(self) -> dict[str, float]:
+        """Formation energies in eV."""
+        return {self.kind: self.formation, f"unrelaxed {self.kind}": self.unrelaxed}
+
+
+def vacancy(
+    calculator, atoms: Atoms, *, supercell=(2, 2, 2), force: float = 1e-2, steps: int = 300
+) -> Defect:
+    """Formation energy of vacancies at constant volume of a supercell.
+
+    Arguments
+    ---------
+    atoms : cell of the crystal; its volume and positions relax first
+    supercell : repeats of it; the first atom of each element is taken out
+    force : largest force that remains around the vacancy, eV/A
+
+    Raises PropertyError where a relaxation fails, or where atoms that were no neighbours of the
+    vacancy lose or gain neighbours.
+    """
+    require_periodic(atoms, "vacancy")
+    start = relax(calculator, atoms, cell="isotropic", force=1e-3).atoms
+    crystal, ends, counts = vacancies_at(calculator, start, supercell, force, steps)
+    whole = crystal.get_potential_energy()
+    of_unit = float(whole / len(crystal) * counts.sum())
+    after = np.array([end.get_potential_energy() for _, end in ends]) - whole
+    before = np.array([bare for bare, _ in ends]) - whole
+    return Defect(
+        "vacancy",
+        float(counts @ after) + of_unit,
+        float(counts @ before) + of_unit,
+        crystal,
+        tuple(end for _, end in ends),
+    )
+
+
+def vacancies_at(calculator, crystal: Atoms, supercell, force: float, steps: int):
+    """The supercell, (unrelaxed energy, relaxed structure) of every element, and its counts.
+
+    crystal: cell at the volume at which to stay. The counts are those in the formula unit.
+    """
+    whole = _supercell(calculator, crystal, supercell)
+    elements, counts = np.unique(crystal.numbers, return_counts=True)
+    ends = []
+    for number in elements:
+        defect = whole.copy()
+        del defect[int(np.flatnonzero(whole.numbers == number)[0])]
+        ends.append(_relaxed(calculator, defect, whole, force, steps))
+    return whole, ends, counts // np.gcd.reduce(counts)
+
+
+def interstitial(
+    calculator, atoms: Atoms, *, site, supercell=(2, 2, 2), force: float = 1e-2, steps: int = 300
+) -> Defect:
+    """Formation energy of an atom more in a crystal of one element.
+
+    site : scaled coordinates (3,) in the cell of `atoms`, where the atom begins
+
+    Raises PropertyError where the relaxation fails, GapyError for a compound, whose interstitials
+    depend on chemical potentials.
+    """
+    require_periodic(atoms, "interstitial")
+    if len(set(atoms.numbers.tolist())) > 1:
+        raise GapyError(
+            "interstitial: expected a crystal of one element, got "
+            f"{atoms.get_chemical_formula()}; of a compound it depends on chemical potentials"
+        )
+    start = relax(calculator, atoms, cell="isotropic", force=1e-3).atoms
+    crystal = _supercell(calculator, start, supercell)
+    whole, n = crystal.get_potential_energy(), len(crystal)
+    # The relaxed cell of `atoms` is that of the crystal over the repeats.
+    cell = crystal.cell.array / np.asarray(supercell)[:, None]
+    defect = crystal.copy() + Atoms(atoms.numbers[:1], [np.asarray(site, dtype=float) @ cell])
+    bare, end = _relaxed(calculator, defect, crystal, force, steps)
+    known = whole * (n + 1) / n
+    return Defect("interstitial", end.get_potential_energy() - known, bare - known, crystal, (end,))
+
+
+def _supercell(calculator, atoms: Atoms, supercell) -> Atoms:
+    """The crystal, repeated, with its results."""
+    repeats = tuple(int(n) for n in supercell)
+    if len(repeats) != 3 or min(repeats) < 1:
+        raise GapyError(f"supercell: expected three whole numbers of at least 1, got {supercell}")
+    crystal = atoms.repeat(repeats)
+    crystal.calc = calculator
+    return at_rest(crystal)
+
+
+def _relaxed(calculator, defect: Atoms, crystal: Atoms, force: float, steps: int):
+    """Energy (eV) before relaxing, and the structure after it."""
+    defect.calc = calculator
+    bare = float(defect.get_potential_energy())
+    usual = phase_of(crystal)
+    around = phase_of(defect, usual.reach).neighbours
+    # Atoms beside a defect may bond anew; those with the neighbours of the crystal may not.
+    watched = np.isin(around, usual.neighbours)
+    end = relax(
+        calculator, defect, cell="fixed", force=force, steps=steps, symmetry=False, watched=watched
+    )
+    return bare, end.atoms

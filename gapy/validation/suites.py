@@ -1,0 +1,233 @@
+"""Suites of properties as data: what is computed of which structures, and what counts as good.
+
+Each entry is a property with the structure that it needs; `run_suite` computes it with the mean of
+a potential and with posterior samples, beside a reference computed in the same way, or numbers
+from a table. What fails is a row without a value that says why.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from ase import Atoms
+
+from gapy.errors import GapyError, PackageError, PropertyError
+from gapy.properties import competing_phases
+from gapy.properties.defects import vacancy
+from gapy.properties.elasticity import elastic
+from gapy.properties.equation_of_state import eos
+from gapy.properties.lattice_dynamics import phonons
+from gapy.properties.molecules import geometry, vibrations
+from gapy.properties.phase import phase_of
+from gapy.properties.relaxing import relax
+from gapy.properties.result import Result
+from gapy.validation.propagation import with_error
+from gapy.validation.property_bars import calibrated
+
+WITHIN = 1.645
+"""Standard deviations in which 90 % of normal errors lie; what a bar covers is within them."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A property of a suite.
+
+    function: of calculator and atoms. needs: "crystal" or "molecule". marks: largest difference
+    from the reference that is good, by name of the number; "" for all others. relative: marks by
+    the share of the reference.
+    """
+
+    name: str
+    function: Callable[..., Result]
+    needs: str
+    marks: Mapping[str, float]
+
+
+def phase_order(calculator, atoms: Atoms) -> Result:
+    """Phases of the composition of `atoms`, which is the first of them."""
+    start = relax(calculator, atoms, cell="isotropic").atoms
+    elements, counts = np.unique(start.get_chemical_symbols(), return_counts=True)
+    symbols = "".join(np.repeat(elements, counts // np.gcd.reduce(counts)))
+    neighbours = int(np.median(phase_of(start).neighbours))
+    room = 1.35 if neighbours <= 4 else 1.1 if neighbours <= 6 else 1.0
+    known = competing_phases.prototypes(symbols, start.get_volume() / len(start) / room)
+    return competing_phases.phase_order(calculator, known)
+
+
+BULK = (
+    Entry("eos", eos, "crystal", {"a": 0.01, "b": 0.01, "c": 0.01, "B": 5.0}),
+    Entry("elastic", elastic, "crystal", {"": 5.0}),
+    Entry("vacancy", vacancy, "crystal", {"": 0.05}),
+    Entry("phases", phase_order, "crystal", {"": 0.02}),
+    Entry("phonons", phonons, "crystal", {"": 0.5}),
+)
+"""Marks: elastic constants 5 GPa, vacancies 0.05 eV as in ML-PEG; lattice constants 0.01 A, phases
+0.02 eV/atom, frequencies 0.5 THz are ours."""
+MOLECULE = (
+    Entry("geometry", geometry, "molecule", {"": 0.02}),
+    Entry("vibrations", vibrations, "molecule", {"": 30.0}),
+)
+"""Ours: distances 0.02 A, frequencies 30 cm^-1."""
+SUITES = {"bulk": BULK, "molecule": MOLECULE}
+
+
+@dataclass(frozen=True)
+class PropertyRow:
+    """One number of one property.
+
+    name; value and its calibrated standard deviation (None where it failed or without samples);
+    unit; reference (None without one); mark: largest good difference, in the unit (None: no
+    judgement). verdict: "good", "off", "no reference", "not judged" or "failed"; note: what else is
+    to be said, why it failed for one.
+    """
+
+    name: str
+    value: float | None
+    std: float | None
+    unit: str
+    reference: float | None
+    mark: float | None
+    verdict: str
+    note: str = ""
+
+    @property
+    def difference(self) -> float | None:
+        """value - reference."""
+        if self.value is None or self.reference is None:
+            return None
+        return self.value - self.reference
+
+    @property
+    def covered(self) -> bool | None:
+        """Whether the difference lies within WITHIN standard deviations."""
+        if self.difference is None or self.std is None:
+            return None
+        return abs(self.difference) <= WITHIN * self.std
+
+
+def entries(suite: str, atoms: Atoms) -> tuple[Entry, ...]:
+    """The entries of a suite, "auto" for that of the structure.
+
+    Raises GapyError for an unknown suite, or one whose structures these are not.
+    """
+    crystal = bool(atoms.pbc.all() and atoms.cell.rank == 3)
+    if suite == "auto":
+        return BULK if crystal else MOLECULE
+    if suite not in SUITES:
+        raise GapyError(f"suite: expected auto, {', '.join(SUITES)}, got {suite!r}; correct it")
+    if crystal != (SUITES[suite][0].needs == "crystal"):
+        raise GapyError(
+            f"suite: {suite} needs a {SUITES[suite][0].needs}, got "
+            f"{atoms.get_chemical_formula()} with pbc={atoms.pbc.tolist()}; choose auto"
+        )
+    return SUITES[suite]
+
+
+def run_suite(
+    potential,
+    atoms: Atoms,
+    *,
+    suite: str = "auto",
+    reference=None,
+    samples: int = 16,
+    seed: int = 0,
+    only: Iterable[str] = (),
+    threads: int = 1,
+) -> tuple[PropertyRow, ...]:
+    """Rows of all properties of a suite for one structure.
+
+    Arguments
+    ---------
+    suite : "bulk", "molecule" or "auto"
+    reference : an ASE calculator, name -> number as in the rows, or None
+    samples : posterior samples behind the bars, 0 for none
+    only : names of entries, all by default
+
+    Raises GapyError for an unknown suite or entry, PackageError where a package is missing. A
+    property that fails is a row with the verdict "failed".
+    """
+    chosen = entries(suite, atoms)
+    unknown = set(only) - {e.name for e in chosen}
+    if unknown:
+        raise GapyError(
+            f"only: expected some of {', '.join(e.name for e in chosen)}, got "
+            f"{', '.join(sorted(unknown))}; correct it"
+        )
+    committee = potential.sample(samples, seed) if samples else None
+    rows: list[PropertyRow] = []
+    for entry in chosen:
+        if only and entry.name not in only:
+            continue
+        known = reference_numbers(reference, entry, atoms)
+        rows += _rows(potential, committee, atoms, entry, known, threads)
+    return tuple(rows)
+
+
+def reference_numbers(reference, entry: Entry, atoms: Atoms) -> Mapping[str, float] | str:
+    """Name of the row -> number of the reference; in words why there is none, if it failed."""
+    if reference is None:
+        return {}
+    if isinstance(reference, Mapping):
+        return reference
+    try:
+        return named(entry, entry.function(reference, atoms))
+    except PropertyError as error:
+        return f"the reference fails, {error}"
+
+
+def named(entry: Entry, result: Result) -> dict[str, float]:
+    """Numbers under the names of rows."""
+    return {_name(entry, key): value for key, value in result.numbers().items()}
+
+
+def _name(entry: Entry, key: str) -> str:
+    return key if key.endswith(entry.name) else f"{entry.name} {key}"
+
+
+def _rows(potential, committee, atoms: Atoms, entry: Entry, known, threads: int):
+    why = known if isinstance(known, str) else ""
+    known = {} if isinstance(known, str) else known
+    try:
+        result = entry.function(potential.calculator(threads=threads), atoms)
+    except PackageError:
+        raise
+    except PropertyError as error:
+        return [PropertyRow(entry.name, None, None, "", None, None, "failed", str(error))]
+    bars, note = {}, why
+    if committee is not None:
+        bars, note = _bars(potential, committee, atoms, entry, why)
+    out = []
+    for key, value in result.numbers().items():
+        name = _name(entry, key)
+        mark = entry.marks.get(key, entry.marks.get(""))
+        row = PropertyRow(
+            name, value, bars.get(key), result.unit_of(key), known.get(name), mark, "", note
+        )
+        out.append(_judged(row))
+    for name, reason in getattr(result, "failed", {}).items():
+        row = _name(entry, name)
+        out.append(PropertyRow(row, None, None, "", known.get(row), None, "failed", reason))
+    return out
+
+
+def _bars(potential, committee, atoms: Atoms, entry: Entry, note: str):
+    """Calibrated bars by name, and the note on members that failed."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        try:
+            spread = with_error(entry.function, committee, atoms)
+        except GapyError as error:
+            return {}, "; ".join(filter(None, (note, f"no error bar, {error}")))
+    texts = [note, *(str(w.message) for w in said if "left out" in str(w.message))]
+    return calibrated(potential, spread), "; ".join(filter(None, texts))
+
+
+def _judged(row: PropertyRow) -> PropertyRow:
+    if row.difference is None:
+        return replace(row, verdict="no reference")
+    if row.mark is None:
+        return replace(row, verdict="not judged")
+    return replace(row, verdict="good" if abs(row.difference) <= row.mark else "off")
