@@ -27,8 +27,9 @@ from gapy.cli.ipi import ipi
 from gapy.cli.lammps import lammps
 from gapy.cli.learn import learn
 from gapy.cli.md import md
-from gapy.cli.properties import elastic, eos, relax
+from gapy.cli.properties import elastic, eos, phonons, relax
 from gapy.cli.signals import Terminated, raise_at_sigterm
+from gapy.cli.suggest import suggest
 from gapy.cli.tune import tune
 from gapy.errors import GapyError
 
@@ -43,7 +44,7 @@ app = typer.Typer(
 # Commands say themselves how a run ended; without a handler logging would say it again.
 logging.getLogger("gapy.md").addHandler(logging.NullHandler())
 COMMANDS = (
-    fit, tune, evaluate, relax, eos, elastic, md, lammps, ipi, learn, inspect, info, demo,
+    fit, tune, evaluate, relax, eos, elastic, phonons, suggest, md, lammps, ipi, learn, inspect, info, demo,
 )  # fmt: skip
 for command in COMMANDS:
     app.command()(command)

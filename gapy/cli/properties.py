@@ -122,6 +122,38 @@ def elastic(
     _run(function, settings, asked)
 
 
+def phonons(
+    model: Model,
+    start: Start,
+    output: Output = None,
+    repeats: Annotated[
+        int, typer.Option(help="Of the cell along each axis, where atoms are displaced.")
+    ] = 2,
+    distance: Annotated[float, typer.Option(help="Of a displacement, A.")] = 0.03,
+    temperature: Annotated[float, typer.Option(help="Of the thermal properties, K.")] = 300.0,
+    force: Force = 1e-3,
+    json_path: Json = None,
+    samples: Samples = 16,
+    seed: Seed = 0,
+    trust: Trust = False,
+    threads: Threads = 1,
+) -> None:
+    """Phonons at high-symmetry points and thermal properties, by phonopy (gapy[properties]).
+
+    For example: gapy phonons si.gapy primitive.xyz --repeats 3
+    """
+    from gapy.properties.lattice_dynamics import phonons as function
+
+    if repeats < 1:
+        raise GapyError(f"repeats: expected at least 1, got {repeats}")
+    settings = {
+        "supercell": (repeats,) * 3, "distance": distance, "temperature": temperature,
+        "force": force,
+    }  # fmt: skip
+    asked = Asked(model, start, output, json_path, samples, seed, trust, threads)
+    _run(function, settings, asked)
+
+
 def _run(function: Callable, settings: dict, asked: Asked) -> None:
     """Compute, print the table, write what was asked for."""
     from gapy._support.files import write_whole

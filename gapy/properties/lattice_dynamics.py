@@ -121,9 +121,8 @@ def phonons(
     band = crystal.cell.bandpath(npoints=60)
     along, at, labels = band.get_linear_kpoint_axis()
     phonon.run_mesh([mesh] * 3, is_gamma_center=True)
-    found = phonon.get_mesh_dict()
-    elsewhere = np.abs(found["qpoints"]).max(axis=1) > 1e-8  # acoustic ones vanish at Gamma
-    lowest = float(found["frequencies"][elsewhere].min())
+    elsewhere = np.abs(phonon.mesh.qpoints).max(axis=1) > 1e-8  # acoustic ones vanish at Gamma
+    lowest = float(phonon.mesh.frequencies[elsewhere].min())
     return Phonons(
         crystal,
         points,
@@ -165,16 +164,16 @@ def _force_constants(calculator, crystal: Atoms, supercell, distance: float):
 def _frequencies(phonon, qpoints) -> np.ndarray:
     """THz (q, 3 n)."""
     phonon.run_qpoints(np.asarray(qpoints))
-    return np.sort(phonon.get_qpoints_dict()["frequencies"], axis=1)
+    return np.sort(phonon.qpoints.frequencies, axis=1)
 
 
 def _thermal(phonon, temperature: float, n: int) -> dict[str, float]:
     # The acoustic branches at Gamma are no vibrations, and their logarithm is rounding.
     phonon.run_thermal_properties(temperatures=[0.0, temperature], cutoff_frequency=-IMAGINARY)
-    found = phonon.get_thermal_properties_dict()
+    found = phonon.thermal_properties
     return {
-        "zero-point energy": float(found["free_energy"][0]) * FARADAY / n,
-        "free energy": float(found["free_energy"][1]) * FARADAY / n,
-        "entropy": float(found["entropy"][1]) * JOULE_PER_MOL / n,
-        "heat capacity": float(found["heat_capacity"][1]) * JOULE_PER_MOL / n,
+        "zero-point energy": float(found.free_energy[0]) * FARADAY / n,
+        "free energy": float(found.free_energy[1]) * FARADAY / n,
+        "entropy": float(found.entropy[1]) * JOULE_PER_MOL / n,
+        "heat capacity": float(found.heat_capacity[1]) * JOULE_PER_MOL / n,
     }

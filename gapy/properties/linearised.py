@@ -83,7 +83,9 @@ def _eos(calculator, atoms: Atoms) -> Linearised:
 
     slopes = []
     for unit in np.eye(len(volumes)) * STEP:
-        slopes.append((numbers(found.energies + unit) - numbers(found.energies - unit)) / (2 * STEP))
+        slopes.append(
+            (numbers(found.energies + unit) - numbers(found.energies - unit)) / (2 * STEP)
+        )
     value = numbers(found.energies)
     return Linearised(("volume", "B"), ("A^3/atom", "GPa"), value, found.along, np.array(slopes).T)
 

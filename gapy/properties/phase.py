@@ -7,6 +7,7 @@ the cube root of the volume, so that a pure expansion changes none of them.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from importlib.util import find_spec
 
@@ -80,10 +81,13 @@ def space_group(atoms: Atoms) -> int | None:
     import spglib
 
     cell = (atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers)
-    try:
-        found = spglib.get_symmetry_dataset(cell, symprec=PRECISION)
-    except spglib.SpglibError:
-        return None
+    with warnings.catch_warnings():
+        # Where it finds no group, it says so in a way that its next version gives up.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        try:
+            found = spglib.get_symmetry_dataset(cell, symprec=PRECISION)
+        except spglib.SpglibError:
+            return None
     return None if found is None else int(found.number)
 
 

@@ -46,15 +46,22 @@ class Entry:
     marks: Mapping[str, float]
 
 
-def phase_order(calculator, atoms: Atoms) -> Result:
-    """Phases of the composition of `atoms`, which is the first of them."""
+def phases_of(calculator, atoms: Atoms) -> dict[str, Atoms]:
+    """Simple crystals of the composition of `atoms`, at about its density.
+
+    Raises PropertyError for compositions of which none is known.
+    """
     start = relax(calculator, atoms, cell="isotropic").atoms
     elements, counts = np.unique(start.get_chemical_symbols(), return_counts=True)
     symbols = "".join(np.repeat(elements, counts // np.gcd.reduce(counts)))
     neighbours = int(np.median(phase_of(start).neighbours))
     room = 1.35 if neighbours <= 4 else 1.1 if neighbours <= 6 else 1.0
-    known = competing_phases.prototypes(symbols, start.get_volume() / len(start) / room)
-    return competing_phases.phase_order(calculator, known)
+    return competing_phases.prototypes(symbols, start.get_volume() / len(start) / room)
+
+
+def phase_order(calculator, atoms: Atoms) -> Result:
+    """Energies of the phases of the composition of `atoms`, by `phases_of`."""
+    return competing_phases.phase_order(calculator, phases_of(calculator, atoms))
 
 
 BULK = (
