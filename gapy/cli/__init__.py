@@ -44,7 +44,8 @@ app = typer.Typer(
 # Commands say themselves how a run ended; without a handler logging would say it again.
 logging.getLogger("gapy.md").addHandler(logging.NullHandler())
 COMMANDS = (
-    fit, tune, evaluate, relax, eos, elastic, phonons, suggest, md, lammps, ipi, learn, inspect, info, demo,
+    fit, tune, evaluate, relax, eos, elastic, phonons, suggest, md, lammps, ipi, learn, inspect,
+    info, demo,
 )  # fmt: skip
 for command in COMMANDS:
     app.command()(command)

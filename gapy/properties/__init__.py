@@ -1,4 +1,4 @@
-"""Properties that are computed from energies and forces: of crystals, defects, liquids, molecules.
+"""Properties that are computed from energies and forces: of crystals, defects, molecules.
 
 Every function takes an ASE calculator and atoms, changes neither, and returns a frozen result whose
 `numbers()` are named floats; `gapy.with_error(eos, committee, atoms)` gives each its error bar.
@@ -14,12 +14,8 @@ _HOME = {
     "phonons": "lattice_dynamics",
     "vacancy": "defects",
     "interstitial": "defects",
-    "migration": "barriers",
-    "surface": "interfaces",
-    "stacking_fault": "interfaces",
     "phase_order": "competing_phases",
     "prototypes": "competing_phases",
-    "liquid": "liquids",
     "geometry": "molecules",
     "vibrations": "molecules",
     "bond_scan": "molecules",
