@@ -80,7 +80,8 @@ def solve(
             factors = spread.factors()
         else:
             calibration = state.potential.calibration
-            factors = state.potential.metadata.get("left_out_spread", {})
+            kept: Any = state.potential.metadata.get("left_out_spread", {})
+            factors = dict(kept)
         potential = Potential(
             terms=state.terms,
             posterior=fitted,

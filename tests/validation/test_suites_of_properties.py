@@ -1,0 +1,68 @@
+"""Suites of properties: rows, references, verdicts, failures."""
+
+import numpy as np
+import pytest
+from ase.build import bulk, molecule
+from ase.calculators.emt import EMT
+
+import gapy
+from gapy.descriptors import smooth_soap
+from gapy.errors import GapyError
+from gapy.properties.equation_of_state import eos
+from gapy.validation.suites import entries, run_suite
+
+
+@pytest.fixture(scope="module")
+def copper():
+    """A potential of strained copper with EMT's labels."""
+    rng = np.random.default_rng(1)
+    frames = []
+    for _ in range(40):
+        atoms = bulk("Cu", a=3.6 * (0.96 + 0.08 * rng.random()), cubic=True)
+        strain = np.eye(3) + 0.03 * rng.normal(size=(3, 3))
+        atoms.set_cell(atoms.cell.array @ strain, scale_atoms=True)
+        atoms.rattle(0.05, rng=rng)
+        atoms.calc = EMT()
+        atoms.info["REF_energy"] = atoms.get_potential_energy()
+        atoms.info["REF_stress"] = atoms.get_stress()
+        atoms.arrays["REF_forces"] = atoms.get_forces()
+        atoms.calc = None
+        frames.append(atoms)
+    soap = smooth_soap(["Cu"], r_cut=4.5, n_max=5, l_max=4)
+    return gapy.SparseGPRegressor(soap, n_inducing=40, zeta=2, optimize=True).fit(frames).potential_
+
+
+def test_rows_stand_beside_a_calculator_and_a_table(copper):
+    beside = run_suite(copper, bulk("Cu"), reference=EMT(), samples=4, only=["eos", "elastic"])
+    rows = {row.name: row for row in beside}
+    wanted = eos(EMT(), bulk("Cu")).numbers()
+    assert rows["eos a"].reference == pytest.approx(wanted["a"])
+    assert rows["eos a"].verdict == "good" and rows["eos a"].std > 0.0
+    assert abs(rows["eos a"].difference) < 0.01
+    assert rows["elastic C11"].unit == "GPa" and rows["elastic C11"].mark == 5.0
+    table = {"eos a": wanted["a"] + 0.5}
+    rows = {
+        r.name: r for r in run_suite(copper, bulk("Cu"), reference=table, samples=4, only=["eos"])
+    }
+    assert rows["eos a"].verdict == "off" and rows["eos a"].covered is False
+    assert rows["eos B"].verdict == "no reference" and rows["eos B"].covered is None
+    (one, *_) = run_suite(copper, bulk("Cu"), samples=0, only=["eos"])
+    assert one.std is None and one.value is not None
+
+
+def test_what_fails_is_a_row_that_says_why(copper):
+    lattice = bulk("Cu", "sc", a=1.6)  # far from anything the model knows
+    rows = run_suite(copper, lattice, samples=0, only=["eos"])
+    assert [row.verdict for row in rows] == ["failed"]
+    assert rows[0].value is None and rows[0].note
+
+
+def test_a_suite_is_for_its_structures(copper):
+    assert {e.needs for e in entries("auto", molecule("H2O"))} == {"molecule"}
+    assert {e.needs for e in entries("auto", bulk("Cu"))} == {"crystal"}
+    with pytest.raises(GapyError, match="suite: expected auto, bulk, molecule"):
+        entries("liquid", bulk("Cu"))
+    with pytest.raises(GapyError, match="suite: bulk needs a crystal"):
+        entries("bulk", molecule("H2O"))
+    with pytest.raises(GapyError, match="only: expected some of"):
+        run_suite(copper, bulk("Cu"), only=["colour"])
