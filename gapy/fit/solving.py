@@ -80,8 +80,8 @@ def solve(
             factors = spread.factors()
         else:
             calibration = state.potential.calibration
-            kept: Any = state.potential.metadata.get("left_out_spread", {})
-            factors = dict(kept)
+            kept = state.potential.metadata.get("left_out_spread", {})
+            factors = cast(dict[str, float], kept)
         potential = Potential(
             terms=state.terms,
             posterior=fitted,
