@@ -27,6 +27,7 @@ from gapy.cli.ipi import ipi
 from gapy.cli.lammps import lammps
 from gapy.cli.learn import learn
 from gapy.cli.md import md
+from gapy.cli.predict import predict
 from gapy.cli.properties import elastic, eos, phonons, relax
 from gapy.cli.signals import Terminated, raise_at_sigterm
 from gapy.cli.suggest import suggest
@@ -44,8 +45,8 @@ app = typer.Typer(
 # Commands say themselves how a run ended; without a handler logging would say it again.
 logging.getLogger("gapy.md").addHandler(logging.NullHandler())
 COMMANDS = (
-    fit, tune, evaluate, relax, eos, elastic, phonons, suggest, md, lammps, ipi, learn, inspect,
-    info, demo,
+    fit, tune, evaluate, predict, relax, eos, elastic, phonons, suggest, md, lammps, ipi, learn,
+    inspect, info, demo,
 )  # fmt: skip
 for command in COMMANDS:
     app.command()(command)

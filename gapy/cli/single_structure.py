@@ -1,4 +1,4 @@
-"""The one structure that a command begins from."""
+"""Structures without labels: the one that a command begins from, or any that it evaluates."""
 
 from __future__ import annotations
 
@@ -11,16 +11,29 @@ def start_structure(start: str, potential):
     Raises GapyError for more than one frame, SpeciesError and StructureError for what the model or
     nobody can compute.
     """
-    from gapy.structures import LabelledStructure, check_structures, read_atoms
+    from gapy.structures import read_atoms
 
     frames = read_atoms(start, index=-1)
     if len(frames) > 1:
         raise GapyError(f"start: expected one frame, {start} selects {len(frames)}; name one, @0")
-    potential.check_species(frames[0].numbers)
+    require_known(frames, start, potential)
+    return frames[0]
+
+
+def require_known(frames, source: str, potential) -> None:
+    """Raise SpeciesError or StructureError, with the place, for what cannot be computed."""
+    from gapy.errors import SpeciesError
+    from gapy.structures import LabelledStructure, check_structures
+
+    for k, atoms in enumerate(frames):
+        try:
+            potential.check_species(atoms.numbers)
+        except SpeciesError as error:
+            raise SpeciesError(f"{source} frame {k}: {error}") from error
     check_structures(
         [
             LabelledStructure(
-                atoms=frames[0],
+                atoms=atoms,
                 energy=None,
                 forces=None,
                 stress=None,
@@ -28,9 +41,9 @@ def start_structure(start: str, potential):
                 energy_sigma=None,
                 forces_sigma=None,
                 stress_sigma=None,
-                source=start,
-                index=0,
+                source=source,
+                index=k,
             )
+            for k, atoms in enumerate(frames)
         ]
     )
-    return frames[0]
