@@ -13,8 +13,10 @@ from gapy.errors import GapyError, ModelFileError
 
 def suggest(
     model: Annotated[str, typer.Argument(help="Model file.")],
-    start: Annotated[str, typer.Argument(help="The crystal whose property it is; FILE@INDEX.")],
     candidates: Annotated[list[str], typer.Argument(help="Structures to choose from.")],
+    start: Annotated[
+        str, typer.Option(metavar="FILE@INDEX", help="The crystal whose property it is.")
+    ],
     of: Annotated[
         str, typer.Option("--property", help="eos, elastic, vacancy or phases.")
     ] = "elastic",
@@ -35,14 +37,14 @@ def suggest(
 ) -> None:
     """Choose the candidates whose labels would shrink the error bar of a property most.
 
-    No labels are needed. For example: gapy suggest si.gapy start.xyz pool.xyz --property eos -n 5
+    No labels are needed. For example: gapy suggest si.gapy pool.xyz --start si.xyz -n 5
     """
     from gapy._support.files import write_whole
     from gapy._support.outputs import NUMBERS, STRUCTURES, output_file, require_outputs
     from gapy._support.tables import columns
     from gapy.active.suggestion import suggest as choose
     from gapy.active.support import support
-    from gapy.cli.single_structure import start_structure
+    from gapy.cli.single_structure import require_known, start_structure
     from gapy.model.potential import load
     from gapy.properties.linearised import linearised
     from gapy.structures import expanded, input_files, read_atoms
@@ -53,17 +55,22 @@ def suggest(
     require_threads(threads)
     require_outputs(
         output_file("output", output, STRUCTURES) + output_file("json", json_path, NUMBERS),
-        [model, *input_files([start, *candidates]), *([state] if state else [])],
+        [
+            model,
+            *input_files([start, *candidates]),
+            *([state] if state else []),
+        ],
     )
     if number < 1:
         raise GapyError(f"number: expected at least 1, got {number}")
     potential = load(model, trust=trust)
-    atoms = start_structure(start, potential)
     pool, names = [], []
     for path in expanded(candidates):
         frames = read_atoms(path)
+        require_known(frames, path, potential)
         pool += frames
         names += [f"{path}@{k}" for k in range(len(frames))]
+    atoms = start_structure(start, potential)
     calculator = potential.calculator(threads=threads)
     phases = phases_of(calculator, atoms) if of == "phases" else None
     found = linearised(of, calculator, atoms, phases=phases)

@@ -36,8 +36,7 @@ class Entry:
     """A property of a suite.
 
     function: of calculator and atoms. needs: "crystal" or "molecule". marks: largest difference
-    from the reference that is good, by name of the number; "" for all others. relative: marks by
-    the share of the reference.
+    from the reference that is good, by name of the number; "" for all others.
     """
 
     name: str

@@ -87,7 +87,8 @@ def test_phonons_of_a_stable_crystal(files, cli, tmp_path):
 
 def test_suggestions_shrink_the_bar_and_are_written(files, cli, tmp_path):
     out = cli(
-        "suggest", files / "cu.gapy", files / "start.xyz", files / "pool.xyz", "--property", "eos",
+        "suggest", files / "cu.gapy", files / "pool.xyz", "--start", files / "start.xyz",
+        "--property", "eos",
         "-n", 2, "-o", tmp_path / "chosen.xyz", "--json", tmp_path / "s.json",
         "--state", files / "cu.state",
     )  # fmt: skip
@@ -130,5 +131,5 @@ def test_what_cannot_be_computed_is_one_line(files, cli, tmp_path):
     start = files / "start.xyz"
     assert cli("relax", model, start, "-o", start).code == 2
     assert len(ase.io.read(start, ":")) == 1
-    out = cli("suggest", model, start, files / "pool.xyz", "--property", "colour")
+    out = cli("suggest", model, files / "pool.xyz", "--start", start, "--property", "colour")
     assert "property: expected one of eos, elastic, vacancy, phases" in out.error_line()
