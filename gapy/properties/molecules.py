@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 from ase import Atoms
 from ase.neighborlist import natural_cutoffs, neighbor_list
-from ase.units import _amu, _c, _e
+from scipy import constants
 
 from gapy.errors import GapyError, PropertyError
 from gapy.properties.relaxing import at_rest, relax
@@ -24,7 +24,7 @@ BONDED = 1.2
 """Sums of covalent radii up to which two atoms are bonded."""
 FREE = 1e-6
 """Singular value, relative to the largest, below which a rotation moves no atom (a line's axis)."""
-PER_CM = np.sqrt(_e / _amu) * 1e10 / (2.0 * np.pi * _c * 100.0)
+PER_CM = np.sqrt(constants.e / constants.atomic_mass) * 1e10 / (2.0 * np.pi * constants.c * 100.0)
 """(eV/A^2/u)^(1/2) as a wave number, cm^-1."""
 
 
