@@ -17,12 +17,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 from ase.io import read
+from delta import call_seconds
 
 import gapy
 from gapy.baselines import ChargeEquilibration, Coulomb
@@ -95,16 +94,6 @@ def draw(path, scan, potentials) -> None:
     axes.set_ylabel("energy, eV")
     axes.legend()
     figure.savefig(path, dpi=110)
-
-
-def call_seconds(potential, frames) -> float:
-    """CPU time of a force call, median over structures."""
-    found = []
-    for atoms in frames:
-        begin = time.process_time()
-        potential.evaluate(atoms)
-        found.append(time.process_time() - begin)
-    return median(found)
 
 
 def rigid_ions() -> None:

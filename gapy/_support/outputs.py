@@ -126,20 +126,17 @@ def _is_model(path: Path) -> bool:
     return _begins(path, 41)[:4] == b"PK\x03\x04" and _begins(path, 41)[30:] == b"header.json"
 
 
-def _is_report(path: Path) -> bool:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        return False
-    return isinstance(found, dict) and {"n_structures", "n_atoms"} <= set(found)
+def _json_with(*keys: str) -> Callable[[Path], bool]:
+    """Whether a file is JSON with these keys."""
 
+    def holds(path: Path) -> bool:
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            return False
+        return isinstance(found, dict) and set(keys) <= set(found)
 
-def _is_numbers(path: Path) -> bool:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        return False
-    return isinstance(found, dict) and {"property", "numbers"} <= set(found)
+    return holds
 
 
 def _is_extxyz(path: Path) -> bool:
@@ -154,7 +151,7 @@ def _is_png(path: Path) -> bool:
 
 
 MODEL = Kind("a gapy model file", _is_model)
-REPORT = Kind("a report of gapy as JSON", _is_report)
-NUMBERS = Kind("properties of gapy as JSON", _is_numbers)
+REPORT = Kind("a report of gapy as JSON", _json_with("n_structures", "n_atoms"))
+NUMBERS = Kind("properties of gapy as JSON", _json_with("property", "numbers"))
 STRUCTURES = Kind("structures as extxyz", _is_extxyz)
 PICTURE = Kind("a PNG picture", _is_png)

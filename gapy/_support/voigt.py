@@ -26,6 +26,11 @@ def has_volume(atoms) -> bool:
     return bool(atoms.pbc.any()) and abs(np.linalg.det(atoms.cell.array)) > SMALLEST_VOLUME
 
 
+def is_crystal(atoms) -> bool:
+    """Whether a structure is periodic in three directions, with a cell of full rank."""
+    return bool(atoms.pbc.all()) and has_volume(atoms)
+
+
 def stress_of(virial: np.ndarray, atoms) -> np.ndarray:
     """Stress (..., 6), eV/A^3, of virials dE/d(strain) (..., 3, 3), eV."""
     return voigt(virial) / atoms.get_volume()

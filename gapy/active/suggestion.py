@@ -24,6 +24,7 @@ from scipy.linalg import solve_triangular
 
 from gapy._support.progress import track
 from gapy._support.threads import blas_threads
+from gapy._support.voigt import has_volume
 from gapy.errors import GapyError
 from gapy.fit.labels import SYMMETRY_ROW
 from gapy.gp.noise import KINDS
@@ -98,13 +99,12 @@ def whitened_gradient(potential: Potential, of: Linearised) -> np.ndarray:
 def label_rows(potential: Potential, atoms: Atoms) -> np.ndarray:
     """B = R^-T A^T (M, r): what labels of a structure would add to the posterior."""
     kinds = fitted_kinds(potential)
-    stress = "stress" in kinds and atoms.pbc.all() and atoms.cell.rank == 3
     rows = structure_rows(
         potential.terms,
         atoms,
         energy="energy" in kinds,
         forces="forces" in kinds,
-        stress=bool(stress),
+        stress="stress" in kinds and has_volume(atoms),
     )
     config_type = str(atoms.info.get("config_type", ""))
     parts = []

@@ -26,6 +26,7 @@ from ase import Atoms
 from ase.calculators.calculator import PropertyNotImplementedError
 
 from gapy._support.objects import constructed
+from gapy._support.voigt import is_crystal
 
 MAX_OUTPUT = 50_000_000
 """Bytes; output files larger than this are not searched for signs of no convergence."""
@@ -78,7 +79,7 @@ def compute(spec: dict, calculator, atoms: Atoms, directory: Path) -> dict:
 
 
 def _stress(atoms: Atoms):
-    if not atoms.pbc.all() or atoms.cell.rank < 3:
+    if not is_crystal(atoms):
         return None
     try:
         return np.array(atoms.get_stress(apply_constraint=False), dtype=float)

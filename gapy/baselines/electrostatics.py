@@ -29,7 +29,7 @@ from ase import Atoms
 from scipy.special import erf
 
 from gapy._jit import coulomb as kernels
-from gapy._support.voigt import has_volume
+from gapy._support.voigt import is_crystal
 from gapy.baselines.protocol import Contribution
 from gapy.baselines.whole import of_whole
 from gapy.baselines.zbl import COULOMB
@@ -150,7 +150,7 @@ def _alpha(wave_n: np.ndarray) -> float:
 
 def require_sums(atoms: Atoms, kind: str) -> None:
     """Raise StructureError for a structure that is partly periodic or has a cell without volume."""
-    if atoms.pbc.any() and not (atoms.pbc.all() and has_volume(atoms)):
+    if atoms.pbc.any() and not is_crystal(atoms):
         raise StructureError(
             f"baseline {kind}: expected a structure without periodic directions, or with three and "
             f"a cell of full rank, got pbc={atoms.pbc.tolist()}, cell {atoms.cell.array.tolist()}; "

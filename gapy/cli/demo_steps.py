@@ -6,7 +6,6 @@ Every line that is printed is a result of the run that printed it.
 from __future__ import annotations
 
 import importlib.util
-import io
 import sys
 import time
 from dataclasses import dataclass
@@ -14,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 from ase.build import bulk
-from ase.io import write
 from scipy.optimize import minimize_scalar
 
 from gapy import data
@@ -25,6 +23,7 @@ from gapy.fit.regressor import SparseGPRegressor
 from gapy.fit.settings import ModelSettings
 from gapy.md import run_md
 from gapy.model.potential import load
+from gapy.structures.writing import as_extxyz
 from gapy.validation.evaluation import evaluate
 
 WRITTEN = {
@@ -199,9 +198,7 @@ def _pictures(report, logs, threshold: float, directory: Path, first: str) -> No
 
 
 def _write_frames(frames, path: Path) -> None:
-    text = io.StringIO()
-    write(text, frames, format="extxyz")
-    write_whole(path, text.getvalue().encode())
+    write_whole(path, as_extxyz(frames))
 
 
 def _next_steps(directory: Path, threshold: float) -> str:

@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
+from gapy.cli.bare_structures import start_structure
 from gapy.cli.options import Threads, Trust, require_threads
-from gapy.cli.single_structure import start_structure
 from gapy.errors import GapyError
 
 EXPLODED = 1

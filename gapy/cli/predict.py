@@ -28,11 +28,11 @@ def predict(
     """
     import numpy as np
     from ase.calculators.singlepoint import SinglePointCalculator
-    from ase.stress import full_3x3_to_voigt_6_stress
 
     from gapy._support.files import write_whole
     from gapy._support.outputs import STRUCTURES, output_file, require_outputs
-    from gapy.cli.single_structure import require_known
+    from gapy._support.voigt import has_volume, stress_of
+    from gapy.cli.bare_structures import require_known
     from gapy.model.potential import load
     from gapy.structures import expanded, input_files, read_atoms
     from gapy.structures.writing import as_extxyz
@@ -48,8 +48,8 @@ def predict(
     largest = 0.0
     for atoms, e in zip(frames, potential.evaluate_many(frames, sigma, threads=threads)):
         results = {"energy": e.energy, "free_energy": e.energy, "forces": e.forces}
-        if atoms.pbc.all() and atoms.cell.rank == 3:
-            results["stress"] = full_3x3_to_voigt_6_stress(e.virial / atoms.get_volume())
+        if has_volume(atoms):
+            results["stress"] = stress_of(e.virial, atoms)
         if e.forces_std is not None:
             results["forces_std"] = np.repeat(e.forces_std[:, None], 3, axis=1)
             largest = max(largest, float(e.forces_std.max(initial=0.0)))

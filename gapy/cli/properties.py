@@ -158,11 +158,11 @@ def _run(function: Callable, settings: dict, asked: Asked) -> None:
     """Compute, print the table, write what was asked for."""
     from gapy._support.files import write_whole
     from gapy._support.outputs import NUMBERS, STRUCTURES, output_file, require_outputs
-    from gapy.cli.single_structure import start_structure
+    from gapy.cli.bare_structures import start_structure
     from gapy.model.potential import load
     from gapy.structures import input_files
     from gapy.structures.writing import as_extxyz
-    from gapy.validation.propagation import with_error
+    from gapy.validation.propagation import about
     from gapy.validation.property_bars import calibrated, described
 
     require_threads(asked.threads)
@@ -179,7 +179,8 @@ def _run(function: Callable, settings: dict, asked: Asked) -> None:
     bars: dict[str, float] = {}
     if asked.samples:
         committee = potential.sample(asked.samples, asked.seed)
-        bars = calibrated(potential, with_error(function, committee, atoms, **settings))
+        spread = about(result, lambda member: function(member, atoms, **settings), committee)
+        bars = calibrated(potential, spread)
     print(f"{atoms.get_chemical_formula()}, {function.__name__}")
     print(_table(result, bars))
     if bars:

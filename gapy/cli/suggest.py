@@ -44,7 +44,7 @@ def suggest(
     from gapy._support.tables import columns
     from gapy.active.suggestion import suggest as choose
     from gapy.active.support import support
-    from gapy.cli.single_structure import require_known, start_structure
+    from gapy.cli.bare_structures import require_known, start_structure
     from gapy.model.potential import load
     from gapy.properties.linearised import linearised
     from gapy.structures import expanded, input_files, read_atoms

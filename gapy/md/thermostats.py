@@ -17,6 +17,7 @@ from ase.md.langevinbaoab import LangevinBAOAB
 from ase.md.md import MolecularDynamics
 from ase.md.verlet import VelocityVerlet
 
+from gapy._support.voigt import is_crystal
 from gapy.errors import GapyError
 from gapy.md.settings import Settings
 
@@ -46,7 +47,7 @@ def check_atoms(atoms: Atoms, ensemble: str) -> None:
                 "ensemble 'npt' cannot move a cell with fixed atoms; remove the constraints with "
                 "atoms.set_constraint() or choose ensemble 'nvt'"
             )
-        if not atoms.pbc.all() or atoms.cell.rank < 3:
+        if not is_crystal(atoms):
             raise GapyError(
                 f"ensemble 'npt' needs a cell periodic in three directions, got pbc "
                 f"{atoms.pbc.tolist()}; choose ensemble 'nvt' or set atoms.pbc and atoms.cell"

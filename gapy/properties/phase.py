@@ -15,6 +15,8 @@ import numpy as np
 from ase import Atoms
 from ase.neighborlist import neighbor_list
 
+from gapy._support.voigt import is_crystal
+
 VOLUME = 0.2
 """Relative change of the volume per atom beyond which a phase is left."""
 WITHIN = 1.7
@@ -39,7 +41,7 @@ class Phase:
 
 def phase_of(atoms: Atoms, reach: float | None = None) -> Phase:
     """The marks of a structure; `reach` of another one if its neighbours are to be compared."""
-    periodic = atoms.pbc.all() and atoms.cell.rank == 3
+    periodic = is_crystal(atoms)
     volume = atoms.get_volume() / len(atoms) if periodic else None
     reach = _gap(atoms) if reach is None else reach
     counts = np.zeros(len(atoms), dtype=int)

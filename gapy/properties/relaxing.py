@@ -11,6 +11,7 @@ from ase import Atoms
 from ase.filters import FrechetCellFilter
 from ase.optimize import BFGS, LBFGS
 
+from gapy._support.voigt import is_crystal
 from gapy.errors import GapyError, PropertyError
 from gapy.properties.phase import left, phase_of
 from gapy.properties.result import Result, require_periodic
@@ -21,6 +22,9 @@ LATTICE = {
     "alpha": "degrees", "beta": "degrees", "gamma": "degrees",
 }  # fmt: skip
 """Units of what a crystal at rest is described by."""
+RUNAWAY = 3.0
+"""Factor on the volume, either way, at which a relaxation is given up: what collapses has ever more
+neighbours, and never ends."""
 MANY = 200
 """Atoms from which the optimiser keeps no full Hessian."""
 
@@ -49,7 +53,7 @@ class Relaxed(Result):
         Lengths (A) and angles (degrees) are those of the conventional cell.
         """
         out = {"energy": self.energy / len(self.atoms)}
-        if self.atoms.pbc.all() and self.atoms.cell.rank == 3:
+        if is_crystal(self.atoms):
             out["volume"] = float(self.atoms.get_volume()) / len(self.atoms)
             out |= lattice(self.atoms)
         return out
@@ -80,14 +84,13 @@ def relax(
 
     Raises
     ------
-    PropertyError : not converged, or another phase than that of the start
+    PropertyError : not converged, RUNAWAY from the volume, or another phase than the start
     GapyError : a cell that cannot relax, settings that are no positive numbers
 
     Source: the filter is that of ASE, after Larsen et al., J. Phys.: Condens. Matter 29, 273002
     (2017).
     """
-    crystal = bool(atoms.pbc.all() and atoms.cell.rank == 3)
-    cell = ("free" if crystal else "fixed") if cell is None else cell
+    cell = ("free" if is_crystal(atoms) else "fixed") if cell is None else cell
     if cell not in CELLS:
         raise GapyError(f"cell: expected one of {', '.join(CELLS)}, got {cell!r}; correct it")
     if not (force > 0.0 and steps >= 1):
@@ -99,8 +102,12 @@ def relax(
     work.calc = calculator
     moving = _filtered(work, cell)
     optimiser = (BFGS if len(work) < MANY else LBFGS)(moving, logfile=None)
+    if cell != "fixed":
+        optimiser.attach(_require_near, 1, work, float(atoms.get_volume()))
     try:
         converged = bool(optimiser.run(fmax=force, steps=steps))
+    except PropertyError:
+        raise
     except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
         raise PropertyError(
             f"relax: {atoms.get_chemical_formula()} cannot be followed after "
@@ -122,13 +129,23 @@ def relax(
     return Relaxed(at_rest(work), float(work.get_potential_energy()), optimiser.nsteps, largest)
 
 
+def _require_near(atoms: Atoms, volume: float) -> None:
+    """PropertyError where the volume (A^3) is RUNAWAY from what it was."""
+    now = float(atoms.get_volume())
+    if not volume / RUNAWAY < now < volume * RUNAWAY:
+        raise PropertyError(
+            f"relax: {atoms.get_chemical_formula()} ran away, its volume went from {volume:.3g} to "
+            f"{now:.3g} A^3; the model has no minimum here, or begin nearer to it"
+        )
+
+
 def at_rest(atoms: Atoms) -> Atoms:
     """A copy that holds energy, forces and stress rather than a calculator."""
     from ase.calculators.singlepoint import SinglePointCalculator
 
     out = atoms.copy()
     known = {"energy": atoms.get_potential_energy(), "forces": atoms.get_forces()}
-    if atoms.pbc.all() and atoms.cell.rank == 3:
+    if is_crystal(atoms):
         known["stress"] = atoms.get_stress()
     out.calc = SinglePointCalculator(out, **known)
     return out

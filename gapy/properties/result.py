@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from ase import Atoms
 
+from gapy._support.voigt import is_crystal
 from gapy.errors import GapyError, PackageError
 
 
@@ -48,7 +49,7 @@ def required(module: str, what: str) -> ModuleType:
 
 def require_periodic(atoms, what: str) -> None:
     """GapyError unless a structure is periodic in three directions."""
-    if not (atoms.pbc.all() and atoms.cell.rank == 3):
+    if not is_crystal(atoms):
         raise GapyError(
             f"{what}: expected a crystal, periodic in three directions, got pbc="
             f"{atoms.pbc.tolist()} and a cell of rank {atoms.cell.rank}; give cell and pbc"

@@ -12,5 +12,6 @@ from ase.io import write
 def as_extxyz(frames: Iterable[Atoms]) -> bytes:
     """Frames with what their calculators hold: energy, forces, stress and the like."""
     text = StringIO()
-    write(text, list(frames), format="extxyz")
+    # Under MPI ASE would wait for the other ranks, which may not come here.
+    write(text, list(frames), format="extxyz", parallel=False)
     return text.getvalue().encode()

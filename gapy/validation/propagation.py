@@ -59,18 +59,25 @@ def with_error(
     GapyError : too few members, too many failures, or a result of another kind; whatever the
         function raises with the posterior mean
     """
-    if len(committee) < 2:
-        raise GapyError(
-            f"committee: expected at least 2 members, got {len(committee)}; sample more"
-        )
+    _require_members(committee)
+    mean = function(committee.potential.calculator(), *args, **kwargs)
+    return about(mean, lambda member: function(member, *args, **kwargs), committee, max_failures)
+
+
+def about(mean, function: Callable, committee, max_failures: int | None = None) -> WithError:
+    """As `with_error`, where the result `mean` of the posterior mean is known already.
+
+    function : of the calculator alone
+    """
+    _require_members(committee)
     allowed = len(committee) // 4 if max_failures is None else max_failures
-    value, kind = _plain(function(committee.potential.calculator(), *args, **kwargs))
+    value, kind = _plain(mean)
     if not _finite(value):
         raise GapyError(f"function: expected finite numbers with the posterior mean, got {value}")
     samples, failures = {}, {}
     for k, member in enumerate(committee.members):
         try:
-            result, _ = _plain(function(member, *args, **kwargs))
+            result, _ = _plain(function(member))
             wrong = _mismatch(result, value)
         except Exception as error:  # whatever a user's function may raise
             wrong = f"{type(error).__name__}: {error}"
@@ -87,11 +94,18 @@ def with_error(
     if len(samples) < 2:
         raise GapyError(f"with_error: fewer than 2 members gave a result: {_listed(failures)}")
     if failures:
-        warnings.warn(f"with_error: left out {_listed(failures)}", stacklevel=2)
+        warnings.warn(f"with_error: left out {_listed(failures)}", stacklevel=3)
     stacked = {name: np.stack([s[name] for s in samples.values()]) for name in value}
     std = {name: x.std(axis=0, ddof=1) for name, x in stacked.items()}
-    mean, spread, members = (kind(v) for v in (value, std, stacked))
-    return WithError(mean, spread, members, tuple(samples), failures)
+    at, spread, members = (kind(v) for v in (value, std, stacked))
+    return WithError(at, spread, members, tuple(samples), failures)
+
+
+def _require_members(committee) -> None:
+    if len(committee) < 2:
+        raise GapyError(
+            f"committee: expected at least 2 members, got {len(committee)}; sample more"
+        )
 
 
 def _plain(result) -> tuple[dict, Callable]:

@@ -14,7 +14,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from ase import Atoms
 
-from gapy.errors import GapyError, PackageError, PropertyError
+from gapy._support.voigt import is_crystal
+from gapy.error_bars.energy import WITHIN
+from gapy.errors import GapyError, PropertyError
 from gapy.properties import competing_phases
 from gapy.properties.defects import vacancy
 from gapy.properties.elasticity import elastic
@@ -24,11 +26,8 @@ from gapy.properties.molecules import geometry, vibrations
 from gapy.properties.phase import phase_of
 from gapy.properties.relaxing import relax
 from gapy.properties.result import Result
-from gapy.validation.propagation import with_error
+from gapy.validation.propagation import about
 from gapy.validation.property_bars import calibrated
-
-WITHIN = 1.645
-"""Standard deviations in which 90 % of normal errors lie; what a bar covers is within them."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +118,7 @@ def entries(suite: str, atoms: Atoms) -> tuple[Entry, ...]:
 
     Raises GapyError for an unknown suite, or one whose structures these are not.
     """
-    crystal = bool(atoms.pbc.all() and atoms.cell.rank == 3)
+    crystal = is_crystal(atoms)
     if suite == "auto":
         return BULK if crystal else MOLECULE
     if suite not in SUITES:
@@ -198,13 +197,11 @@ def _rows(potential, committee, atoms: Atoms, entry: Entry, known, threads: int)
     known = {} if isinstance(known, str) else known
     try:
         result = entry.function(potential.calculator(threads=threads), atoms)
-    except PackageError:
-        raise
     except PropertyError as error:
         return [PropertyRow(entry.name, None, None, "", None, None, "failed", str(error))]
     bars, note = {}, why
     if committee is not None:
-        bars, note = _bars(potential, committee, atoms, entry, why)
+        bars, note = _bars(potential, committee, atoms, entry, result, why)
     out = []
     for key, value in result.numbers().items():
         name = _name(entry, key)
@@ -219,12 +216,12 @@ def _rows(potential, committee, atoms: Atoms, entry: Entry, known, threads: int)
     return out
 
 
-def _bars(potential, committee, atoms: Atoms, entry: Entry, note: str):
+def _bars(potential, committee, atoms: Atoms, entry: Entry, result: Result, note: str):
     """Calibrated bars by name, and the note on members that failed."""
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         try:
-            spread = with_error(entry.function, committee, atoms)
+            spread = about(result, lambda member: entry.function(member, atoms), committee)
         except GapyError as error:
             return {}, "; ".join(filter(None, (note, f"no error bar, {error}")))
     texts = [note, *(str(w.message) for w in said if "left out" in str(w.message))]

@@ -33,9 +33,14 @@ def test_scans_move_one_side_of_a_bond():
     found = bond_scan(EMT(), ethane, (0, 1), lengths)
     for length, frame in zip(lengths, found.frames()):
         assert frame.get_distance(0, 1) == pytest.approx(length)
+        alone = frame.copy()
+        alone.calc = EMT()
+        assert frame.get_potential_energy() == pytest.approx(alone.get_potential_energy())
         for j in range(2, 8):
             near = 0 if ethane.get_distance(0, j) < ethane.get_distance(1, j) else 1
             assert frame.get_distance(near, j) == pytest.approx(ethane.get_distance(near, j))
+    energies = [f.get_potential_energy() for f in found.frames()]
+    np.testing.assert_allclose(found.energies, np.array(energies) - min(energies))
     near = [j for j in range(2, 8) if ethane.get_distance(0, j) < ethane.get_distance(1, j)]
     far = [j for j in range(2, 8) if j not in near]
     turned = torsion_scan(EMT(), ethane, (near[0], 0, 1, far[0]), [60.0, 180.0, 300.0])

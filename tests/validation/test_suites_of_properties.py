@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.build import bulk, molecule
 from ase.calculators.emt import EMT
 
@@ -55,6 +56,34 @@ def test_what_fails_is_a_row_that_says_why(copper):
     rows = run_suite(copper, lattice, samples=0, only=["eos"])
     assert [row.verdict for row in rows] == ["failed"]
     assert rows[0].value is None and rows[0].note
+
+    class Blind(EMT):
+        def calculate(self, *args, **kwargs):
+            super().calculate(*args, **kwargs)
+            self.results["forces"] = np.ones((len(self.atoms), 3))
+            self.results["stress"] = np.ones(6)
+
+    rows = run_suite(copper, bulk("Cu"), reference=Blind(), samples=0, only=["eos"])
+    assert {row.verdict for row in rows} == {"no reference"}
+    assert all("the reference fails, relax: Cu ran away" in row.note for row in rows)
+
+
+def test_bars_are_the_spread_times_the_factor_of_left_out_errors(copper):
+    rows = {r.name: r for r in run_suite(copper, bulk("Cu"), samples=4, only=["eos"])}
+    factor = max(1.0, *copper.metadata["left_out_spread"].values())
+    spread = gapy.with_error(eos, copper.sample(4, seed=0), bulk("Cu")).std
+    assert rows["eos B"].std == pytest.approx(factor * spread["B"])
+
+
+def test_every_entry_of_both_suites_runs(copper):
+    bulk_rows = run_suite(copper, bulk("Cu"), samples=0)
+    names = {"eos", "elastic", "vacancy", "phases", "phonons"}
+    assert {r.name.split()[0] for r in bulk_rows} >= names
+    assert {r.verdict for r in bulk_rows} <= {"no reference", "failed"}
+    dimer = Atoms("Cu2", [[0, 0, 0], [0, 0, 2.3]])
+    rows = {r.name: r for r in run_suite(copper, dimer, samples=0, reference=copper.calculator())}
+    assert rows["geometry Cu-Cu"].verdict == rows["vibrations 1"].verdict == "good"
+    assert rows["geometry Cu-Cu"].difference == pytest.approx(0.0)
 
 
 def test_a_suite_is_for_its_structures(copper):

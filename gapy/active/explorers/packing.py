@@ -6,6 +6,7 @@ import numpy as np
 from ase import Atoms
 from ase.data import covalent_radii
 
+from gapy._support.voigt import is_crystal
 from gapy.active.explorers.relaxation import Relaxing
 from gapy.errors import GapyError
 from gapy.md.settings import real, whole
@@ -50,7 +51,7 @@ class RandomStructures(Relaxing):
         super().__init__(start, fmax=1e-3, max_steps=max(whole("max_steps", max_steps, least=0), 1))
         self.relax = max_steps > 0
         self.n = whole("n", n, least=1)
-        if not start.pbc.all() or start.cell.rank < 3:
+        if not is_crystal(start):
             raise GapyError(
                 f"start: expected a cell periodic in three directions, got pbc {start.pbc.tolist()}"
             )

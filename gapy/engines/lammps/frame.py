@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from typing import NamedTuple
 
 import ase.units
 import numpy as np
 from ase import Atoms
-from ase.io import write
 
 from gapy._support.files import write_whole
+from gapy.structures.writing import as_extxyz
 
 PER_PICOSECOND = 1.0 / (1000.0 * ase.units.fs)
 """A/ps, LAMMPS' unit of velocity, in ASE's."""
@@ -69,10 +68,7 @@ def _written(all_atoms: RankAtoms, box: Box, step: int, limit: float, path: str)
         info={"step": step},
     )
     atoms.arrays["forces_std"] = sigma
-    text = io.StringIO()
-    # ASE would wait for the other ranks, which do not come here.
-    write(text, atoms, format="extxyz", parallel=False)
-    write_whole(path, text.getvalue().encode())
+    write_whole(path, as_extxyz([atoms]))
     return (
         f"force uncertainty above max_force_std = {limit:.6g} eV/A at step {step}: atom "
         f"{int(tag[worst])} {sigma[worst]:.4g} eV/A; the frame is in {path}"
