@@ -100,6 +100,14 @@ def test_an_error_is_one_line(folder, ranks):
     assert line.startswith("gapy: error: lammps: ERROR: pair_style gapy: expected the keywords")
 
 
+@pytest.fixture
+def interruptible():
+    """What is started hears SIGINT, also where a shell in the background has tests ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize(
     "name, code, word, ranks, way",
     [
@@ -109,7 +117,7 @@ def test_an_error_is_one_line(folder, ranks):
         ("SIGTERM", 143, "terminated", "2", "plugin"),
     ],
 )
-def test_a_signal_ends_it_in_one_line(folder, name, code, word, ranks, way):
+def test_a_signal_ends_it_in_one_line(folder, name, code, word, ranks, way, interruptible):
     text = INPUT.format(keywords="").replace("run 3", "thermo 1\nrun 1000000")
     (folder / "in.lammps").write_text(text)
     environment = {"CXX": "not-there", "XDG_CACHE_HOME": str(folder)} if way == "external" else {}
@@ -119,11 +127,15 @@ def test_a_signal_ends_it_in_one_line(folder, name, code, word, ranks, way):
         cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env={**os.environ, **environment},
     )  # fmt: skip
-    for line in process.stdout:
-        if line.split()[:1] == ["3"]:
-            break
-    process.send_signal(getattr(signal, name))
-    _, err = process.communicate(timeout=60)
+    try:
+        for line in process.stdout:
+            if line.split()[:1] == ["3"]:
+                break
+        process.send_signal(getattr(signal, name))
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()  # one that goes on would never end
+        process.communicate()
     assert (process.returncode, err) == (code, f"gapy: error: {word}\n")
 
 
