@@ -117,7 +117,7 @@ def main() -> None:
     one, more = (100 * (width <= limit).mean() for limit in (1.0, WITHIN))
     print(
         f"{len(judged)} rows: {good} within the marks; bars cover {one:.0f} % within 1, "
-        f"{more:.0f} % within {WITHIN} sigma"
+        f"{more:.0f} % within {WITHIN:.3f} sigma"
     )
 
 
