@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "SparseGPRegressor": "gapy.fit.regressor",
+    "SparseGPR": "gapy.fit.array_regressor",
     "TermSettings": "gapy.fit.term_settings",
     "Pair": "gapy.fit.pair_settings",
     "Potential": "gapy.model.potential",

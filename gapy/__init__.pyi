@@ -8,6 +8,7 @@ from gapy import errors as errors
 from gapy import structures as structures
 from gapy import tuning as tuning
 from gapy._support.ase_properties import standard_deviations as standard_deviations
+from gapy.fit.array_regressor import SparseGPR as SparseGPR
 from gapy.fit.pair_settings import Pair as Pair
 from gapy.fit.regressor import SparseGPRegressor as SparseGPRegressor
 from gapy.fit.term_settings import TermSettings as TermSettings

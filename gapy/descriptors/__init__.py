@@ -8,7 +8,7 @@ from gapy.descriptors.mixed import MixedSOAP
 from gapy.descriptors.projected import ProjectedSOAP
 from gapy.descriptors.protocol import Descriptor, missing_members
 from gapy.descriptors.soap import CompiledSOAP, smooth_soap
-from gapy.descriptors.stated import soap_of
+from gapy.descriptors.stated import SOAPSettings, soap_of
 from gapy.errors import GapyError
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "CompiledSOAP",
     "Descriptor",
     "ProjectedSOAP",
+    "SOAPSettings",
     "as_descriptor",
     "auto_soap",
     "descriptor_from_settings",
@@ -42,6 +43,8 @@ def as_descriptor(descriptor) -> Descriptor:
             f"descriptor: expected a descriptor made with its settings, got the class "
             f"{descriptor.__name__}; call it: {descriptor.__name__}(species=...)"
         )
+    if isinstance(descriptor, SOAPSettings):
+        return CompiledSOAP(descriptor.made())
     if hasattr(descriptor, "derivative_block"):
         return _checked(descriptor)
     name = type(descriptor).__name__
