@@ -5,6 +5,7 @@ import numpy as np
 from gapy.descriptors.auto import AutoSOAP, auto_soap
 from gapy.descriptors.base import known_species
 from gapy.descriptors.mixed import MixedSOAP
+from gapy.descriptors.mixed_total import MixedTotalSOAP
 from gapy.descriptors.projected import ProjectedSOAP
 from gapy.descriptors.protocol import Descriptor, missing_members
 from gapy.descriptors.soap import CompiledSOAP, smooth_soap
@@ -21,6 +22,7 @@ __all__ = [
     "auto_soap",
     "descriptor_from_settings",
     "known_species",
+    "mixed_soap",
     "same_descriptor",
     "smooth_soap",
     "soap_of",
@@ -28,6 +30,8 @@ __all__ = [
 ]
 
 KINDS = ("SOAP", "ACSF", "LMBTR")
+MIXED: dict[str, type] = {"off": MixedSOAP, "mu1nu1": MixedTotalSOAP}
+"""Mixed densities by the compression of the whole SOAP."""
 
 
 def as_descriptor(descriptor) -> Descriptor:
@@ -85,7 +89,18 @@ def unprojected(descriptor) -> Descriptor:
     """The descriptor without its projection, as a user states it."""
     if isinstance(descriptor, ProjectedSOAP):
         descriptor = descriptor.inner
-    return descriptor.whole if isinstance(descriptor, MixedSOAP) else descriptor
+    return descriptor.whole if isinstance(descriptor, tuple(MIXED.values())) else descriptor
+
+
+def mixed_soap(whole: CompiledSOAP, mixing) -> CompiledSOAP:
+    """The descriptor with its densities mixed, in the way that its compression admits.
+
+    Raises GapyError where none is known, or the mixing does not fit.
+    """
+    mode = whole.soap.compression.get("mode", "off")
+    if mode not in MIXED:
+        raise GapyError(f"compression: expected one of {', '.join(MIXED)} to mix, got {mode!r}")
+    return MIXED[mode](whole, mixing)
 
 
 def same_descriptor(one, other) -> bool:
@@ -121,7 +136,7 @@ def descriptor_from_settings(
         if wanted not in (None, n):
             raise GapyError(f"descriptor settings: expected {wanted} {name}, got {n}")
     made = as_descriptor(stated)
-    made = MixedSOAP(made, mixing) if mixing else made
+    made = mixed_soap(made, mixing) if mixing else made
     return ProjectedSOAP(made, bases) if bases else made
 
 

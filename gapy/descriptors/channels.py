@@ -17,7 +17,8 @@ class Channels:
     """What the kernels of `gapy._jit.soap` know of the channels; names as there.
 
     n_radial, n_pad: radial functions of a slot, and with the padding. shape (n_lm, U) of c of a
-    centre. slots (S,): of each species.
+    centre. slots (S,): of each species. blocks, index: of the power spectrum. reach (S, blocks, 2):
+    see `gapy._jit.soap_derivatives`.
     """
 
     n_radial: int
@@ -54,14 +55,8 @@ def channels(mode: str, slots: np.ndarray, n_radial: int, l_max: int) -> Channel
         blocks.append((*block, offset))
         maps.append(index.ravel())
         offset += index.size
-    reach = np.full((n_species, len(blocks), 2), -1, dtype=np.int64)
-    for s in range(n_species):
-        for b, (a0, na, b0, nb, symmetric, _) in enumerate(blocks):
-            u = slots[s] * n
-            if a0 <= u < a0 + na:
-                reach[s, b, 0] = u - a0
-            if not symmetric and b0 <= sum_slot * n < b0 + nb:
-                reach[s, b, 1] = 0
+    first = np.array([[a0, b0] for a0, _, b0, *_ in blocks])
+    entered = np.stack([slots * n, np.full(n_species, sum_slot * n)], axis=1)
     return Channels(
         n_radial=n_radial,
         n_pad=n,
@@ -70,7 +65,25 @@ def channels(mode: str, slots: np.ndarray, n_radial: int, l_max: int) -> Channel
         slots=np.asarray(slots, dtype=np.int64),
         blocks=np.array(blocks, dtype=np.int64),
         index=np.ascontiguousarray(np.concatenate(maps), dtype=np.int64),
-        reach=reach,
+        reach=entered[:, None, :] - first,
+    )
+
+
+def mixed_with_total(q: int, n_radial: int, l_max: int, n_species: int) -> Channels:
+    """Those of q mixed channels, which all species share, and after them the n_radial of the total
+    density: components are products of one of either, (l, q, n)."""
+    a, b = (-(-n // LANES) * LANES for n in (q, n_radial))
+    index = np.full((l_max + 1, a, b), -1, dtype=np.int64)
+    index[:, :q, :n_radial] = np.arange((l_max + 1) * q * n_radial).reshape(-1, q, n_radial)
+    return Channels(
+        n_radial=a + b,
+        n_pad=a + b,
+        shape=((l_max + 1) ** 2, a + b),
+        layout=np.array([l_max, a + b, n_species, -1], dtype=np.int64),
+        slots=np.zeros(n_species, dtype=np.int64),
+        blocks=np.array([[0, a, a, b, 0, 0]], dtype=np.int64),
+        index=index.ravel(),
+        reach=np.tile([[[0, -a]]], (n_species, 1, 1)),
     )
 
 

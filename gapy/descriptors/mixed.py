@@ -40,18 +40,9 @@ class MixedSOAP(CompiledSOAP):
     """
 
     def __init__(self, whole: CompiledSOAP, mixing: Sequence[np.ndarray]):
-        soap, n_species = whole.soap, len(whole.species)
-        mode = soap.compression.get("mode", "off")
-        shapes = {u_luq.shape for u_luq in mixing}
-        wanted = (soap._l_max + 1, n_species * soap._n_max)
-        if mode != "off" or len(mixing) != n_species or {s[:2] for s in shapes} != {wanted}:
-            raise GapyError(
-                f"mixing: expected arrays {(*wanted, 'q')} for each of {n_species} species of a "
-                f"SOAP without compression, got {[u.shape for u in mixing]}, compression {mode!r}"
-            )
         self.whole = whole
-        self.mixing = tuple(np.ascontiguousarray(u, dtype=float) for u in mixing)
-        super().__init__(soap)
+        self.mixing = checked_mixing(whole, mixing, "off")
+        super().__init__(whole.soap)
 
     def _layout(self) -> tuple[Channels, RadialTables]:
         n_species, q, l_max = len(self.species), self.mixing[0].shape[2], self.soap._l_max
@@ -79,3 +70,21 @@ class MixedSOAP(CompiledSOAP):
             gram_imm = c_imu @ c_imu.transpose(0, 2, 1)
             out += np.einsum("imn,imn->i", gram_imm, gram_imm)
         return out
+
+
+def checked_mixing(whole: CompiledSOAP, mixing, compression: str) -> tuple[np.ndarray, ...]:
+    """U of each species as arrays of doubles.
+
+    Raises GapyError for another compression of the whole, or arrays that do not fit it.
+    """
+    soap, n_species = whole.soap, len(whole.species)
+    mode = soap.compression.get("mode", "off")
+    shapes = {u_luq.shape for u_luq in mixing}
+    wanted = (soap._l_max + 1, n_species * soap._n_max)
+    if mode != compression or len(mixing) != n_species or {s[:2] for s in shapes} != {wanted}:
+        raise GapyError(
+            f"mixing: expected arrays {(*wanted, 'q')} for each of {n_species} species of a SOAP "
+            f"with compression {compression!r}, got {[u.shape for u in mixing]}, compression "
+            f"{mode!r}"
+        )
+    return tuple(np.ascontiguousarray(u, dtype=float) for u in mixing)
