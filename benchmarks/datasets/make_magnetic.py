@@ -21,7 +21,7 @@ ORDERS = {
     4: {"fm": (1, 1, 1, 1), "afm": (1, -1, 1, -1), "double": (1, 1, -1, -1), "ferri": (1, 1, 1, -1)},
 }
 VOLUMES = np.linspace(0.94, 1.10, 9)
-STRAINED, RATTLED = 14, 7
+STRAINED, RATTLED = 12, 5
 
 
 def cells():

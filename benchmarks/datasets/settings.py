@@ -27,7 +27,7 @@ SETTINGS = {
         "pseudopotentials": {"Fe": "Fe.pbe-nd-rrkjus.UPF"},
         "ecutwfc": 25.0,
         "ecutrho": 200.0,
-        "dk": 0.40,
+        "dk": 0.60,
         "degauss": 0.03,
         "nspin": 2,
         "valence": 8,

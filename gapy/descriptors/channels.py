@@ -17,12 +17,13 @@ class Channels:
     """What the kernels of `gapy._jit.soap` know of the channels; names as there.
 
     n_radial, n_pad: radial functions of a slot, and with the padding. shape (n_lm, U) of c of a
-    centre. slots (S,): of each species.
+    centre. slots (K,): of each kind of neighbour, the species first.
     """
 
     n_radial: int
     n_pad: int
     shape: tuple[int, int]
+    n_features: int
     layout: np.ndarray
     slots: np.ndarray
     blocks: np.ndarray
@@ -38,9 +39,15 @@ def channels_of(soap) -> Channels:
     return channels(mode, slots, soap._n_max, soap._l_max)
 
 
-def channels(mode: str, slots: np.ndarray, n_radial: int, l_max: int) -> Channels:
-    """For a compression mode of dscribe and the slot of each species (S,)."""
-    n_species, n_slots = len(slots), int(slots.max()) + 1
+def channels(
+    mode: str, slots: np.ndarray, n_radial: int, l_max: int, *, n_summed: int | None = None
+) -> Channels:
+    """For a compression mode of dscribe and the slot of each kind of neighbour (K,).
+
+    n_summed: how many slots, the first ones, count in the sum of mu1nu1; all unless given.
+    """
+    n_kinds, n_slots = len(slots), int(slots.max()) + 1
+    n_summed = n_slots if n_summed is None else n_summed
     n = -(-n_radial // LANES) * LANES
     sum_slot = n_slots if mode == "mu1nu1" else -1
     if mode == "mu1nu1":
@@ -54,22 +61,24 @@ def channels(mode: str, slots: np.ndarray, n_radial: int, l_max: int) -> Channel
         blocks.append((*block, offset))
         maps.append(index.ravel())
         offset += index.size
-    reach = np.full((n_species, len(blocks), 2), -1, dtype=np.int64)
-    for s in range(n_species):
+    reach = np.full((n_kinds, len(blocks), 2), -1, dtype=np.int64)
+    for s in range(n_kinds):
         for b, (a0, na, b0, nb, symmetric, _) in enumerate(blocks):
             u = slots[s] * n
             if a0 <= u < a0 + na:
                 reach[s, b, 0] = u - a0
-            if not symmetric and b0 <= sum_slot * n < b0 + nb:
+            if slots[s] < n_summed and not symmetric and b0 <= sum_slot * n < b0 + nb:
                 reach[s, b, 1] = 0
+    index = np.ascontiguousarray(np.concatenate(maps), dtype=np.int64)
     return Channels(
         n_radial=n_radial,
         n_pad=n,
         shape=((l_max + 1) ** 2, n * (n_slots + (sum_slot >= 0))),
-        layout=np.array([l_max, n, n_species, sum_slot], dtype=np.int64),
+        n_features=int(index.max()) + 1,
+        layout=np.array([l_max, n, n_summed, sum_slot], dtype=np.int64),
         slots=np.asarray(slots, dtype=np.int64),
         blocks=np.array(blocks, dtype=np.int64),
-        index=np.ascontiguousarray(np.concatenate(maps), dtype=np.int64),
+        index=index,
         reach=reach,
     )
 

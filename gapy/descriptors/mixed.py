@@ -25,6 +25,7 @@ from gapy.descriptors.channels import Channels, channels
 from gapy.descriptors.radial_tables import RadialTables
 from gapy.descriptors.soap import CompiledSOAP
 from gapy.errors import GapyError
+from gapy.geometry.pairs import Pairs
 
 
 class MixedSOAP(CompiledSOAP):
@@ -34,16 +35,17 @@ class MixedSOAP(CompiledSOAP):
     ---------
     whole : CompiledSOAP
         without compression
-    mixing : U of each central species, (l_max + 1, species * n_max, q), orthonormal columns
+    mixing : U of each central species, (l_max + 1, densities * n_max, q), orthonormal columns
 
     Raises GapyError for another compression, or arrays that do not fit.
     """
 
     def __init__(self, whole: CompiledSOAP, mixing: Sequence[np.ndarray]):
         soap, n_species = whole.soap, len(whole.species)
+        self.kind, self.magnetic = whole.kind, whole.magnetic
         mode = soap.compression.get("mode", "off")
         shapes = {u_luq.shape for u_luq in mixing}
-        wanted = (soap._l_max + 1, n_species * soap._n_max)
+        wanted = (soap._l_max + 1, whole.n_densities * soap._n_max)
         if mode != "off" or len(mixing) != n_species or {s[:2] for s in shapes} != {wanted}:
             raise GapyError(
                 f"mixing: expected arrays {(*wanted, 'q')} for each of {n_species} species of a "
@@ -54,10 +56,23 @@ class MixedSOAP(CompiledSOAP):
         super().__init__(soap)
 
     def _layout(self) -> tuple[Channels, RadialTables]:
-        n_species, q, l_max = len(self.species), self.mixing[0].shape[2], self.soap._l_max
-        on = channels("off", np.zeros(n_species, dtype=np.int64), q, l_max)
-        self.n_features = (l_max + 1) * q * (q + 1) // 2
-        return on, self.whole.tables.mixed(self.mixing, on.n_pad)
+        slots = self.whole.channels.slots
+        q, l_max = self.mixing[0].shape[2], self.soap._l_max
+        on = channels("off", np.zeros_like(slots), q, l_max)
+        self.n_features = on.n_features
+        return on, self.whole.tables.mixed(self.mixing, slots, on.n_pad)
+
+    def settings(self) -> dict:
+        """Those of the whole descriptor."""
+        return self.whole.settings()
+
+    def select(self, numbers: np.ndarray, pairs: Pairs) -> Environments:
+        """As the whole descriptor."""
+        return self.whole.select(numbers, pairs)
+
+    def environments(self, atoms) -> Environments:
+        """As the whole descriptor."""
+        return self.whole.environments(atoms)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The mixing by species slot."""

@@ -34,6 +34,7 @@ from gapy.structures import (
     read_structures,
 )
 from gapy.structures.charge import charge_of, with_charge
+from gapy.structures.spins import signs_of, with_signs
 
 QUICK_POINTS = 200
 """Inducing points per element of the fit that is made if no model is given."""
@@ -172,7 +173,10 @@ def bare(frames, source="frames") -> list[LabelledStructure]:
     """Structures without labels."""
     return [
         LabelledStructure(
-            with_charge(Atoms(a.numbers, a.positions, cell=a.cell, pbc=a.pbc), charge_of(a)),
+            with_signs(
+                with_charge(Atoms(a.numbers, a.positions, cell=a.cell, pbc=a.pbc), charge_of(a)),
+                signs_of(a),
+            ),
             None, None, None,
             str(a.info.get("config_type", "default")), None, None, None, source, k,
         )
