@@ -77,7 +77,10 @@ def single_point(atoms, settings, pw="pw.x", pseudo_dir=None, grid=None, shift=N
             raise BadLabel("self-consistency not reached")
         if "JOB DONE" not in text:
             raise BadLabel("pw.x stopped before its end")
-    if spins and (spins["magmoms"] * np.sign(atoms.get_initial_magnetic_moments()) < SMALLEST).any():
+    if (
+        spins
+        and (spins["magmoms"] * np.sign(atoms.get_initial_magnetic_moments()) < SMALLEST).any()
+    ):
         raise BadLabel(f"another order of the moments: {spins['magmoms']}")
     labelled = atoms.copy()
     labelled.calc = SinglePointCalculator(

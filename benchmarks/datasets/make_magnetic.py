@@ -18,7 +18,12 @@ LATTICE, MOMENT = 2.85, 2.5
 """bcc lattice constant, and the size of the moments that a calculation starts from, Bohr magnetons."""
 ORDERS = {
     2: {"fm": (1, 1), "afm": (1, -1)},
-    4: {"fm": (1, 1, 1, 1), "afm": (1, -1, 1, -1), "double": (1, 1, -1, -1), "ferri": (1, 1, 1, -1)},
+    4: {
+        "fm": (1, 1, 1, 1),
+        "afm": (1, -1, 1, -1),
+        "double": (1, 1, -1, -1),
+        "ferri": (1, 1, 1, -1),
+    },
 }
 VOLUMES = np.linspace(0.94, 1.10, 9)
 STRAINED, RATTLED = 12, 5

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from ase.data import chemical_symbols
 
 from gapy.errors import GapyError, StructureError
-from gapy.structures import LabelKeys, LabelledStructure, check_structures, from_atoms
-from gapy.structures.spins import KEY, signs_of
+from gapy.structures import (
+    LabelKeys,
+    LabelledStructure,
+    StructureWarning,
+    check_structures,
+    from_atoms,
+)
+from gapy.structures.spins import KEY, ordered_elements, signs_of
 
 
 def labelled(structures, keys: LabelKeys, descriptors) -> list[LabelledStructure]:
@@ -22,6 +30,7 @@ def labelled(structures, keys: LabelKeys, descriptors) -> list[LabelledStructure
     for descriptor in descriptors:
         _check_periodicity(descriptor, out)
         _check_signs(descriptor, out)
+    _warn_of_orders(descriptors, out)
     return out
 
 
@@ -47,3 +56,17 @@ def _check_signs(descriptor, structures) -> None:
                 f"magnetic: {symbols}, but {s.where} does not say the signs of its moments; add an "
                 f"array {KEY} of -1, 0 or 1, or initial magnetic moments, or leave magnetic out"
             )
+
+
+def _warn_of_orders(descriptors, structures) -> None:
+    """Moments of both signs that no descriptor looks at are noise in the labels."""
+    seen = {z for descriptor in descriptors for z in descriptor.magnetic}
+    lost = [z for z in ordered_elements([s.atoms for s in structures]) if z not in seen]
+    if lost:
+        symbols = ",".join(chemical_symbols[z] for z in lost)
+        warnings.warn(
+            f"magnetic: structures have moments of {symbols} of both signs, which no descriptor "
+            f"looks at; fit with magnetic {symbols} if their order matters (--magnetic {symbols})",
+            StructureWarning,
+            stacklevel=3,
+        )

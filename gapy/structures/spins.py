@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from ase import Atoms
 
@@ -39,6 +41,16 @@ def signs_of(atoms: Atoms) -> np.ndarray | None:
     if not np.isfinite(moments).all():
         raise StructureError(f"{MOMENTS}: expected finite numbers, got nan or inf; correct them")
     return np.sign(moments).astype(np.int64)
+
+
+def ordered_elements(frames: Sequence[Atoms]) -> tuple[int, ...]:
+    """Atomic numbers of atoms with moments of both signs within one structure; ascending."""
+    found: set[int] = set()
+    for atoms in frames:
+        signs = signs_of(atoms)
+        if signs is not None and signs.min(initial=0) < 0 < signs.max(initial=0):
+            found.update(atoms.numbers[signs != 0].tolist())
+    return tuple(sorted(found))
 
 
 def with_signs(atoms: Atoms, signs: np.ndarray | None) -> Atoms:
