@@ -10,7 +10,6 @@ from ase.calculators.espresso import Espresso, EspressoProfile
 from ase.calculators.singlepoint import SinglePointCalculator
 from settings import input_data, kgrid, koffset, spacing
 
-
 SMALLEST = 0.3
 """Moment (Bohr magnetons) from which on an atom keeps the sign that it was given."""
 

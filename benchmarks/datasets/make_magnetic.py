@@ -1,9 +1,9 @@
 """Make the iron structures, each with the signs of its moments: python make_magnetic.py OUT.xyz
 
 bcc iron in cells of two and four atoms, with collinear orders of the moments: all parallel (fm),
-alternating from plane to plane (afm), in double planes (double), one of four reversed (ferri). Every
-geometry comes with each order that its cell can hold, so that energies of orders can be compared at
-the same positions. Fixed seeds as in make_alas.py. Lengths in A. No labels yet.
+alternating from plane to plane (afm), in double planes (double), one of four reversed (ferri).
+Every geometry comes with each order that its cell can hold, so that energies of orders can be
+compared at the same positions. Fixed seeds as in make_alas.py. Lengths in A. No labels yet.
 """
 
 import argparse
@@ -15,7 +15,8 @@ from make_alas import stream
 from shapes import random_strain, rattled, scaled, strained, tag
 
 LATTICE, MOMENT = 2.85, 2.5
-"""bcc lattice constant, and the size of the moments that a calculation starts from, Bohr magnetons."""
+"""bcc lattice constant, and the size of the moments that a calculation starts from (Bohr
+magnetons)."""
 ORDERS = {
     2: {"fm": (1, 1), "afm": (1, -1)},
     4: {
@@ -26,7 +27,7 @@ ORDERS = {
     },
 }
 VOLUMES = np.linspace(0.94, 1.10, 9)
-STRAINED, RATTLED = 12, 5
+STRAINED, RATTLED = 10, 3
 
 
 def cells():
@@ -58,6 +59,8 @@ def main():
     for size in np.resize([0.04, 0.08, 0.12], RATTLED):
         new = strained(scaled(cells()[4], rng.uniform(0.96, 1.08)), random_strain(rng, 0.01))
         in_each_order(rattled(new, rng, size), "rattled", frames)
+    # Geometries of all groups side by side: what is labelled when time runs out is a fair sample.
+    frames.sort(key=lambda f: (int(f.info["uid"][-3:]), len(f)))
     write(args.out, frames, format="extxyz")
 
 

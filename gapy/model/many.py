@@ -105,8 +105,8 @@ def _together(potential, batch: list[Atoms], **options) -> list[Evaluation]:
 
 def _signs(batch) -> np.ndarray | None:
     """Of all atoms; None if one of the structures says none, which is found out by itself."""
-    each = [signs_of(atoms) for atoms in batch]
-    return None if any(signs is None for signs in each) else np.concatenate(each)
+    each = [signs for atoms in batch if (signs := signs_of(atoms)) is not None]
+    return np.concatenate(each) if len(each) == len(batch) else None
 
 
 def _baselines(potential, batch, pairs, limits) -> tuple[Contribution, list[float]]:
