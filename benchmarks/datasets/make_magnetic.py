@@ -27,7 +27,7 @@ ORDERS = {
     },
 }
 VOLUMES = np.linspace(0.94, 1.10, 9)
-STRAINED, RATTLED = 10, 3
+STRAINED, RATTLED = 9, 2
 
 
 def cells():
