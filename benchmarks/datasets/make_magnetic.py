@@ -59,8 +59,6 @@ def main():
     for size in np.resize([0.04, 0.08, 0.12], RATTLED):
         new = strained(scaled(cells()[4], rng.uniform(0.96, 1.08)), random_strain(rng, 0.01))
         in_each_order(rattled(new, rng, size), "rattled", frames)
-    # Geometries of all groups side by side: what is labelled when time runs out is a fair sample.
-    frames.sort(key=lambda f: (int(f.info["uid"][-3:]), len(f)))
     write(args.out, frames, format="extxyz")
 
 
