@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from ase.build import bulk
 from ase.io import read, write
 from helpers import along_atom, along_strain
+from magnetic_iron import REACH, iron, label
 
 import gapy
 from gapy.descriptors import MagneticSOAP, ProjectedSOAP, smooth_soap
@@ -17,38 +17,6 @@ from gapy.fit.checkpoint import load_state, save_state
 from gapy.geometry.pairs import pairs_within
 from gapy.structures import StructureWarning
 from gapy.structures.spins import KEY, signs_of, with_signs
-
-REACH = 3.6
-
-
-def label(atoms):
-    """Pairs that attract, and more so if their moments are antiparallel."""
-    pairs, signs = pairs_within(atoms, REACH), signs_of(atoms)
-    r_p = np.linalg.norm(pairs.r_pc, axis=1)
-    first = np.repeat(pairs.centre_i, np.diff(pairs.first_i))
-    depth = 0.2 + 0.05 * signs[first] * signs[pairs.j_p]
-    fading, slope = (1.0 - (r_p / REACH) ** 2) ** 3, -6.0 * r_p / REACH**2
-    slope *= (1.0 - (r_p / REACH) ** 2) ** 2
-    bond, bond_slope = np.exp(2.0 * (2.4 - r_p)), -2.0 * np.exp(2.0 * (2.4 - r_p))
-    pull = (0.5 * depth * (bond_slope * fading + bond * slope) / r_p)[:, None] * pairs.r_pc
-    forces = np.zeros((len(atoms), 3))
-    np.add.at(forces, first, pull)
-    np.add.at(forces, pairs.j_p, -pull)
-    virial = pull.T @ pairs.r_pc
-    atoms.info["REF_energy"] = float((0.5 * depth * bond * fading).sum())
-    atoms.arrays["REF_forces"] = forces
-    atoms.info["REF_stress"] = virial.ravel()[[0, 4, 8, 5, 2, 1]] / atoms.get_volume()
-    return atoms
-
-
-def iron(n_frames, seed):
-    rng, frames = np.random.default_rng(seed), []
-    for _ in range(n_frames):
-        atoms = bulk("Fe", cubic=True, a=rng.uniform(2.75, 2.95)) * (2, 1, 1)
-        atoms.set_initial_magnetic_moments(None)
-        atoms.rattle(0.08, rng=rng)
-        frames.append(label(with_signs(atoms, rng.choice([-1, 1], 4))))
-    return frames
 
 
 def magnetic(n_max=5, l_max=3):
