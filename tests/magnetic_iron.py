@@ -11,7 +11,7 @@ REACH = 3.6
 
 
 def label(atoms):
-    """Pairs that attract, and more so if their moments are antiparallel."""
+    """Pairs that repel one another, and more so if their moments are parallel."""
     pairs, signs = pairs_within(atoms, REACH), signs_of(atoms)
     r_p = np.linalg.norm(pairs.r_pc, axis=1)
     first = np.repeat(pairs.centre_i, np.diff(pairs.first_i))
