@@ -30,7 +30,7 @@ import numpy as np
 from ase.build import bulk
 
 import gapy
-from gapy.baselines import ASECalculator
+from gapy.baselines import ASECalculator, baseline_of
 from gapy.descriptors import smooth_soap
 from gapy.structures import from_atoms
 
@@ -111,6 +111,11 @@ def fitted(case: Case, frames, baselines):
     return gp.fit(frames).potential_
 
 
+def rms(parts) -> float:
+    """Root mean square of arrays (n, 3)."""
+    return float(np.sqrt(np.mean(np.square(np.concatenate(parts)))))
+
+
 def call_seconds(potential, frames) -> float:
     """CPU time of a force call, median over structures that it has not seen."""
     found = []
@@ -134,6 +139,11 @@ def main() -> None:
     structures = case.structures(options, sizes)
     name, *made_by = case.baseline
     names, beneath = ("SOAP alone", f"SOAP + {name}"), ((), (ASECalculator(*made_by),))
+    own = [s.forces - baseline_of(s.atoms, beneath[1]).forces for s in structures[:LEFT_OUT]]
+    print(
+        f"force RMSE of {name} by itself on {LEFT_OUT} structures {rms(own):.3f} eV/A, "
+        f"of no forces at all {rms([s.forces for s in structures[:LEFT_OUT]]):.3f} eV/A\n"
+    )
     rows = []
     shown = " | ".join(f"{name}, eV/A" for name in names)
     print(f"| labels | {shown} | rank of sigma | 95 % |\n|---|---|---|---|---|")
