@@ -4,6 +4,7 @@ import numpy as np
 
 from gapy.descriptors.auto import AutoSOAP, auto_soap
 from gapy.descriptors.base import known_species
+from gapy.descriptors.magnetic import MagneticSOAP
 from gapy.descriptors.mixed import MixedSOAP
 from gapy.descriptors.mixed_total import MixedTotalSOAP
 from gapy.descriptors.projected import ProjectedSOAP
@@ -16,6 +17,7 @@ __all__ = [
     "AutoSOAP",
     "CompiledSOAP",
     "Descriptor",
+    "MagneticSOAP",
     "ProjectedSOAP",
     "SOAPSettings",
     "as_descriptor",
@@ -30,6 +32,7 @@ __all__ = [
 ]
 
 KINDS = ("SOAP", "ACSF", "LMBTR")
+"""Of dscribe. The kind of a magnetic SOAP is its own."""
 MIXED: dict[str, type] = {"off": MixedSOAP, "mu1nu1": MixedTotalSOAP}
 """Mixed densities by the compression of the whole SOAP."""
 
@@ -122,10 +125,16 @@ def descriptor_from_settings(
     GapyError : an unknown kind, settings that dscribe refuses, or other numbers of species and
         features than `n_species` and `n_features`, if given; before tables are made
     """
-    if kind not in KINDS:
-        raise GapyError(f"descriptor kind: expected one of {', '.join(KINDS)}, got {kind!r}")
+    kinds = (*KINDS, MagneticSOAP.kind)
+    if kind not in kinds:
+        raise GapyError(f"descriptor kind: expected one of {', '.join(kinds)}, got {kind!r}")
     import dscribe.descriptors
 
+    magnetic = None
+    if kind == MagneticSOAP.kind:
+        kind, settings = "SOAP", dict(settings)
+        magnetic = settings.pop("magnetic")
+        n_features = None  # dscribe counts those without moments
     try:
         stated = getattr(dscribe.descriptors, kind)(**_as_dscribe_takes_them(settings))
         sizes = len(set(stated.species)), int(stated.get_number_of_features())
@@ -135,7 +144,7 @@ def descriptor_from_settings(
     for name, n, wanted in zip(("species", "features"), sizes, (n_species, n_features)):
         if wanted not in (None, n):
             raise GapyError(f"descriptor settings: expected {wanted} {name}, got {n}")
-    made = as_descriptor(stated)
+    made = as_descriptor(stated) if magnetic is None else MagneticSOAP(stated, magnetic)
     made = mixed_soap(made, mixing) if mixing else made
     return ProjectedSOAP(made, bases) if bases else made
 

@@ -16,57 +16,39 @@ mixing see `gapy.descriptors.mixed`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from gapy.descriptors.base import Environments
 from gapy.descriptors.channels import Channels, mixed_with_total
-from gapy.descriptors.mixed import checked_mixing
+from gapy.descriptors.mixed_densities import MixedDensities
 from gapy.descriptors.radial_tables import RadialTables
-from gapy.descriptors.soap import CompiledSOAP
 
 
-class MixedTotalSOAP(CompiledSOAP):
-    """Compiled SOAP of mixed densities with the total one.
+class MixedTotalSOAP(MixedDensities):
+    """Compiled SOAP of mixed densities with the total one: see `MixedDensities`."""
 
-    Arguments
-    ---------
-    whole : CompiledSOAP
-        with compression "mu1nu1"
-    mixing : U of each central species, (l_max + 1, species * n_max, q), orthonormal columns
-
-    Raises GapyError for another compression, or arrays that do not fit.
-    """
-
-    def __init__(self, whole: CompiledSOAP, mixing: Sequence[np.ndarray]):
-        self.whole = whole
-        self.mixing = checked_mixing(whole, mixing, "mu1nu1")
-        super().__init__(whole.soap)
+    compression = "mu1nu1"
 
     def _layout(self) -> tuple[Channels, RadialTables]:
         n_l, n_channels, q = self.mixing[0].shape
-        n_species, n = len(self.species), self.soap._n_max
-        on = mixed_with_total(q, n, n_l - 1, n_species)
-        self.n_features = n_l * q * n
+        of_whole, n = self.whole.channels, self.soap._n_max
+        on = mixed_with_total(q, n, n_l - 1, len(of_whole.slots))
+        self.n_features = on.n_features
         begin = -on.reach[0, 0, 1]  # of the total density's channels
-        every = np.tile(np.eye(n), (n_species, 1))
+        every = np.zeros((n_channels, n))
+        every[: of_whole.n_summed * n] = np.tile(np.eye(n), (of_whole.n_summed, 1))
         columns = []
         for u_luq in self.mixing:
             both_luv = np.zeros((n_l, n_channels, begin + n))
             both_luv[:, :, :q] = u_luq
             both_luv[:, :, begin:] = every
             columns.append(both_luv)
-        return on, self.whole.tables.mixed(columns, on.n_pad)
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """The mixing by species slot."""
-        return {f"mixing{s}": u_luq for s, u_luq in enumerate(self.mixing)}
+        return on, self.whole.tables.mixed(columns, of_whole.slots, on.n_pad)
 
     def squared_length(self, env: Environments, begin: int, end: int, x_id) -> np.ndarray:
         """|x|^2 (b,) of the whole power spectrum: sum_l |C_l^T S_l|^2, S of the total density."""
         c_iku = self.whole.expand(env, begin, end)
-        total = len(self.species) * self.whole.channels.n_pad
+        total = self.whole.n_densities * self.whole.channels.n_pad
         out = np.zeros(end - begin)
         for l in range(self.soap._l_max + 1):
             c_imu, s_imn = np.split(c_iku[:, l * l : (l + 1) ** 2], [total], axis=2)

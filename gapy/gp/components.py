@@ -116,7 +116,7 @@ def _full(n: int) -> int:
 
 def _mixed(frames: Frames, term: int, descriptor: CompiledSOAP, components, seed: int):
     """The descriptor with mixed densities, or as it is where that saves no channels."""
-    n_channels = len(descriptor.species) * descriptor.soap._n_max
+    n_channels = descriptor.n_densities * descriptor.soap._n_max
     if _mode(descriptor) not in MIXED or n_channels <= LANES:
         return descriptor
     found = density_moments(frames, term, descriptor, np.random.default_rng(seed))
@@ -145,11 +145,14 @@ def _channels(spectra) -> int:
 
 
 def density_moments(frames: Frames, term: int, descriptor: CompiledSOAP, rng) -> np.ndarray:
-    """C^l_uv (S, l_max + 1, U, U) of each central species, U = species * n_max; 0 without data."""
-    n_slots, n_l, n = len(descriptor.species), descriptor.soap._l_max + 1, descriptor.soap._n_max
-    n_pad = descriptor.channels.n_pad
+    """C^l_uv (S, l_max + 1, U, U) of each central species, U = densities * n_max; 0 without data.
+
+    The gradients of two densities of one neighbour, as a magnetic one has, count as independent.
+    """
+    n_l, n, n_slots = descriptor.soap._l_max + 1, descriptor.soap._n_max, descriptor.n_densities
+    n_pad, slots = descriptor.channels.n_pad, descriptor.channels.slots
     real = (np.arange(n_slots)[:, None] * n_pad + np.arange(n)).ravel()
-    values, slopes = np.zeros((2, n_slots, n_l, n_slots * n, n_slots * n))
+    values, slopes = np.zeros((2, len(descriptor.species), n_l, n_slots * n, n_slots * n))
     l = np.arange(n_l)
     for env, slot, centres in _sampled(frames, term, descriptor, rng):
         for i in centres.tolist():
@@ -162,7 +165,7 @@ def density_moments(frames: Frames, term: int, descriptor: CompiledSOAP, rng) ->
             value_pln, slope_pln = descriptor.radial(r_p)
             around = value_pln * np.sqrt(l * (l + 1))[:, None] / r_p[:, None, None]
             for t in range(n_slots):
-                of = env.species_p[pairs] == t
+                of = slots[env.species_p[pairs]] == t
                 u = slice(t * n, (t + 1) * n)
                 for part in (slope_pln[of], around[of]):
                     slopes[slot, :, u, u] += np.einsum("l,pln,plm->lnm", 2 * l + 1.0, part, part)

@@ -35,7 +35,9 @@ def test_matcalc_finds_our_lattice_and_elastic_constants(calculator, client):
     ours = relax(calculator, atoms).atoms
     assert relaxed["a"] == pytest.approx(ours.cell.lengths()[0], abs=2e-3)
     found = matcalc.EOSCalc(calculator, max_abs_strain=0.02, **options).calc(atoms)
-    assert found["bulk_modulus_bm"] == pytest.approx(eos(calculator, atoms).numbers()["B"], rel=0.03)
+    assert found["bulk_modulus_bm"] == pytest.approx(
+        eos(calculator, atoms).numbers()["B"], rel=0.03
+    )
     small = {"norm_strains": (-4e-3, 4e-3), "shear_strains": (-4e-3, 4e-3)}
     tensor = matcalc.ElasticityCalc(calculator, fmax=1e-4, **small).calc(atoms)["elastic_tensor"]
     constants = elastic(calculator, atoms).numbers()

@@ -6,7 +6,14 @@ from descriptors.soap_helpers import dscribe_values, make_soap
 from helpers import random_structure, seeds
 from hypothesis import given, settings
 
-from gapy.descriptors import CompiledSOAP, ProjectedSOAP, mixed_soap, same_descriptor, unprojected
+from gapy.descriptors import (
+    CompiledSOAP,
+    MagneticSOAP,
+    ProjectedSOAP,
+    mixed_soap,
+    same_descriptor,
+    unprojected,
+)
 from gapy.descriptors.mixed_total import MixedTotalSOAP
 from gapy.errors import GapyError
 
@@ -110,3 +117,27 @@ def test_as_a_user_states_it_and_what_does_not_fit():
     mu2 = CompiledSOAP(make_soap(n_max=N_MAX, l_max=L_MAX, mode="mu2"))
     with pytest.raises(GapyError, match="compression: expected one of off, mu1nu1 to mix"):
         mixed_soap(mu2, d.mixing)
+
+
+def test_densities_of_moments_are_no_part_of_the_total():
+    rng = np.random.default_rng(0)
+    soap = make_soap(weighting="poly", mode="mu1nu1", n_max=N_MAX, l_max=L_MAX)
+    w = MagneticSOAP(soap, ["Si"])
+    of = [
+        np.stack([np.linalg.qr(rng.normal(size=(3 * N_MAX, 4)))[0] for _ in range(L_MAX + 1)])
+        for _ in range(2)
+    ]
+    d = mixed_soap(w, of)
+    atoms = random_structure(rng)
+    atoms.set_array("magmom_sign", rng.choice([-1, 1], len(atoms)))
+    x_nslkm = w.create(atoms).reshape(-1, 3, L_MAX + 1, N_MAX, N_MAX)
+    for x_d, x_slkm, slot in zip(d.create(atoms), x_nslkm, slots_of(atoms, d)):
+        u_lskq = d.mixing[slot].reshape(L_MAX + 1, 3, N_MAX, -1)
+        expected = np.einsum("slkm,lskq->lqm", x_slkm, u_lskq).ravel()
+        np.testing.assert_allclose(x_d, expected, atol=1e-10 * np.abs(x_nslkm).max())
+    env = d.environments(atoms)
+    for slot in range(2):
+        for begin, end in env.blocks(slot):
+            found = d.squared_length(env, begin, end, None)
+            x_id = w.values(env, begin, end)
+            np.testing.assert_allclose(found, (x_id**2).sum(axis=1), rtol=1e-10)
