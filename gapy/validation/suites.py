@@ -131,7 +131,22 @@ def entries(suite: str, atoms: Atoms) -> tuple[Entry, ...]:
     return SUITES[suite]
 
 
-def run_suite(
+@dataclass(frozen=True)
+class Computed:
+    """A property of a suite: the name of its entry, its rows, and its result with the posterior
+    mean (None where that failed)."""
+
+    name: str
+    rows: tuple[PropertyRow, ...]
+    result: Result | None
+
+
+def run_suite(potential, atoms: Atoms, **options) -> tuple[PropertyRow, ...]:
+    """The rows alone of `computed`, which has the same arguments and errors."""
+    return tuple(row for one in computed(potential, atoms, **options) for row in one.rows)
+
+
+def computed(
     potential,
     atoms: Atoms,
     *,
@@ -141,8 +156,8 @@ def run_suite(
     seed: int = 0,
     only: Iterable[str] = (),
     threads: int = 1,
-) -> tuple[PropertyRow, ...]:
-    """Rows of all properties of a suite for one structure.
+) -> tuple[Computed, ...]:
+    """All properties of a suite for one structure.
 
     Arguments
     ---------
@@ -155,6 +170,7 @@ def run_suite(
     property that fails is a row with the verdict "failed".
     """
     chosen = entries(suite, atoms)
+    only = tuple(only)
     unknown = set(only) - {e.name for e in chosen}
     if unknown:
         raise GapyError(
@@ -162,13 +178,13 @@ def run_suite(
             f"{', '.join(sorted(unknown))}; correct it"
         )
     committee = potential.sample(samples, seed) if samples else None
-    rows: list[PropertyRow] = []
-    for entry in chosen:
-        if only and entry.name not in only:
-            continue
-        known = reference_numbers(reference, entry, atoms)
-        rows += _rows(potential, committee, atoms, entry, known, threads)
-    return tuple(rows)
+    return tuple(
+        _computed(
+            potential, committee, atoms, entry, reference_numbers(reference, entry, atoms), threads
+        )
+        for entry in chosen
+        if not only or entry.name in only
+    )
 
 
 def reference_numbers(reference, entry: Entry, atoms: Atoms) -> Mapping[str, float] | str:
@@ -192,13 +208,14 @@ def _name(entry: Entry, key: str) -> str:
     return key if key.endswith(entry.name) else f"{entry.name} {key}"
 
 
-def _rows(potential, committee, atoms: Atoms, entry: Entry, known, threads: int):
+def _computed(potential, committee, atoms: Atoms, entry: Entry, known, threads: int) -> Computed:
     why = known if isinstance(known, str) else ""
     known = {} if isinstance(known, str) else known
     try:
         result = entry.function(potential.calculator(threads=threads), atoms)
     except PropertyError as error:
-        return [PropertyRow(entry.name, None, None, "", None, None, "failed", str(error))]
+        row = PropertyRow(entry.name, None, None, "", None, None, "failed", str(error))
+        return Computed(entry.name, (row,), None)
     bars, note = {}, why
     if committee is not None:
         bars, note = _bars(potential, committee, atoms, entry, result, why)
@@ -213,7 +230,7 @@ def _rows(potential, committee, atoms: Atoms, entry: Entry, known, threads: int)
     for name, reason in getattr(result, "failed", {}).items():
         row = _name(entry, name)
         out.append(PropertyRow(row, None, None, "", known.get(row), None, "failed", reason))
-    return out
+    return Computed(entry.name, tuple(out), result)
 
 
 def _bars(potential, committee, atoms: Atoms, entry: Entry, result: Result, note: str):
