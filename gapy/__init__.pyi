@@ -23,6 +23,7 @@ from gapy.structures import read_structures as read_structures
 from gapy.validation import plots as plots
 from gapy.validation.evaluation import evaluate as evaluate
 from gapy.validation.propagation import with_error as with_error
+from gapy.validation.validating import validate as validate
 
 __version__: str
 __all__: list[str]

@@ -41,6 +41,11 @@ def new_figure(width: float, height: float):
     return Figure(figsize=(width, height), layout="constrained", dpi=150)
 
 
+def axes(ax=None, width: float = 6.6, height: float = 4.0):
+    """`ax`, or the Axes of a new figure of so many inches where there is none."""
+    return new_figure(width, height).subplots() if ax is None else ax
+
+
 def png(figure) -> bytes:
     """The finished picture."""
     for ax in figure.axes:

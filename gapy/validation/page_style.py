@@ -1,4 +1,4 @@
-"""How a report page looks, and the script of its filter: plain CSS and JavaScript inside the page."""
+"""How a report page looks, and the script of its filter: plain CSS and JavaScript."""
 
 STYLE = """
 :root{--paper:#fff;--ink:#1b1b1b;--soft:#555;--line:#ddd;--head:#f3f3f3;--link:#0060a8;

@@ -122,10 +122,8 @@ def _table(table: Table) -> str:
     for row in table.rows:
         cells = (_chip(c) if k == judged else _text(c) for k, c in enumerate(row))
         rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
-    body = "".join(rows)
-    return (
-        f"<div class='wide'><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-    )
+    top, body = f"<thead><tr>{head}</tr></thead>", "".join(rows)
+    return f"<div class='wide'><table>{top}<tbody>{body}</tbody></table></div>"
 
 
 def _picture(picture: Picture) -> str:

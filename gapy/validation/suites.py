@@ -47,9 +47,13 @@ class Entry:
 def phases_of(calculator, atoms: Atoms) -> dict[str, Atoms]:
     """Simple crystals of the composition of `atoms`, at about its density.
 
-    Raises PropertyError for compositions of which none is known.
+    Raises PropertyError for compositions of which none is known, and where `atoms` do not relax.
     """
-    start = relax(calculator, atoms, cell="isotropic").atoms
+    return simple_phases(relax(calculator, atoms, cell="isotropic").atoms)
+
+
+def simple_phases(start: Atoms) -> dict[str, Atoms]:
+    """Simple crystals of the composition and at about the density of a crystal at rest."""
     elements, counts = np.unique(start.get_chemical_symbols(), return_counts=True)
     symbols = "".join(np.repeat(elements, counts // np.gcd.reduce(counts)))
     neighbours = int(np.median(phase_of(start).neighbours))
@@ -195,7 +199,7 @@ def reference_numbers(reference, entry: Entry, atoms: Atoms) -> Mapping[str, flo
         return reference
     try:
         return named(entry, entry.function(reference, atoms))
-    except PropertyError as error:
+    except Exception as error:  # whatever a user's calculator may raise
         return f"the reference fails, {error}"
 
 

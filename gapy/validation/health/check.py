@@ -17,11 +17,11 @@ VERDICTS = ("pass", "fail", "skipped")
 class Settings:
     """What the checks of one model share.
 
-    cutoffs: of terms and baselines, A. endless: whether a baseline has none. flag: largest force sigma that the model saw in
-    its own data, eV/A; above it the flag is up. None where no calibrated sigma is known.
-    shortest: (lower, higher atomic number) -> shortest distance of the data, A. farthest: atomic
-    number -> longest distance of an atom of the data to its nearest neighbour, A. seed: of every
-    random choice.
+    cutoffs: of terms and baselines, A. endless: whether a baseline has none. flag: largest force
+    sigma that the model saw in its own data, eV/A; above it the flag is up. None where no
+    calibrated sigma is known. shortest: (lower, higher atomic number) -> shortest distance of the
+    data, A. farthest: atomic number -> longest distance of an atom of the data to its nearest
+    neighbour, A. seed: of every random choice.
     """
 
     cutoffs: tuple[float, ...]

@@ -77,9 +77,7 @@ def heating(calculator, atoms: Atoms, settings: Settings) -> Check:
         flagged = {}
         if len(up):
             at = min(int(up[0]), len(frames) - 1)
-            flagged = {
-                f"heated, flag up at {log['target_temperature_K'][up[0]]:.0f} K": frames[at]
-            }
+            flagged = {f"heated, flag up at {log['target_temperature_K'][up[0]]:.0f} K": frames[at]}
     exploded = result.status == "exploded"
     if len(up):
         said = f"flag up at {log['target_temperature_K'][up[0]]:.0f} K ({time[up[0]]:.2f} ps)"

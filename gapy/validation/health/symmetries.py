@@ -72,7 +72,9 @@ def extensivity(calculator, atoms: Atoms, settings: Settings) -> Check:
     if is_crystal(at):
         twice, what = at.repeat((2, 1, 1)), "the crystal repeated along its first axis"
     elif settings.endless:
-        return skipped("extensivity", "a baseline without a cutoff couples the copies of a molecule")
+        return skipped(
+            "extensivity", "a baseline without a cutoff couples the copies of a molecule"
+        )
     else:
         other = at.copy()
         other.positions[:, 0] += np.ptp(at.positions[:, 0]) + settings.cutoff + APART
