@@ -58,9 +58,8 @@ def png(figure) -> bytes:
 
 def saved(figure, path):
     """The figure, after writing it as a PNG unless path is None."""
-    picture = png(figure)
     if path is not None:
-        write_whole(path, picture)
+        write_whole(path, png(figure))
     return figure
 
 

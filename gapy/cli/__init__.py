@@ -3,7 +3,8 @@
 Exit codes: 0 success (an MD run stopped by its own uncertainty is one), 1 an MD run that exploded,
 a check that failed under `validate --strict`, or a reader of the output that left, 2 bad usage or
 bad input (a closed standard output is one), with one line on standard error, 130 interrupted, 143
-terminated. Whatever takes long to import is imported inside the commands, so that `gapy --help` is immediate.
+terminated. Whatever takes long to import is imported inside the commands, so that `gapy --help` is
+immediate.
 """
 
 from __future__ import annotations

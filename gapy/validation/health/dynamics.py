@@ -12,7 +12,7 @@ from pathlib import Path
 
 import ase.io
 import numpy as np
-from ase import Atoms, units
+from ase import Atoms
 
 from gapy._support.voigt import is_crystal
 from gapy.md.run import run_md
@@ -27,9 +27,9 @@ DRIFT = 0.1
 """meV/atom/ps: a hundredth of k_B 300 K in 3 ps."""
 HEAT_STEPS = 1500
 COLD, HOT = 300.0, 3000.0
+EVERY = 10
+"""Steps between frames."""
 LEAST_ATOMS = 32
-BAD_ENERGY = 10.0 * units.kB * HOT
-"""eV/atom; a potential energy that far below its start is a hole."""
 
 
 def nve(calculator, atoms: Atoms, settings: Settings) -> Check:
@@ -76,7 +76,7 @@ def heating(calculator, atoms: Atoms, settings: Settings) -> Check:
         up = np.flatnonzero(sigma > settings.flag)
         flagged = {}
         if len(up):
-            at = min(int(up[0]), len(frames) - 1)
+            at = min(-(-int(up[0]) // EVERY), len(frames) - 1)
             flagged = {f"heated, flag up at {log['target_temperature_K'][up[0]]:.0f} K": frames[at]}
     exploded = result.status == "exploded"
     if len(up):
@@ -117,7 +117,7 @@ def _run(atoms: Atoms, calculator, settings: Settings, **options):
             logger.setLevel(logging.CRITICAL)  # how it ends is told by the check
             result = run_md(
                 atoms, calculator, Path(folder) / "run", timestep=_timestep(atoms),
-                seed=settings.seed, traj_interval=1, **options,
+                seed=settings.seed, traj_interval=EVERY, **options,
             )  # fmt: skip
         finally:
             logger.setLevel(level)
