@@ -30,6 +30,15 @@ figure{margin:.8rem 0}figcaption{font-weight:600;margin:.2rem 0}
 img{max-width:100%;height:auto;background:#fff;border-radius:.3rem}
 details{margin:.3rem 0}summary{cursor:pointer;color:var(--link)}
 .hidden{display:none}
+.short{white-space:nowrap}
+@media(max-width:40rem){table:not(.facts) thead{display:none}
+table:not(.facts),table:not(.facts) tbody{display:block}
+table:not(.facts) tr{display:block;border-bottom:1px solid var(--line);padding:.3rem 0}
+table:not(.facts) tr.hidden{display:none}
+table:not(.facts) td{display:flex;gap:.8rem;border:0;padding:.05rem 0;white-space:normal}
+table:not(.facts) td:empty{display:none}
+td::before{content:attr(data-name);color:var(--soft);flex:0 0 7.5rem}
+.facts td::before{content:none}}
 @media print{input,nav{display:none}}
 """
 SCRIPT = """

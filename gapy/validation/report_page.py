@@ -26,6 +26,8 @@ PACKAGES = ("ase", "dscribe", "numpy", "numba")
 """Whose versions decide what was computed."""
 SHOWN = 60
 """Rows of numbers of a picture that are a table; more are in the file alone."""
+SHORT = 14
+"""Letters up to which a cell is one line."""
 GOOD, BAD = {"pass", "good"}, {"fail", "fails", "failed", "off"}
 
 
@@ -120,8 +122,12 @@ def _table(table: Table) -> str:
     judged = table.head.index("verdict") if "verdict" in table.head else -1
     rows = []
     for row in table.rows:
-        cells = (_chip(c) if k == judged else _text(c) for k, c in enumerate(row))
-        rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+        cells = []
+        for k, (name, cell) in enumerate(zip(table.head, row)):
+            short = " class='short'" if len(cell) <= SHORT else ""
+            inside = _chip(cell) if k == judged else _text(cell)
+            cells.append(f"<td data-name='{_text(name)}'{short}>{inside}</td>")
+        rows.append(f"<tr>{''.join(cells)}</tr>")
     top, body = f"<thead><tr>{head}</tr></thead>", "".join(rows)
     return f"<div class='wide'><table>{top}<tbody>{body}</tbody></table></div>"
 

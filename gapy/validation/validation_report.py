@@ -17,6 +17,7 @@ from gapy.validation.health import pictures
 from gapy.validation.health.check import Check
 from gapy.validation.reliability_plot import reliability
 from gapy.validation.report_page import Picture, Section, Table, page
+from gapy.validation.structure_pictures import structures
 from gapy.validation.summary import check_cells, counted, errors_cells, row_cells
 from gapy.validation.validating import Validation
 
@@ -102,7 +103,7 @@ def _health(validation: Validation):
     yield Section("Health", verdict, prose, table=table, pictures=pics), tuple(n for n, _ in made)
     flagged = {name: a for c in checks for name, a in c.flagged.items()}
     if flagged:
-        drawn = Picture("Structures that the checks point at", png(pictures.structures(flagged)))
+        drawn = Picture("Structures that the checks point at", png(structures(flagged)))
         yield (
             Section(
                 "Flagged structures",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gapy._support.drawing import ALARM, COLOURS, INK, axes, new_figure, plain_log_ticks, style
+from gapy._support.drawing import ALARM, COLOURS, INK, axes, plain_log_ticks, style
 from gapy.validation.health.check import Check
 
 DEEP = 2.0
@@ -26,7 +26,7 @@ def dimers(checks: Sequence[Check], *, ax=None):
     ax.axhline(0.0, color=INK, lw=0.7)
     ax.set(xlabel="distance (Å)", ylabel="energy above free atoms (eV)", xlim=(0.0, None))
     ax.set_ylim(-1.15 * depth, DEEP * depth)
-    ax.set_title(f"{len(shown)} pairs, of which the walls go on above", fontsize=10)
+    ax.set_title(f"{len(shown)} kinds of pairs; the walls go on above", fontsize=10)
     ax.legend(frameon=False, fontsize=8, loc="upper right")
     return ax
 
@@ -63,27 +63,15 @@ def scatter(check: Check, *, ax=None, flag: float | None = None):
     if flag is not None:
         ax.axhline(flag, color=ALARM, lw=1.0, ls="--")
     ax.set_xscale("symlog", linthresh=1.0)
+    low, high = ax.get_xlim()
+    ticks = [t for t in (-100, -10, -1, -0.5, 0, 0.5, 1, 10, 100, 1000) if low <= t <= high]
+    ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
+    ax.set_xticks([], minor=True)
     ax.set_yscale("log")
     plain_log_ticks(ax.yaxis)
     ax.set(xlabel="energy above the ground state (eV/atom)", ylabel="largest force sigma (eV/Å)")
     ax.set_title(f"{int(known.sum())} structures; dashed: the flag", fontsize=10)
     return ax
-
-
-def structures(flagged, columns: int = 3):
-    """Figure of structures under their captions, at most 6, the atoms seen along z."""
-    from ase.visualize.plot import plot_atoms
-
-    shown = list(flagged.items())[:6]
-    rows = -(-len(shown) // columns)
-    figure = new_figure(3.2 * min(columns, len(shown)), 3.4 * rows)
-    panels = figure.subplots(rows, min(columns, len(shown)), squeeze=False).ravel()
-    for ax, (caption, atoms) in zip(panels, shown):
-        plot_atoms(atoms, ax, rotation="10x,-15y,0z")
-        ax.set_title(caption, fontsize=8, wrap=True)
-    for ax in panels:
-        ax.set_axis_off()
-    return figure
 
 
 def _printed(name: str) -> str:
