@@ -26,6 +26,10 @@ from gapy.properties.molecules import geometry, vibrations
 from gapy.properties.phase import phase_of
 from gapy.properties.relaxing import relax
 from gapy.properties.result import Result
+from gapy.properties.scans import bonds, torsions, turns
+from gapy.properties.stacking_fault import has_stacking, stacking
+from gapy.properties.surface_energy import surfaces
+from gapy.properties.vacancy_migration import migration
 from gapy.validation.propagation import about
 from gapy.validation.property_bars import calibrated
 
@@ -35,13 +39,16 @@ class Entry:
     """A property of a suite.
 
     function: of calculator and atoms. needs: "crystal" or "molecule". marks: largest difference
-    from the reference that is good, by name of the number; "" for all others.
+    from the reference that is good, by name of the number; "" for all others. applies: whether a
+    structure has it at all. on_request: whether it is left out unless it is named.
     """
 
     name: str
     function: Callable[..., Result]
     needs: str
     marks: Mapping[str, float]
+    applies: Callable[[Atoms], bool] = lambda atoms: True
+    on_request: bool = False
 
 
 def phases_of(calculator, atoms: Atoms) -> dict[str, Atoms]:
@@ -55,7 +62,7 @@ def phases_of(calculator, atoms: Atoms) -> dict[str, Atoms]:
 def simple_phases(start: Atoms) -> dict[str, Atoms]:
     """Simple crystals of the composition and at about the density of a crystal at rest."""
     elements, counts = np.unique(start.get_chemical_symbols(), return_counts=True)
-    symbols = "".join(np.repeat(elements, counts // np.gcd.reduce(counts)))
+    symbols = "".join(np.repeat(elements, counts // np.gcd.reduce(counts)).tolist())
     neighbours = int(np.median(phase_of(start).neighbours))
     room = 1.35 if neighbours <= 4 else 1.1 if neighbours <= 6 else 1.0
     return competing_phases.prototypes(symbols, start.get_volume() / len(start) / room)
@@ -66,20 +73,39 @@ def phase_order(calculator, atoms: Atoms) -> Result:
     return competing_phases.phase_order(calculator, phases_of(calculator, atoms))
 
 
+def is_element(atoms: Atoms) -> bool:
+    """Whether there is one element."""
+    return len(set(atoms.numbers.tolist())) == 1
+
+
+def has_phases(atoms: Atoms) -> bool:
+    """Whether simple crystals of the composition are known."""
+    try:
+        return bool(simple_phases(atoms))
+    except PropertyError:
+        return False
+
+
 BULK = (
     Entry("eos", eos, "crystal", {"a": 0.01, "b": 0.01, "c": 0.01, "B": 5.0}),
     Entry("elastic", elastic, "crystal", {"": 5.0}),
     Entry("vacancy", vacancy, "crystal", {"": 0.05}),
-    Entry("phases", phase_order, "crystal", {"": 0.02}),
+    Entry("migration", migration, "crystal", {"": 0.1}, is_element),
+    Entry("surfaces", surfaces, "crystal", {"": 0.1}),
+    Entry("stacking", stacking, "crystal", {"": 0.05}, has_stacking),
+    Entry("phases", phase_order, "crystal", {"": 0.02}, has_phases),
     Entry("phonons", phonons, "crystal", {"": 0.5}),
 )
 """Marks: elastic constants 5 GPa, vacancies 0.05 eV as in ML-PEG; lattice constants 0.01 A, phases
-0.02 eV/atom, frequencies 0.5 THz are ours."""
+0.02 eV/atom, frequencies 0.5 THz, barriers 0.1 eV, surfaces 0.1 and stacking faults 0.05 J/m^2 are
+ours."""
 MOLECULE = (
     Entry("geometry", geometry, "molecule", {"": 0.02}),
     Entry("vibrations", vibrations, "molecule", {"": 30.0}),
+    Entry("bonds", bonds, "molecule", {"": 0.05}),
+    Entry("torsions", torsions, "molecule", {"": 0.02}, turns),
 )
-"""Ours: distances 0.02 A, frequencies 30 cm^-1."""
+"""Ours: distances 0.02 A, frequencies 30 cm^-1, energies of bonds 0.05 and of torsions 0.02 eV."""
 SUITES = {"bulk": BULK, "molecule": MOLECULE}
 
 
@@ -168,7 +194,7 @@ def computed(
     suite : "bulk", "molecule" or "auto"
     reference : an ASE calculator, name -> number as in the rows, or None
     samples : posterior samples behind the bars, 0 for none
-    only : names of entries, all by default
+    only : names of entries; by default all that apply to the structure, but those on request
 
     Raises GapyError for an unknown suite or entry, PackageError where a package is missing. A
     property that fails is a row with the verdict "failed".
@@ -187,7 +213,7 @@ def computed(
             potential, committee, atoms, entry, reference_numbers(reference, entry, atoms), threads
         )
         for entry in chosen
-        if not only or entry.name in only
+        if (entry.name in only if only else not entry.on_request and entry.applies(atoms))
     )
 
 
