@@ -46,6 +46,23 @@ def axes(ax=None, width: float = 6.6, height: float = 4.0):
     return new_figure(width, height).subplots() if ax is None else ax
 
 
+def panels(ax, number: int, width: float, height: float, **grid) -> tuple:
+    """So many Axes: those given, or the panels of a new figure in a row or as `grid` says.
+
+    Raises GapyError for another number of Axes.
+    """
+    if ax is None:
+        shape = {"nrows": 1, "ncols": number, **grid}
+        return tuple(new_figure(width, height).subplots(squeeze=False, **shape).ravel())
+    given = tuple(np.ravel(ax))
+    if len(given) != number:
+        raise GapyError(
+            f"ax: expected {number} Axes, one for each panel, got {len(given)}; make them with "
+            f"figure.subplots(1, {number})"
+        )
+    return given
+
+
 def png(figure) -> bytes:
     """The finished picture."""
     for ax in figure.axes:
@@ -93,12 +110,15 @@ def _shades(colour):
     return LinearSegmentedColormap.from_list("shades", [0.5 + 0.5 * rgb, rgb, 0.4 * rgb])
 
 
-def side_legend(figure, handles, names) -> None:
-    """Legend of the whole figure, to the right of it."""
+def side_legend(figure, handles, names, *, inside=None) -> None:
+    """Legend of the whole figure, to the right of it, or in the Axes `inside` of someone's own."""
+    columns = 1 + len(names) // 24
+    if inside is not None:
+        inside.legend(handles, names, frameon=False, fontsize=7, ncols=columns)
+        return
     figure.legend(
-        handles, names, loc="outside right center", frameon=False, fontsize=8,
-        ncols=1 + len(names) // 24,
-    )  # fmt: skip
+        handles, names, loc="outside right center", frameon=False, fontsize=8, ncols=columns
+    )
 
 
 def markers(styles):

@@ -3,6 +3,8 @@ show, and draws into `ax` where that is given."""
 
 from __future__ import annotations
 
+import csv
+
 import numpy as np
 
 from gapy._support.drawing import ALARM, COLOURS, INK, axes, legend_above, plain_log_ticks
@@ -10,6 +12,14 @@ from gapy._support.drawing import ALARM, COLOURS, INK, axes, legend_above, plain
 SIZE = (6.6, 4.0)
 WIDE = 5.0
 """Ratio of the largest value to the smallest above which an axis is logarithmic."""
+
+
+def rows_of(table) -> list[dict]:
+    """The rows of a CSV file with a header; rows stay what they are."""
+    if isinstance(table, list):
+        return table
+    with open(table, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
 def found_errors(rows, max_force_std: float, *, ax=None):
@@ -32,8 +42,12 @@ def found_errors(rows, max_force_std: float, *, ax=None):
     return ax
 
 
-def labels_over_time(loop: list[dict], *, ax=None):
-    """Labels against simulated time, or against steps where nothing has a time."""
+def labels_over_time(loop, *, ax=None):
+    """Labels against simulated time, or against steps where nothing has a time.
+
+    loop : the loop.csv of a loop, or its rows
+    """
+    loop = rows_of(loop)
     if not loop:
         return None
     in_time = any(float(row["total_ps"]) for row in loop)
@@ -48,8 +62,12 @@ def labels_over_time(loop: list[dict], *, ax=None):
     return ax
 
 
-def learning_curve(test: list[dict], *, ax=None):
-    """Errors on the test set against the number of labelled structures."""
+def learning_curve(test, *, ax=None):
+    """Errors on the test set against the number of labelled structures.
+
+    test : the test.csv of a loop, or its rows
+    """
+    test = rows_of(test)
     curves = [
         (column, style, label)
         for column, style, label in (

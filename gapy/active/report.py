@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import importlib.util
 import logging
 import re
@@ -32,7 +31,7 @@ def write(files, store, settings: dict, status: str, reason: str) -> Path | None
         logger.warning("no report: matplotlib is not installed (pip install 'gapy[plot]')")
         return None
     rows, failures = store.rows(), store.rows("failure")
-    loop, test = (_table(files.path / name) for name in (names.LOOP_CSV, names.TEST_CSV))
+    loop, test = (pictures.rows_of(files.path / name) for name in (names.LOOP_CSV, names.TEST_CSV))
     sections = (
         Section("How it went", facts=tuple(_counts(loop, len(failures), status, reason))),
         Section("Errors", facts=tuple(_errors(rows, test))),
@@ -175,8 +174,3 @@ def _flat(value, name: str = "") -> Iterable[tuple[str, str]]:
         if HASH.fullmatch(text):
             text = f"SHA-256 {text[:12]}..."
         yield name, text if len(text) <= LONG_TEXT else text[: LONG_TEXT - 3] + "..."
-
-
-def _table(path: Path) -> list[dict]:
-    with open(path, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))

@@ -129,7 +129,7 @@ def _map(report: InspectionReport) -> Picture:
     for h in report.histograms:
         numbers[f"{h.quantity} edges"] = h.edges
         numbers |= {f"{h.quantity} {name}": counts for name, counts in h.counts.items()}
-    return Picture("Kernel maps and histograms", png(picture(report)), numbers)
+    return Picture("Kernel maps and histograms", png(picture(report)[0].figure), numbers)
 
 
 def _structures(report: InspectionReport) -> Table:

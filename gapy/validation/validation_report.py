@@ -209,7 +209,7 @@ def _errors(validation: Validation):
             "parity.png",
             Picture(
                 "Predicted against reference",
-                png(plots.parity(report)),
+                png(plots.parity(report)[0].figure),
                 {
                     "energy (eV/atom)": s.energy, "predicted": s.energy_predicted,
                     "force (eV/A)": s.forces.ravel(), "predicted force": s.forces_predicted.ravel(),
@@ -219,15 +219,16 @@ def _errors(validation: Validation):
     ]  # fmt: skip
     if report.error_bars.n_judged:
         errors, sigma = s.judged()
+        against = plots.sigma_against_error(report).figure
         numbers = {"sigma (eV/A)": sigma, "error (eV/A)": np.sqrt((errors**2).mean(axis=1))}
         bins = report.error_bars.reliability
         curve = {"sigma (eV/A)": [b.rms_std for b in bins], "error": [b.rms_error for b in bins]}
         drawn += [
             (
                 "sigma-error.png",
-                Picture("Error against sigma", png(plots.sigma_against_error(report)), numbers),
+                Picture("Error against sigma", png(against), numbers),
             ),
-            ("reliability.png", Picture("Reliability", png(reliability(report)), curve)),
+            ("reliability.png", Picture("Reliability", png(reliability(report)[0].figure), curve)),
         ]
     yield (
         Section("Errors on labelled structures", table=table, pictures=tuple(p for _, p in drawn)),
