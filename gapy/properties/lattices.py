@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
+
 from ase import Atoms
 
-from gapy.properties.phase import PRECISION
+from gapy.properties.phase import PRECISION, space_group
 from gapy.properties.result import required
 
 BY_SPACE_GROUP = {
@@ -15,20 +17,25 @@ BY_SPACE_GROUP = {
 
 def lattice_of(atoms: Atoms) -> str | None:
     """fcc, bcc, diamond or zincblende; None for anything else. PackageError without spglib."""
-    spglib = required("spglib", "lattices")
-    cell = (atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers)
-    found = spglib.get_symmetry_dataset(cell, symprec=PRECISION)
-    primitive = spglib.find_primitive(cell, symprec=PRECISION)
-    if found is None or primitive is None:
-        return None
-    return BY_SPACE_GROUP.get((int(found.number), len(primitive[2])))
+    return BY_SPACE_GROUP.get((space_group(atoms), len(_standard(atoms, to_primitive=True))))
 
 
 def conventional(atoms: Atoms) -> Atoms:
     """The conventional cell, whose axes Miller indices refer to. PackageError without spglib."""
+    return _standard(atoms, to_primitive=False)
+
+
+def _standard(atoms: Atoms, *, to_primitive: bool) -> Atoms:
+    """The standard cell; the atoms as they are where none is found."""
     spglib = required("spglib", "lattices")
     cell = (atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers)
-    found = spglib.standardize_cell(cell, to_primitive=False, symprec=PRECISION)
+    with warnings.catch_warnings():
+        # Where it finds no cell, it says so in a way that its next version gives up.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        try:
+            found = spglib.standardize_cell(cell, to_primitive=to_primitive, symprec=PRECISION)
+        except spglib.SpglibError:
+            found = None
     if found is None:
         return atoms.copy()
     lattice, scaled, numbers = found
