@@ -121,5 +121,5 @@ def _run(atoms: Atoms, calculator, settings: Settings, **options):
             )  # fmt: skip
         finally:
             logger.setLevel(level)
-        log = np.genfromtxt(result.log_path, delimiter=",", names=True)
+        log = np.atleast_1d(np.genfromtxt(result.log_path, delimiter=",", names=True))
         yield result, log, ase.io.read(result.trajectory_path, ":")
