@@ -49,6 +49,14 @@ def validate(
         typer.Option(metavar="TEST.xyz", help="Labelled structures to judge errors on."),
     ] = None,
     suite: Annotated[str, typer.Option(help="bulk, molecule or auto.")] = "auto",
+    properties: Annotated[
+        str | None,
+        typer.Option(metavar="NAMES", help="Of the suite, as eos,elastic, or none [all]."),
+    ] = None,
+    checks: Annotated[
+        str | None,
+        typer.Option(metavar="NAMES", help="Of health, as forces,dimers, or none [all]."),
+    ] = None,
     members: Annotated[
         int, typer.Option(help="Posterior samples behind the error bars; 0 for none.")
     ] = 8,
@@ -105,6 +113,8 @@ def validate(
         reference=known.of_properties,
         test=read_structures(labelled, keys) if labelled else None,
         suite=suite,
+        only=_names(properties),
+        checks=_names(checks),
         members=members,
         seed=seed,
         threads=threads,
@@ -114,3 +124,10 @@ def validate(
     print(f"report in {page}")
     if strict and found.failures:
         raise typer.Exit(FAILED)
+
+
+def _names(text: str | None) -> list[str] | None:
+    """Names between commas; None for all of them, an empty list for "none"."""
+    if text is None:
+        return None
+    return [] if text == "none" else [name.strip() for name in text.split(",")]

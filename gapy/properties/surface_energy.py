@@ -67,8 +67,9 @@ def surfaces(
     thickness, vacuum : of a slab at least, and between slabs, A
     force : largest that remains, eV/A
 
-    A plane whose slab has two unlike sides (polar planes of compounds), or whose relaxation fails
-    or reaches into the crystal, is in `failed`. Raises PropertyError where every plane does.
+    A plane whose slab has two unlike sides (polar planes of compounds) has no energy and is left
+    out; one whose relaxation fails or reaches into the crystal is in `failed`. Raises PropertyError
+    where no plane is left.
     """
     require_periodic(atoms, "surfaces")
     if not (thickness > 0.0 and vacuum > 0.0 and len(planes)):
@@ -84,7 +85,6 @@ def surfaces(
         name = "(" + "".join(map(str, plane)) + ")"
         slab = _slab(cell, plane, thickness, vacuum)
         if not _is_symmetric(slab):
-            failed[name] = f"{name} has two unlike sides"
             continue
         try:
             bare, end = _at_rest(calculator, slab, crystal, force, steps)
@@ -97,7 +97,8 @@ def surfaces(
         unrelaxed[name] = float(bare - whole) / area * PER_AREA
         ends.append(end)
     if not relaxed:
-        raise PropertyError(f"surfaces: none of {', '.join(failed)} has an energy: {failed}")
+        why = "; ".join(failed.values()) or "all slabs have two unlike sides"
+        raise PropertyError(f"surfaces: no plane has an energy: {why}")
     return Surfaces(relaxed, unrelaxed, failed, tuple(ends))
 
 

@@ -11,6 +11,8 @@ from gapy.validation.suites import simple_phases
 
 MOST_ATOMS = 64
 """Of a reference that is looked at: the properties of more take too long."""
+TIE = 0.01
+"""eV/atom: of phases so close to one another the first, the commoner one, is taken."""
 ROUGH = 0.05
 """eV/A: enough to know the density."""
 
@@ -48,7 +50,7 @@ def _at_rest(calculator, atoms: Atoms) -> tuple[Atoms, str]:
 
 
 def _prototype(calculator, atoms: Atoms) -> tuple[Atoms, str]:
-    """The lowest of the simple phases; the reference itself where the composition has none."""
+    """The first simple phase within TIE of the lowest; the reference itself where there is none."""
     rough = relax(calculator, atoms, cell="isotropic", force=ROUGH, same_phase=False).atoms
     try:
         phases = simple_phases(rough)
@@ -64,5 +66,6 @@ def _prototype(calculator, atoms: Atoms) -> tuple[Atoms, str]:
         found.append((end.get_potential_energy() / len(end), name, end))
     if not found:
         return _at_rest(calculator, atoms)
-    _, name, end = min(found, key=lambda item: item[0])
+    lowest = min(energy for energy, _, _ in found)
+    _, name, end = next(item for item in found if item[0] < lowest + TIE)
     return end, f"{end.get_chemical_formula()}, {name}: the lowest of {len(found)} simple phases"

@@ -40,7 +40,7 @@ class Entry:
 
     function: of calculator and atoms. needs: "crystal" or "molecule". marks: largest difference
     from the reference that is good, by name of the number; "" for all others. applies: whether a
-    structure has it at all. on_request: whether it is left out unless it is named.
+    structure has it at all.
     """
 
     name: str
@@ -48,7 +48,6 @@ class Entry:
     needs: str
     marks: Mapping[str, float]
     applies: Callable[[Atoms], bool] = lambda atoms: True
-    on_request: bool = False
 
 
 def phases_of(calculator, atoms: Atoms) -> dict[str, Atoms]:
@@ -184,7 +183,7 @@ def computed(
     reference=None,
     samples: int = 16,
     seed: int = 0,
-    only: Iterable[str] = (),
+    only: Iterable[str] | None = None,
     threads: int = 1,
 ) -> tuple[Computed, ...]:
     """All properties of a suite for one structure.
@@ -194,14 +193,14 @@ def computed(
     suite : "bulk", "molecule" or "auto"
     reference : an ASE calculator, name -> number as in the rows, or None
     samples : posterior samples behind the bars, 0 for none
-    only : names of entries; by default all that apply to the structure, but those on request
+    only : names of entries; by default all that apply to the structure
 
     Raises GapyError for an unknown suite or entry, PackageError where a package is missing. A
     property that fails is a row with the verdict "failed".
     """
     chosen = entries(suite, atoms)
-    only = tuple(only)
-    unknown = set(only) - {e.name for e in chosen}
+    wanted = None if only is None else tuple(only)
+    unknown = set(wanted or ()) - {e.name for e in chosen}
     if unknown:
         raise GapyError(
             f"only: expected some of {', '.join(e.name for e in chosen)}, got "
@@ -213,7 +212,7 @@ def computed(
             potential, committee, atoms, entry, reference_numbers(reference, entry, atoms), threads
         )
         for entry in chosen
-        if (entry.name in only if only else not entry.on_request and entry.applies(atoms))
+        if (entry.applies(atoms) if wanted is None else entry.name in wanted)
     )
 
 

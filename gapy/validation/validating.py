@@ -73,8 +73,8 @@ def validate(
     suite: str = "auto",
     members: int = 8,
     seed: int = 0,
-    only: Iterable[str] = (),
-    checks: Iterable[str] = (),
+    only: Iterable[str] | None = None,
+    checks: Iterable[str] | None = None,
     threads: int = 1,
 ) -> Validation:
     """Checks of health, properties with error bars, and errors on labelled structures.

@@ -58,7 +58,7 @@ def settings_of(potential, calculator, seed: int = 0) -> Settings:
 
 
 def run_health(
-    calculator, atoms: Atoms, settings: Settings, *, plain=None, only: Iterable[str] = ()
+    calculator, atoms: Atoms, settings: Settings, *, plain=None, only: Iterable[str] | None = None
 ) -> tuple[Check, ...]:
     """The checks, in the order of HEALTH.
 
@@ -69,20 +69,20 @@ def run_health(
     A check that cannot be computed fails, and its note says why. Raises GapyError for an unknown
     name.
     """
-    only = tuple(only)
-    if unknown := sorted(set(only) - set(HEALTH)):
+    chosen = tuple(HEALTH) if only is None else tuple(only)
+    if unknown := sorted(set(chosen) - set(HEALTH)):
         raise GapyError(
-            f"only: expected some of {', '.join(HEALTH)}, got {', '.join(unknown)}; correct it"
+            f"checks: expected some of {', '.join(HEALTH)}, got {', '.join(unknown)}; correct it"
         )
     found: list[Check] = []
     for name, function in HEALTH.items():
-        if only and name not in only:
+        if name not in chosen:
             continue
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of structures that are absurd on purpose
-                chosen = calculator if plain is None or name in WITH_SIGMA else plain
-                got = function(chosen, atoms, settings)
+                of = calculator if plain is None or name in WITH_SIGMA else plain
+                got = function(of, atoms, settings)
         except (GapyError, ArithmeticError) as error:
             got = judged(name, float("nan"), 0.0, "", f"cannot be computed: {error}")
         found += [got] if isinstance(got, Check) else got
