@@ -15,6 +15,7 @@ _HOME = {
     "vacancy": "defects",
     "interstitial": "defects",
     "migration": "vacancy_migration",
+    "motion": "at_temperature",
     "surfaces": "surface_energy",
     "stacking": "stacking_fault",
     "phase_order": "competing_phases",

@@ -18,6 +18,7 @@ from gapy._support.voigt import is_crystal
 from gapy.error_bars.energy import WITHIN
 from gapy.errors import GapyError, PropertyError
 from gapy.properties import competing_phases
+from gapy.properties.at_temperature import motion
 from gapy.properties.defects import vacancy
 from gapy.properties.elasticity import elastic
 from gapy.properties.equation_of_state import eos
@@ -40,7 +41,7 @@ class Entry:
 
     function: of calculator and atoms. needs: "crystal" or "molecule". marks: largest difference
     from the reference that is good, by name of the number; "" for all others. applies: whether a
-    structure has it at all.
+    structure has it at all. on_request: whether it is left out unless it is named.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Entry:
     needs: str
     marks: Mapping[str, float]
     applies: Callable[[Atoms], bool] = lambda atoms: True
+    on_request: bool = False
 
 
 def phases_of(calculator, atoms: Atoms) -> dict[str, Atoms]:
@@ -94,6 +96,7 @@ BULK = (
     Entry("stacking", stacking, "crystal", {"": 0.05}, has_stacking),
     Entry("phases", phase_order, "crystal", {"": 0.02}, has_phases),
     Entry("phonons", phonons, "crystal", {"": 0.5}),
+    Entry("motion", motion, "crystal", {}, on_request=True),
 )
 """Marks: elastic constants 5 GPa, vacancies 0.05 eV as in ML-PEG; lattice constants 0.01 A, phases
 0.02 eV/atom, frequencies 0.5 THz, barriers 0.1 eV, surfaces 0.1 and stacking faults 0.05 J/m^2 are
@@ -193,7 +196,7 @@ def computed(
     suite : "bulk", "molecule" or "auto"
     reference : an ASE calculator, name -> number as in the rows, or None
     samples : posterior samples behind the bars, 0 for none
-    only : names of entries; by default all that apply to the structure
+    only : names of entries; by default all that apply to the structure and are not for requests
 
     Raises GapyError for an unknown suite or entry, PackageError where a package is missing. A
     property that fails is a row with the verdict "failed".
@@ -212,8 +215,12 @@ def computed(
             potential, committee, atoms, entry, reference_numbers(reference, entry, atoms), threads
         )
         for entry in chosen
-        if (entry.applies(atoms) if wanted is None else entry.name in wanted)
+        if (_belongs(entry, atoms) if wanted is None else entry.name in wanted)
     )
+
+
+def _belongs(entry: Entry, atoms: Atoms) -> bool:
+    return not entry.on_request and entry.applies(atoms)
 
 
 def reference_numbers(reference, entry: Entry, atoms: Atoms) -> Mapping[str, float] | str:
