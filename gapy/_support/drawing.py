@@ -41,7 +41,7 @@ def new_figure(width: float, height: float):
     return Figure(figsize=(width, height), layout="constrained", dpi=150)
 
 
-def axes(ax=None, width: float = 6.6, height: float = 4.0):
+def axes(ax=None, width: float = 5.4, height: float = 3.6):
     """`ax`, or the Axes of a new figure of so many inches where there is none."""
     return new_figure(width, height).subplots() if ax is None else ax
 

@@ -16,6 +16,7 @@ _HOME = {
     "interstitial": "defects",
     "migration": "vacancy_migration",
     "motion": "at_temperature",
+    "melting": "melting_point",
     "surfaces": "surface_energy",
     "stacking": "stacking_fault",
     "phase_order": "competing_phases",

@@ -23,6 +23,7 @@ from gapy.properties.defects import vacancy
 from gapy.properties.elasticity import elastic
 from gapy.properties.equation_of_state import eos
 from gapy.properties.lattice_dynamics import phonons
+from gapy.properties.melting_point import melting
 from gapy.properties.molecules import geometry, vibrations
 from gapy.properties.phase import phase_of
 from gapy.properties.relaxing import relax
@@ -97,6 +98,7 @@ BULK = (
     Entry("phases", phase_order, "crystal", {"": 0.02}, has_phases),
     Entry("phonons", phonons, "crystal", {"": 0.5}),
     Entry("motion", motion, "crystal", {}, on_request=True),
+    Entry("melting", melting, "crystal", {}, on_request=True),
 )
 """Marks: elastic constants 5 GPa, vacancies 0.05 eV as in ML-PEG; lattice constants 0.01 A, phases
 0.02 eV/atom, frequencies 0.5 THz, barriers 0.1 eV, surfaces 0.1 and stacking faults 0.05 J/m^2 are

@@ -148,7 +148,7 @@ def _health_pictures(validation: Validation):
 def _panels(check: Check, flag: float | None):
     """Figure with a panel for every array but the first."""
     columns = list(check.arrays)[1:]
-    figure = new_figure(6.6, 1.2 + 2.6 * len(columns))
+    figure = new_figure(5.4, 1.0 + 2.2 * len(columns))
     panels = figure.subplots(len(columns), 1, sharex=True, squeeze=False).ravel()
     for ax, column in zip(panels, columns):
         pictures.curves([check], column, ax=ax, flag=flag if "sigma" in column else None)

@@ -10,9 +10,19 @@ from ase.calculators.lj import LennardJones
 from ase.units import _e
 
 from gapy.errors import GapyError, PropertyError
-from gapy.properties import bonds, migration, motion, stacking, surfaces, torsions
+from gapy.properties import (
+    bonds,
+    melting,
+    melting_point,
+    migration,
+    motion,
+    stacking,
+    surfaces,
+    torsions,
+)
 from gapy.properties.at_temperature import displacements
 from gapy.properties.lattices import conventional, lattice_of
+from gapy.properties.melting_point import halved, order
 from gapy.properties.scans import turning, turns
 from gapy.properties.stacking_fault import _intrinsic
 
@@ -114,6 +124,32 @@ def test_atoms_of_a_cold_crystal_stay_and_of_a_walk_leave():
     assert slope == pytest.approx(3 * 0.1**2 * 49 / 50, rel=0.1)
     with pytest.raises(GapyError, match="steps, reach"):
         motion(EMT(), bulk("Cu"), steps=10)
+
+
+def test_order_of_a_crystal_of_half_of_it_and_of_none():
+    crystal = bulk("Cu", cubic=True).repeat((3, 3, 6))
+    assert order(crystal, (3, 3, 6)) == pytest.approx(1.0)
+    rng = np.random.default_rng(0)
+    half = crystal.copy()
+    upper = half.get_scaled_positions()[:, 2] >= 0.5
+    half.positions[upper] = rng.random((upper.sum(), 3)) @ half.cell.array
+    assert order(half, (3, 3, 6)) == pytest.approx(0.5, abs=0.1)
+    half.set_scaled_positions(rng.random((len(half), 3)))
+    assert order(half, (3, 3, 6)) < 0.15
+
+
+def test_halving_ends_about_the_melting_point(monkeypatch):
+    tried, low, high = halved(lambda t: 0.9 if t < 1234.0 else 0.1, 0.5, 300.0, 3000.0, 6)
+    assert low < 1234.0 < high and high - low == pytest.approx(2700 / 64) and len(tried) == 6
+
+    def frozen(calculator, frame, **options):
+        return frame
+
+    monkeypatch.setattr(melting_point, "_end", frozen)
+    with pytest.raises(PropertyError, match="half of the crystal stays one"):
+        melting(EMT(), bulk("Cu"), supercell=1)
+    with pytest.raises(GapyError, match="low, high, halvings"):
+        melting(EMT(), bulk("Cu"), low=3000.0, high=300.0)
 
 
 def test_bonds_and_torsions_find_their_places():

@@ -40,12 +40,14 @@ def random_structures(calculator, atoms: Atoms, settings: Settings) -> Check:
     lowest = ground.get_potential_energy() / len(ground)
     rng = settings.rng()
     contacts = Contacts(ground.numbers, settings.shortest)
-    energies, sigmas, flagged, below = [], [], {}, 0
+    energies, sigmas, flagged, deepest, below = [], [], {}, {}, 0
 
     def look(frame: Atoms) -> None:
         nonlocal below
         energy = frame.get_potential_energy() / len(frame) - lowest
         sigma = largest_sigma(calculator, frame)
+        if not energies or energy < min(energies):
+            deepest["the lowest random structure"] = frame.copy()
         energies.append(energy)
         sigmas.append(sigma)
         if energy < -BELOW and not sigma > settings.flag:
@@ -67,7 +69,7 @@ def random_structures(calculator, atoms: Atoms, settings: Settings) -> Check:
         f"{NUMBER} as thrown and after {STEPS} steps along their forces; the flag is up for {up} "
         f"of {len(sigmas)}, the lowest has {min(energies):+.3f} eV/atom",
         arrays={"energy (eV/atom)": np.array(energies), "force sigma (eV/A)": np.array(sigmas)},
-        flagged=flagged,
+        flagged=flagged or deepest,
     )
 
 
