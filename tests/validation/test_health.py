@@ -18,7 +18,7 @@ QUICK = [name for name in HEALTH if name not in ("nve", "heating", "squeezing", 
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
-    monkeypatch.setattr(dynamics, "DRIFT_STEPS", 80)
+    monkeypatch.setattr(dynamics, "DRIFT_STEPS", 150)
     monkeypatch.setattr(dynamics, "HEAT_STEPS", 40)
     monkeypatch.setattr(dynamics, "LEAST_ATOMS", 4)
     monkeypatch.setattr(randomly, "NUMBER", 2)
@@ -114,6 +114,10 @@ def test_waves_of_a_dimer_are_counted():
 def test_what_has_no_sigma_or_no_cell_is_skipped():
     found = verdicts(Toy(), "pulled", "heating", "squeezing", "random")
     assert set(found.values()) == {"skipped"}
+    unknown = Settings(cutoffs=(CUTOFF,))
+    sure = Toy(sigma=constant(0.1), flag=0.5)
+    alone = run_health(sure, CRYSTAL, unknown, only=["heating", "squeezing", "random"])
+    assert {c.verdict for c in alone} == {"skipped"}
     pair = Atoms("Cu2", [[0, 0, 0], [0, 0, BOND]])
     assert set(verdicts(Toy(), "stress", "squeezing", atoms=pair).values()) == {"skipped"}
     alone = verdicts(Toy(), "forces", "rotation", "translation", "extensivity", atoms=pair)

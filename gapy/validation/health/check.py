@@ -43,6 +43,10 @@ class Settings:
         """The largest cutoff, A."""
         return max(self.cutoffs)
 
+    def is_up(self, sigma: float) -> bool:
+        """Whether the flag is up at a largest force sigma, eV/A."""
+        return self.flag is not None and sigma > self.flag
+
     def rng(self) -> np.random.Generator:
         """Random numbers that are the same for every call."""
         return np.random.default_rng(self.seed)
@@ -106,3 +110,8 @@ def largest_sigma(calculator, atoms: Atoms) -> float:
 def has_sigma(calculator) -> bool:
     """Whether a calculator states calibrated force sigmas and how far its data reach."""
     return getattr(calculator, "largest_force_std", None) is not None
+
+
+def has_flag(calculator, settings: Settings) -> bool:
+    """Whether a flag can go up: sigmas are stated, and how large they are in the data."""
+    return settings.flag is not None and has_sigma(calculator)

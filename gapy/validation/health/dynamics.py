@@ -16,7 +16,7 @@ from ase import Atoms
 
 from gapy._support.voigt import is_crystal
 from gapy.md.run import run_md
-from gapy.validation.health.check import Check, Settings, has_sigma, judged, skipped
+from gapy.validation.health.check import Check, Settings, has_flag, judged, skipped
 from gapy.validation.health.probe import repeats
 
 TIMESTEP = 1.0
@@ -59,7 +59,7 @@ def nve(calculator, atoms: Atoms, settings: Settings) -> Check:
 def heating(calculator, atoms: Atoms, settings: Settings) -> Check:
     """Explosions (0 or 1) before the flag goes up, from COLD to HOT."""
     name = f"heating {COLD:.0f} to {HOT:.0f} K"
-    if not has_sigma(calculator):
+    if not has_flag(calculator, settings):
         return skipped(name, "the calculator has no calibrated sigma, so there is no flag")
     start = _repeated(atoms)
     with _run(

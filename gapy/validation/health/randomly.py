@@ -14,7 +14,7 @@ from gapy._support.voigt import is_crystal
 from gapy.errors import GapyError, PropertyError
 from gapy.md.contacts import Contacts
 from gapy.properties.relaxing import relax
-from gapy.validation.health.check import Check, Settings, has_sigma, judged, largest_sigma, skipped
+from gapy.validation.health.check import Check, Settings, has_flag, judged, largest_sigma, skipped
 from gapy.validation.health.probe import repeats
 
 NUMBER = 20
@@ -31,7 +31,7 @@ TRIES = 200
 def random_structures(calculator, atoms: Atoms, settings: Settings) -> Check:
     """Structures below the ground state with the flag down."""
     name = "random structures"
-    if not has_sigma(calculator):
+    if not has_flag(calculator, settings):
         return skipped(name, "the calculator has no calibrated sigma, so there is no flag")
     try:
         ground = relax(calculator, atoms, same_phase=False, symmetry=False).atoms
@@ -50,7 +50,7 @@ def random_structures(calculator, atoms: Atoms, settings: Settings) -> Check:
             deepest["the lowest random structure"] = frame.copy()
         energies.append(energy)
         sigmas.append(sigma)
-        if energy < -BELOW and not sigma > settings.flag:
+        if energy < -BELOW and not settings.is_up(sigma):
             below += 1
             flagged[f"{energy:.3f} eV/atom, sigma {sigma:.2g} eV/A"] = frame.copy()
 

@@ -11,7 +11,7 @@ from ase.units import GPa
 from gapy._support.voigt import is_crystal
 from gapy.errors import GapyError, PropertyError
 from gapy.md.contacts import Contacts
-from gapy.validation.health.check import Check, Settings, has_sigma, judged, largest_sigma, skipped
+from gapy.validation.health.check import Check, Settings, has_flag, judged, largest_sigma, skipped
 from gapy.validation.health.probe import with_calculator
 
 PRESSURES = (0, 2, 5, 10, 20, 35, 50, 75, 100, 150, 200, 250, 300, 350, 400, 450, 500)
@@ -27,7 +27,7 @@ def squeezing(calculator, atoms: Atoms, settings: Settings) -> Check:
     name = f"pressure 0 to {PRESSURES[-1]} GPa"
     if not is_crystal(atoms):
         return skipped(name, "the structure is not periodic in three directions")
-    if not has_sigma(calculator):
+    if not has_flag(calculator, settings):
         return skipped(name, "the calculator has no calibrated sigma, so there is no flag")
     contacts = Contacts(atoms.numbers, settings.shortest)
     work = with_calculator(atoms, calculator)
@@ -45,7 +45,7 @@ def squeezing(calculator, atoms: Atoms, settings: Settings) -> Check:
         reached.append(pressure)
         volumes.append(volume)
         sigmas.append(sigma)
-        if sigma > settings.flag:
+        if settings.is_up(sigma):
             said = f"flag up at {pressure} GPa, {volume / volumes[0]:.2f} of the volume"
             flagged = {f"at {pressure} GPa, flag up": work.copy()}
             break
