@@ -23,7 +23,7 @@ from gapy.properties.lattices import conventional, lattice_of
 from gapy.properties.relaxing import relax
 from gapy.properties.result import Result, require_periodic
 
-MELT = 2.0
+MELT = 1.3
 """Temperature of the half that is melted, in the upper end of the interval."""
 
 

@@ -7,7 +7,7 @@ from ase.build import bulk
 from toy_calculators import BOND, CUTOFF, Toy, constant, cut, hole, wavy
 
 from gapy.errors import GapyError
-from gapy.validation.health import dimers, dynamics, randomly, squeezing
+from gapy.validation.health import continuity, dimers, dynamics, randomly, squeezing
 from gapy.validation.health.check import Settings
 from gapy.validation.health.run import HEALTH, run_health, settings_of
 
@@ -22,11 +22,14 @@ def short(monkeypatch):
     monkeypatch.setattr(dynamics, "HEAT_STEPS", 40)
     monkeypatch.setattr(dynamics, "LEAST_ATOMS", 4)
     monkeypatch.setattr(randomly, "NUMBER", 2)
+    monkeypatch.setattr(randomly, "STEPS", 10)
+    monkeypatch.setattr(randomly, "LEAST_ATOMS", 4)
+    monkeypatch.setattr(continuity, "POINTS", 5)
     monkeypatch.setattr(squeezing, "PRESSURES", (0, 20, 100))
 
 
 def verdicts(calculator, *names, atoms=CRYSTAL) -> dict[str, str]:
-    found = run_health(calculator, atoms, SETTINGS, only=names)
+    found = run_health(calculator, atoms, SETTINGS, only=names or None)
     return {check.name: check.verdict for check in found}
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 from ase.calculators.calculator import Calculator, all_changes
-from ase.neighborlist import neighbor_list
+from vesin import ase_neighbor_list
 
 WELL, WIDTH, BOND = 0.3, 1.6, 2.4
 CUTOFF = 5.0
@@ -50,7 +50,7 @@ class Toy(Calculator):
 
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
         super().calculate(atoms, properties, system_changes)
-        i, d, vectors = neighbor_list("idD", atoms, CUTOFF)
+        i, d, vectors = ase_neighbor_list("idD", atoms, CUTOFF)
         phi, slope = self.pair(d)
         pull = slope[:, None] * vectors / d[:, None]
         forces = np.zeros((len(atoms), 3))
