@@ -73,7 +73,8 @@ def melting(
     steps, timestep (fs) : of the run at each temperature
 
     Small boxes and short runs are off by 100 K or more. Raises PropertyError for other crystals,
-    for a half that does not melt, and where a run ends early.
+    for a half that does not melt, where a run ends early, and where the crystal grows, or shrinks,
+    at every temperature.
     """
     require_periodic(atoms, "melting")
     if not (0.0 < low < high and halvings >= 1 and supercell >= 1):
@@ -111,12 +112,22 @@ def melting(
 
 
 def halved(grows: Callable, begun: float, low: float, high: float, halvings: int):
-    """Temperature -> order of each try, and the last interval, for `grows`: kelvin -> order."""
+    """Temperature -> order of each try, and the last interval, for `grows`: kelvin -> order.
+
+    Raises PropertyError where all tries end alike.
+    """
     tried = {}
     for _ in range(halvings):
         kelvin = 0.5 * (low + high)
         tried[kelvin] = grows(kelvin)
         low, high = (kelvin, high) if tried[kelvin] > begun else (low, kelvin)
+    grown = [kelvin for kelvin, now in tried.items() if now > begun]
+    if not 0 < len(grown) < len(tried):
+        raise PropertyError(
+            f"melting: the crystal {'grows' if grown else 'shrinks'} at every temperature from "
+            f"{min(tried):.0f} to {max(tried):.0f} K; widen the interval, or the model does not "
+            "know the liquid"
+        )
     return tried, low, high
 
 

@@ -142,6 +142,10 @@ def test_halving_ends_about_the_melting_point(monkeypatch):
     tried, low, high = halved(lambda t: 0.9 if t < 1234.0 else 0.1, 0.5, 300.0, 3000.0, 6)
     assert low < 1234.0 < high and high - low == pytest.approx(2700 / 64) and len(tried) == 6
 
+    for all_alike in (0.9, 0.1):
+        with pytest.raises(PropertyError, match="at every temperature from"):
+            halved(lambda t, same=all_alike: same, 0.5, 300.0, 3000.0, 3)
+
     def frozen(calculator, frame, **options):
         return frame
 
