@@ -23,6 +23,7 @@ _HOME = {
     "load": "gapy.model.potential",
     "run_md": "gapy.md",
     "evaluate": "gapy.validation.evaluation",
+    "validate": "gapy.validation.validating",
     "inspect": "gapy.inspection",
     "standard_deviations": "gapy._support.ase_properties",
     "with_error": "gapy.validation.propagation",
