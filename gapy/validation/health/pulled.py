@@ -20,7 +20,7 @@ STEP = 0.05
 """A."""
 MARGIN = 0.5
 """A before the cutoff where judging ends."""
-FALL = 0.25
+FALL = 0.2
 """Share of the largest sigma so far that it may lose."""
 
 
