@@ -73,7 +73,7 @@ def main() -> None:
     frames = read(options.data, ":")
     train, test = parts(frames)
     print(f"{len(train)} training structures, {len(test)} test structures\n")
-    print("| model | meV/atom | eV/A | GPa | rank of sigma |\n|---|---|---|---|---|")
+    print("| model | meV/atom | eV/A | GPa |\n|---|---|---|---|")
     found: dict = {}
     for name in NAMES:
         models = [fitted(train, name != "SOAP", seed) for seed in range(options.seeds)]
@@ -82,9 +82,8 @@ def main() -> None:
             np.mean([getattr(r.total, key) for r in reports])
             for key in ("energy_rmse", "forces_rmse", "stress_rmse")
         )
-        rank = np.mean([r.forces_std_spearman for r in reports])
-        found[name] = [float(x) for x in (energy, forces, stress, rank)]
-        print(f"| {name} | {1e3 * energy:.1f} | {forces:.3f} | {160.2 * stress:.2f} | {rank:.2f} |")
+        found[name] = [float(x) for x in (energy, forces, stress)]
+        print(f"| {name} | {1e3 * energy:.1f} | {forces:.3f} | {160.2 * stress:.2f} |")
     print("\n| order above fm | structures | DFT, meV/atom | model, meV/atom | error |")
     print("|---|---|---|---|---|")
     rows = [differences(model, test) for model in models]
