@@ -310,7 +310,7 @@ def test_without_labels_the_geometry_remains():
     assert np.isnan(report.force_error).all() and not report.outliers
     text = report_text(report)
     assert "structures with labels  none" in text and "nan" not in text
-    assert len(picture(report).axes) == 3
+    assert len(picture(report)) == 3
 
 
 def test_labels_under_other_keys_are_not_overlooked():
