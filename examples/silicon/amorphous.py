@@ -2,9 +2,9 @@
 
     python examples/silicon/amorphous.py -o DIR [--model MODEL.gapy] [--quick]
 
-216 atoms at the density of the crystal melt at 3000 K, cool to 300 K in 22 ps and stay there. The
-picture has the largest and the mean force sigma along the way, and the pair distributions. A quench of
-picoseconds leaves more atoms with three or five neighbours than a real sample has.
+216 atoms at the density of the crystal melt at 3000 K, cool to 300 K in 22 ps and stay there.
+The picture has the largest and the mean force sigma along the way, and the pair distributions. A
+quench of picoseconds leaves more atoms with three or five neighbours than a real sample has.
 """
 
 import matplotlib.pyplot as plt
@@ -57,7 +57,7 @@ def main() -> None:
             steps=int(size * 1000.0 * ps / TIMESTEP), timestep=TIMESTEP, seed=given.seed,
             overwrite=True,
         )  # fmt: skip
-        said(f"{name}: {run.status}, {run.reason}; largest force sigma {run.max_force_std:.2f} eV/A")
+        said(f"{name}: {run.reason}; largest force sigma {run.max_force_std:.2f} eV/A")
         atoms, last[name] = run.atoms, read(run.trajectory_path, index="-50:")
         logs.append(run.log_path)
     shares = neighbours(last["amorphous"])

@@ -1,4 +1,4 @@
-"""What the examples on silicon share: their options, the potential and the style of their pictures."""
+"""What the examples on silicon share: options, the potential, error bars and pictures."""
 
 from __future__ import annotations
 
@@ -6,16 +6,12 @@ import argparse
 import time
 from pathlib import Path
 
-import matplotlib
+import matplotlib.pyplot as plt
 
-matplotlib.use("agg")
-
-import matplotlib.pyplot as plt  # noqa: E402
-
-import gapy  # noqa: E402
-from gapy.data import frames  # noqa: E402
-from gapy.descriptors import smooth_soap  # noqa: E402
-from gapy.validation.property_bars import calibrated  # noqa: E402
+import gapy
+from gapy.data import frames
+from gapy.descriptors import smooth_soap
+from gapy.validation.property_bars import calibrated
 
 BEGAN = time.monotonic()
 
@@ -29,6 +25,7 @@ def options(text: str) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a test of the script: no physics")
     given = parser.parse_args()
     given.output.mkdir(parents=True, exist_ok=True)
+    plt.switch_backend("agg")  # pictures go to files
     return given
 
 

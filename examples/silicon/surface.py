@@ -2,9 +2,9 @@
 
     python examples/silicon/surface.py -o DIR [--model MODEL.gapy] [--quick]
 
-Slabs of sixteen layers, both surfaces alike: as cut and relaxed, with rows of symmetric dimers, with
-buckled ones. Surface energies have error bars from posterior samples of the structures at rest. Then
-MD at 600 K tells the force sigma of each layer.
+Slabs of sixteen layers, both surfaces alike: as cut and relaxed, with rows of symmetric dimers,
+with buckled ones. Surface energies have error bars from posterior samples of the structures at
+rest. Then MD at 600 K tells the force sigma of each layer.
 """
 
 import matplotlib.pyplot as plt

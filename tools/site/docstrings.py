@@ -1,4 +1,4 @@
-"""The docstrings' sections as the API reference reads them: `Arguments` are what it calls parameters."""
+"""Sections of docstrings for the API reference, in which `Arguments` are called parameters."""
 
 import re
 

@@ -1,6 +1,7 @@
-"""Formulas of the site as MathML, made when it is built: browsers show it without a script or a network.
+"""Formulas of the site as MathML, made when it is built: no script, no network.
 
-`pymdownx.arithmatex` leaves TeX between `\\( \\)` and `\\[ \\]`; every such piece of a page is translated.
+`pymdownx.arithmatex` leaves TeX between `\\( \\)` and `\\[ \\]`; every such piece of a page is
+translated.
 """
 
 import html
