@@ -2,7 +2,7 @@
 
     python examples/silicon/amorphous.py -o DIR [--model MODEL.gapy] [--quick]
 
-216 atoms at the density of the crystal melt at 3000 K, cool to 300 K in 22 ps and stay there.
+216 atoms at the density of the crystal melt at 3000 K, cool to 300 K in 12 ps and stay there.
 The picture has the largest and the mean force sigma along the way, and the pair distributions. A
 quench of picoseconds leaves more atoms with three or five neighbours than a real sample has.
 """
@@ -46,9 +46,9 @@ def main() -> None:
     size = 0.01 if given.quick else 1.0
     stages = (  # name, K at the start and the end, ps
         ("crystal", 300, 300, 1.0),
-        ("melt", 3000, 3000, 4.0),
-        ("quench", 3000, 300, 22.0),
-        ("amorphous", 300, 300, 3.0),
+        ("melt", 3000, 3000, 3.0),
+        ("quench", 3000, 300, 12.0),
+        ("amorphous", 300, 300, 2.0),
     )
     logs, last = [], {}
     for name, first, end, ps in stages:

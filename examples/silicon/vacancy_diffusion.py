@@ -35,7 +35,7 @@ def path(calculator, crystal, quick: bool) -> list:
     ends = [relax(calculator, a, cell="fixed", force=0.02, same_phase=False).atoms
             for a in (first, last)]  # fmt: skip
     images = [ends[0], *(ends[0].copy() for _ in range(3 if quick else 5)), ends[1]]
-    band = NEB(images, climb=True, allow_shared_calculator=True)
+    band = NEB(images, climb=True, allow_shared_calculator=True, method="improvedtangent")
     band.interpolate("idpp", mic=True)
     for image in images:
         image.calc = calculator
@@ -78,7 +78,7 @@ def main() -> None:
     said(f"barrier {energies[top]:.2f} +- {sigma[top]:.2f} eV")
 
     counts, largest = [], []
-    steps = 60 if given.quick else 10000
+    steps = 60 if given.quick else 6000
     start = crystal[1:]
     for kelvin in TEMPERATURES:
         run = gapy.run_md(
