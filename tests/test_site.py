@@ -20,7 +20,7 @@ def site(tmp_path_factory):
         pytest.importorskip(module)
     folder = tmp_path_factory.mktemp("site")
     # No proxy answers at this port: whatever asks the network for something fails.
-    nowhere = {name: "http://127.0.0.1:9" for name in ("http_proxy", "https_proxy", "all_proxy")}
+    nowhere = dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), "http://127.0.0.1:9")
     done = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", folder],
         cwd=ROOT, env={**os.environ, **nowhere}, capture_output=True, text=True, timeout=300,

@@ -42,4 +42,6 @@ def page(path: Path) -> dict[str, str | bytes]:
     text, resources = exporter.from_notebook_node(
         notebook, {"unique_key": path.stem, "output_files_dir": path.stem}
     )
+    # Notebooks name each other and the pages by their places in the repository.
+    text = text.replace(".ipynb)", ".md)").replace("](../docs/", "](../")
     return {f"{path.stem}.md": text, **resources.get("outputs", {})}
