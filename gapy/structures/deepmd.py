@@ -20,7 +20,7 @@ def is_deepmd(path: str | PathLike) -> bool:
 
 
 def read_deepmd(path: str | PathLike) -> list[Atoms]:
-    """The frames of a system with its energies (eV), forces (eV/A) and stresses (eV/A^3) as results.
+    """The frames of a system with energies (eV), forces (eV/A) and stresses (eV/A^3) as results.
 
     Virials become stresses of ASE's sign. A system without energies gives bare structures.
 

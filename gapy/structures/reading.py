@@ -33,8 +33,9 @@ def read_structures(
     """Read structures and their labels from one file or several.
 
     Extended XYZ, ASE trajectories, ASE databases (key-value pairs and data become info and arrays),
-    every other format of ``ase.io.read``, and directories of DeePMD (by dpdata). ASE does not write arrays of its user, REF_forces
-    say, to a trajectory: forces reach one only as calculator results.
+    every other format of ``ase.io.read``, and directories of DeePMD (by dpdata). ASE does not write
+    arrays of its user, REF_forces say, to a trajectory: forces reach one only as calculator
+    results.
 
     A directory or a pattern ("data/*.xyz") stands for its files with known endings, and its
     systems of DeePMD.

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.units import Bohr, GPa, Ry
 
 from gapy.errors import GapyError, StructureError
-from gapy.structures import read_structures
+from gapy.structures import from_atoms, read_structures
 from gapy.structures.reading import frame_sizes, read_part
 
 CELL = 5.43
@@ -193,3 +194,16 @@ def test_without_dpdata_the_remedy_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(GapyError, match=r'pip install "gapy\[dpdata\]"'):
         read_structures(tmp_path / "system")
+
+
+@pytest.mark.parametrize(
+    ("energy", "forces", "virial"),
+    [("dft_energy", "dft_forces", "dft_virial"), ("MACE_energy", "MACE_forces", "MACE_virials")],
+)
+def test_keys_of_other_programs_are_suggested(energy, forces, virial):
+    atoms = Atoms("Si2", POSITIONS, cell=CELL * np.eye(3), pbc=True)
+    atoms.info |= {energy: ENERGY, virial: MATRIX}
+    atoms.arrays[forces] = FORCES
+    options = f"--energy-key {energy} --forces-key {forces} --virial-key {virial}"
+    with pytest.raises(StructureError, match=rf"did you mean {options}\?"):
+        from_atoms([atoms])

@@ -1,10 +1,11 @@
-"""Notebooks as pages of the site, and the version in its footer.
+"""Notebooks as pages of the site, links to them, and the version in its footer.
 
 Notebooks are stored without output. With EXECUTE_NOTEBOOKS in the environment the build runs them,
 and their pages have numbers and pictures.
 """
 
 import os
+import re
 import tempfile
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from nbconvert.preprocessors import ExecutePreprocessor
 import gapy
 
 ROOT = Path(__file__).parents[2]
+LINK = re.compile(r"\]\(\.\./notebooks/(\w+)\.ipynb\)")
 
 
 def on_config(config):
@@ -30,6 +32,11 @@ def on_files(files, config):
         for name, content in page(path).items():
             files.append(File.generated(config, f"notebooks/{name}", content=content))
     return files
+
+
+def on_page_markdown(markdown: str, **_) -> str:
+    """A page whose links to notebooks lead to their pages; called by mkdocs."""
+    return LINK.sub(r"](notebooks/\1.md)", markdown)
 
 
 def page(path: Path) -> dict[str, str | bytes]:
