@@ -150,8 +150,13 @@ def _is_png(path: Path) -> bool:
     return _begins(path, 8) == b"\x89PNG\r\n\x1a\n"
 
 
+def _is_log(path: Path) -> bool:
+    return _begins(path, 7) == b"# gapy "
+
+
 MODEL = Kind("a gapy model file", _is_model)
 REPORT = Kind("a report of gapy as JSON", _json_with("n_structures", "n_atoms"))
 NUMBERS = Kind("properties of gapy as JSON", _json_with("property", "numbers"))
 STRUCTURES = Kind("structures as extxyz", _is_extxyz)
 PICTURE = Kind("a PNG picture", _is_png)
+LOG = Kind("a log of gapy", _is_log)
