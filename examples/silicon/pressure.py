@@ -17,7 +17,7 @@ from gapy.properties import relax
 from gapy.properties.competing_phases import prototypes
 from gapy.properties.equation_of_state import birch_murnaghan, fitted, scaled
 
-GRID = np.linspace(0.80, 1.06, 9)  # of the volume of each phase
+VOLUMES = (0.80, 1.06)  # of that of each phase
 PRESSURES = np.linspace(0.0, 16.0, 33)  # GPa
 NAMES = ("diamond", "beta-tin")
 
@@ -28,10 +28,10 @@ def crystals() -> dict:
     return {"diamond": bulk("Si", a=5.40), "beta-tin": tin}
 
 
-def curve(calculator, atoms) -> tuple:
+def curve(calculator, atoms, points: int) -> tuple:
     """Birch and Murnaghan's parameters (eV, eV/A^3, none, A^3) per atom, shapes relaxed."""
     energies, volumes = [], []
-    for factor in GRID:
+    for factor in np.linspace(*VOLUMES, points):
         one = relax(calculator, scaled(atoms, factor), cell="shape", force=2e-3, same_phase=False)
         energies.append(one.energy / len(atoms))
         volumes.append(one.atoms.get_volume() / len(atoms))
@@ -47,9 +47,9 @@ def enthalpy(parameters, pressure: float) -> float:
     ).fun  # fmt: skip
 
 
-def transition(calculator) -> dict[str, float]:
+def transition(calculator, points: int) -> dict[str, float]:
     """The transition pressure (GPa), and enthalpies of beta-tin above diamond (eV/atom)."""
-    found = {name: curve(calculator, atoms) for name, atoms in crystals().items()}
+    found = {name: curve(calculator, atoms, points) for name, atoms in crystals().items()}
 
     def above(pressure):
         return enthalpy(found["beta-tin"], pressure) - enthalpy(found["diamond"], pressure)
@@ -61,7 +61,7 @@ def transition(calculator) -> dict[str, float]:
 def main() -> None:
     given = options(__doc__)
     model = potential(given)
-    bars = with_bars(model, transition, members=3 if given.quick else 12)
+    bars = with_bars(model, transition, 5 if given.quick else 9, members=2 if given.quick else 12)
     pressure, error = bars.pop("transition")
     said(f"diamond becomes beta-tin at {pressure:.1f} +- {error:.1f} GPa")
     h, sigma = 1e3 * np.array(list(bars.values())).T
