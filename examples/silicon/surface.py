@@ -17,12 +17,12 @@ from silicon import options, picture, potential, said, with_bars
 import gapy
 from gapy.properties import relax
 
-LAYERS, VACUUM = 16, 7.0  # A
+VACUUM = 7.0  # A
 
 
-def slab(a: float, dimers: float = 0.0):
+def slab(a: float, layers: int, dimers: float = 0.0):
     """A 2 x 2 slab; atoms of each surface moved together in pairs by `dimers`, A."""
-    atoms = diamond100("Si", (2, 2, LAYERS), a=a, vacuum=VACUUM)
+    atoms = diamond100("Si", (2, 2, layers), a=a, vacuum=VACUUM)
     atoms.pbc = True
     z = atoms.positions[:, 2]
     for layer in (z.max(), z.min()):
@@ -59,16 +59,17 @@ def main() -> None:
     calculator = model.calculator()
     crystal = relax(calculator, bulk("Si"), cell="isotropic").atoms
     a = float(np.cbrt(4.0 * crystal.get_volume()))
-    start = {"as cut": slab(a), "dimers": slab(a, dimers=1.5)}
+    layers = 8 if given.quick else 16
+    start = {"as cut": slab(a, layers), "dimers": slab(a, layers, dimers=1.5)}
     settings = {"cell": "fixed", "same_phase": False, "force": 0.5 if given.quick else 0.02}
     slabs = {name: relax(calculator, s, **settings).atoms for name, s in start.items()}
-    bars = with_bars(model, tension, slabs, crystal, members=4 if given.quick else 16)
+    bars = with_bars(model, tension, slabs, crystal, members=2 if given.quick else 16)
     for name, (value, bar) in bars.items():
         said(f"{name}: {value:.2f} +- {bar:.2f} J/m^2")
 
     run = gapy.run_md(
         slabs["dimers"], model.calculator(uncertainty=True), given.output / "md",
-        temperature=600, steps=30 if given.quick else 4000, timestep=2.0, seed=given.seed,
+        temperature=600, steps=20 if given.quick else 4000, timestep=2.0, seed=given.seed,
         overwrite=True,
     )  # fmt: skip
     said(f"MD at 600 K: {run.status}, {run.reason}")

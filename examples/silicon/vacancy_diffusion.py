@@ -39,7 +39,7 @@ def path(calculator, crystal, quick: bool) -> list:
     band.interpolate("idpp", mic=True)
     for image in images:
         image.calc = calculator
-    FIRE(band, logfile=None).run(fmax=0.5 if quick else 0.04, steps=20 if quick else 400)
+    FIRE(band, logfile=None).run(fmax=0.5 if quick else 0.04, steps=6 if quick else 400)
     return images
 
 
@@ -71,14 +71,14 @@ def main() -> None:
     unit = relax(model.calculator(), bulk("Si", cubic=True), cell="isotropic").atoms
     crystal = unit.repeat(2)
     images = path(model.calculator(), crystal, given.quick)
-    members = 4 if given.quick else 16
+    members = 2 if given.quick else 16
     bars = with_bars(model, profile, images, members=members)
     energies, sigma = np.array(list(bars.values())).T
     top = int(np.argmax(energies))
     said(f"barrier {energies[top]:.2f} +- {sigma[top]:.2f} eV")
 
     counts, largest = [], []
-    steps = 60 if given.quick else 6000
+    steps = 40 if given.quick else 6000
     start = crystal[1:]
     for kelvin in TEMPERATURES:
         run = gapy.run_md(

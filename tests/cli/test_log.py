@@ -28,13 +28,15 @@ def test_live_lines_are_plain_in_the_log(tmp_path):
     assert not Stream(log).isatty()
 
 
-def test_warnings_and_errors_are_in_the_log(tmp_path, capsys):
+def test_warnings_and_errors_are_in_the_log(tmp_path):
     log = Log(tmp_path / "log")
-    with pytest.raises(RuntimeError), warnings.catch_warnings(), logged(log):
+    with pytest.raises(RuntimeError), warnings.catch_warnings():
         warnings.simplefilter("always")
-        log.begin()
-        warnings.warn("odd labels", UserWarning, stacklevel=1)
-        raise RuntimeError("no more")
+        warnings.showwarning = lambda *shown: None
+        with logged(log):
+            log.begin()
+            warnings.warn("odd labels", UserWarning, stacklevel=1)
+            raise RuntimeError("no more")
     written = (tmp_path / "log").read_text()
     assert "warning: odd labels" in written and written.endswith("error: no more\n")
 
