@@ -43,7 +43,9 @@ def test_installed_metadata_agree():
         pytest.skip("gapy runs from its sources, nothing is installed")
     assert metadata["Version"] == gapy.__version__
     assert "MIT" in (metadata.get("License-Expression") or metadata.get("License"))
-    assert {"plot", "test", "docs", "lint", "notebook", "dpdata"} <= set(metadata.get_all("Provides-Extra"))
+    assert {"plot", "test", "docs", "lint", "notebook", "dpdata"} <= set(
+        metadata.get_all("Provides-Extra")
+    )
 
 
 @pytest.mark.parametrize("name", ["data", "descriptors", "md", "structures", "errors", "tuning"])

@@ -48,10 +48,9 @@ def learn(
 
         print("\n".join(plan(stated)))
         return
-    arguments = stated.arguments()
-    path = checked_path(arguments["directory"]) / PRINTED
+    path = checked_path(stated.directory) / PRINTED
     with logged(Log(path, append=resume), quiet=quiet) as log:
-        _run(config, arguments, resume, log, quiet, verbose)
+        _run(config, stated.arguments(), resume, log, quiet, verbose)
 
 
 def _run(config: str, arguments: dict, resume: bool, log: Log, quiet: bool, verbose: bool) -> None:
