@@ -111,6 +111,8 @@ def fit(
     """
     flags = dict(locals())
     require_one(quiet, verbose)
+    if estimate and (quiet or verbose):
+        raise GapyError("quiet, verbose: have no effect with estimate; leave them out")
     elsewhere = (
         "config", "n_inducing", "workers", "scheduler", "estimate", "atoms", "pair", "from_gap_fit",
         "quiet", "verbose",

@@ -57,6 +57,7 @@ def test_fit_logs_what_it_prints(cli, train_xyz, tmp_path):
     quiet = cli("fit", train_xyz, "-o", model, *FIT, "--quiet")
     assert quiet.code == 0 and quiet.out == "" and "wrote" in log.read_text()
     assert "quiet and verbose" in cli("fit", train_xyz, "-o", model, "-q", "-v").error_line()
+    assert "with estimate" in cli("fit", train_xyz, "-o", model, "-q", "--estimate").error_line()
 
 
 def test_fit_keeps_a_file_that_is_no_log(cli, train_xyz, tmp_path):
