@@ -28,6 +28,7 @@ LATTICE = {"Cu": 3.6, "Ag": 4.1, "Au": 4.1, "Ni": 3.5, "Pd": 3.9}
 BASIS = {"r_cut": 5.0, "n_max": 8, "l_max": 6}
 WAYS = {
     "components": ("off", "auto"),
+    "mixed with the total": ("mu1nu1", "auto"),
     "mu1nu1": ("mu1nu1", "off"),
     "mu1nu1, 256 components": ("mu1nu1", 256),
     "mu1nu1, 128 components": ("mu1nu1", 128),

@@ -11,6 +11,7 @@ __version__ = "0.2.0"
 
 _HOME = {
     "SparseGPRegressor": "gapy.fit.regressor",
+    "SparseGPR": "gapy.fit.array_regressor",
     "TermSettings": "gapy.fit.term_settings",
     "Pair": "gapy.fit.pair_settings",
     "Potential": "gapy.model.potential",
@@ -22,6 +23,7 @@ _HOME = {
     "load": "gapy.model.potential",
     "run_md": "gapy.md",
     "evaluate": "gapy.validation.evaluation",
+    "validate": "gapy.validation.validating",
     "inspect": "gapy.inspection",
     "standard_deviations": "gapy._support.ase_properties",
     "with_error": "gapy.validation.propagation",

@@ -8,7 +8,7 @@ the two differ by the Pulay stress, a pressure that shrinks with a higher cutoff
 import argparse
 
 import numpy as np
-from convergence import GPA, sheared
+from convergence import GPA, PHASE_CUTOFFS, sheared
 from dft import single_point
 from settings import SETTINGS, kgrid
 from shapes import strained
@@ -22,7 +22,7 @@ MODES = {
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("name", choices=sorted(SETTINGS))
+    parser.add_argument("name", choices=sorted(PHASE_CUTOFFS))
     parser.add_argument("--pw", default="pw.x")
     args = parser.parse_args()
     settings = SETTINGS[args.name]

@@ -105,7 +105,7 @@ def phases(name, pw):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("name", choices=sorted(SETTINGS))
+    parser.add_argument("name", choices=sorted(PHASE_CUTOFFS))
     parser.add_argument("--pw", default="pw.x")
     parser.add_argument("--only-phases", action="store_true")
     args = parser.parse_args()

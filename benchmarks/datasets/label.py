@@ -26,6 +26,8 @@ def store(labelled, path):
     frame.info["REF_energy"] = results["energy"]
     frame.info["REF_stress"] = results["stress"]
     frame.arrays["REF_forces"] = results["forces"]
+    if "magmoms" in results:
+        frame.arrays["REF_magmoms"] = results["magmoms"]
     half_written = path.with_suffix(".part")
     write(half_written, frame, format="extxyz")
     os.replace(half_written, path)

@@ -22,6 +22,18 @@ SETTINGS = {
         "dk": 0.38,
         "degauss": 0.02,
     },
+    # Spin-polarised, ultrasoft.  Every strained cell of the set has the same grid at this spacing.
+    "fe": {
+        "pseudopotentials": {"Fe": "Fe.pbe-nd-rrkjus.UPF"},
+        "ecutwfc": 25.0,
+        "ecutrho": 200.0,
+        "dk": 0.60,
+        "degauss": 0.03,
+        "nspin": 2,
+        "valence": 8,
+        # From moments set by hand the density needs more damping.
+        "mixing_beta": 0.3,
+    },
 }
 
 
@@ -53,6 +65,7 @@ def koffset(grid):
 def input_data(settings, atoms):
     """Return the pw.x namelists for one single-point calculation."""
     with_vacuum = not atoms.pbc.all()
+    own = {name: settings[name] for name in ("ecutrho", "nspin") if name in settings}
     return {
         "control": {
             "calculation": "scf",
@@ -63,6 +76,7 @@ def input_data(settings, atoms):
         },
         "system": {
             "ecutwfc": settings["ecutwfc"],
+            **own,
             "occupations": "smearing",
             "smearing": "marzari-vanderbilt",
             "degauss": settings["degauss"],
@@ -75,6 +89,6 @@ def input_data(settings, atoms):
             "electron_maxstep": 80,
             # How the density is mixed changes the way to self-consistency, not its end.
             "mixing_mode": "local-TF" if with_vacuum else "plain",
-            "mixing_beta": 0.5 if with_vacuum else 0.7,
+            "mixing_beta": settings.get("mixing_beta", 0.5 if with_vacuum else 0.7),
         },
     }

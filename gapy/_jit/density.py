@@ -51,7 +51,7 @@ def expand(
     table_ss, coef, inv_h, factor, c_iku,
 ):  # fmt: skip
     """Density coefficients c_iku of centres begin..end-1 (c_iku[i - begin])."""
-    l_max, n_pad, n_species, sum_slot = layout[0], layout[1], layout[2], layout[3]
+    l_max, n_pad, n_summed, sum_slot = layout[0], layout[1], layout[2], layout[3]
     n_channels = c_iku.shape[2]
     q_av, cos_mv, sin_mv = scratch(l_max)
     y_kv = aligned((l_max + 1) * (l_max + 1) * LANES).reshape(-1, LANES)
@@ -83,7 +83,7 @@ def expand(
                     _deposit_four(v, l_max, n_pad, slot * n_pad, y_kv, rad_vj, c)
         if sum_slot >= 0:
             for k in range(c.shape[0]):
-                for s in range(n_species):
+                for s in range(n_summed):
                     for n in range(n_pad):
                         c[k, sum_slot * n_pad + n] += c[k, s * n_pad + n]
 

@@ -17,7 +17,7 @@ Power spectrum: for each block of channel pairs (u in A, v in B) and each l
 Symmetric blocks (A = B) hold every unordered pair once.
 
 `blocks` rows: a0, a_len, b0, b_len, symmetric, offset of the block's index map.
-`layout`: l_max, padded n_max, number of species, sum slot (-1: none).
+`layout`: l_max, padded n_max, number of slots in the sum, sum slot (-1: none).
 """
 
 from gapy._jit.aligned import aligned
@@ -55,7 +55,7 @@ def power_spectrum(c_iku, l_max, blocks, index, x_id):
 @njit(cache=True, nogil=True, fastmath=FAST)
 def power_spectrum_backward(g_id, c_iku, layout, blocks, index, dc_iku):
     """dE/dc from dE/dx (g_id); the sum slot's share is passed on to its species."""
-    l_max, n_pad, n_species, sum_slot = layout[0], layout[1], layout[2], layout[3]
+    l_max, n_pad, n_summed, sum_slot = layout[0], layout[1], layout[2], layout[3]
     n_channels = c_iku.shape[2]
     h_uv = aligned(n_channels * n_channels).reshape(n_channels, n_channels)
     h_vu = aligned(n_channels * n_channels).reshape(n_channels, n_channels)
@@ -84,7 +84,7 @@ def power_spectrum_backward(g_id, c_iku, layout, blocks, index, dc_iku):
                     _apply(c, h_vu, l, b0, nb, a0, na, dc)
         if sum_slot >= 0:
             for k in range(c.shape[0]):
-                for s in range(n_species):
+                for s in range(n_summed):
                     for n in range(n_pad):
                         dc[k, s * n_pad + n] += dc[k, sum_slot * n_pad + n]
 

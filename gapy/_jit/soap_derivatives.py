@@ -19,8 +19,9 @@ def spectrum_derivatives(
 ):  # fmt: skip
     """d x_i / d r_p of every neighbour vector of centres begin..end-1.
 
-    dx_pcd is indexed by p - first_i[begin]. `reach[s, block, side]` is where a neighbour of
-    species s enters the block's channel range A (side 0) or B (side 1), or -1.
+    dx_pcd is indexed by p - first_i[begin]. `reach[s, block, side]` is where the first channel of a
+    neighbour of species s lies in the block's channel range A (side 0) or B (side 1); the range may
+    begin after it, or hold none of its channels.
     """
     l_max, n_pad, sum_slot = layout[0], layout[1], layout[3]
     n_slots = c_iku.shape[2] // n_pad - (1 if sum_slot >= 0 else 0)
@@ -65,12 +66,12 @@ def spectrum_derivatives(
                             in_a, in_b = reach[s, b, 0], reach[s, b, 1]
                             for l in range(l_max + 1):
                                 at = first + l * na * nb
-                                if in_a >= 0:
+                                if -n_pad < in_a < na:
                                     _gram(dc_kn, c, l, b0, nb, gram_vn)
-                                    _add_rows(gram_vn, index, at, in_a, n_pad, nb, symmetric, dx)
-                                if in_b >= 0 and not symmetric:
+                                    _add_rows(gram_vn, index, at, in_a, na, nb, symmetric, dx)
+                                if -n_pad < in_b < nb and not symmetric:
                                     _gram(dc_kn, c, l, a0, na, gram_vn)
-                                    _add_columns(gram_vn, index, at, in_b, n_pad, na, nb, dx)
+                                    _add_columns(gram_vn, index, at, in_b, na, nb, dx)
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
@@ -86,9 +87,9 @@ def _gram(dc_kn, c, l, start, length, gram_vn):
 
 
 @njit(cache=True, nogil=True)
-def _add_rows(gram_vn, index, at, row0, n_pad, nb, symmetric, dx):
+def _add_rows(gram_vn, index, at, row0, na, nb, symmetric, dx):
     """Add gram to the components (row0 + n, v); a diagonal one of a square counts twice."""
-    for n in range(n_pad):
+    for n in range(max(0, -row0), min(gram_vn.shape[1], na - row0)):
         here = at + (row0 + n) * nb
         for v in range(nb):
             d = index[here + v]
@@ -99,10 +100,10 @@ def _add_rows(gram_vn, index, at, row0, n_pad, nb, symmetric, dx):
 
 
 @njit(cache=True, nogil=True)
-def _add_columns(gram_vn, index, at, column0, n_pad, na, nb, dx):
+def _add_columns(gram_vn, index, at, column0, na, nb, dx):
     """Add gram to the components (u, column0 + n)."""
     for u in range(na):
-        for n in range(n_pad):
+        for n in range(max(0, -column0), min(gram_vn.shape[1], nb - column0)):
             d = index[at + u * nb + column0 + n]
             if d >= 0:
                 dx[d] += gram_vn[u, n]

@@ -31,7 +31,7 @@ def tangent_members(g_vid, x_id, inv_norm_i, zeta, eps_iv, out_idv):
 @njit(cache=True, nogil=True, fastmath=FAST)
 def power_spectrum_backward_members(g_idv, c_iku, layout, blocks, index, dc_ikuv):
     """dE/dc (b, k, u, 8) from dE/dx (b, D, 8); the sum slot's share is passed on to its species."""
-    l_max, n_pad, n_species, sum_slot = layout[0], layout[1], layout[2], layout[3]
+    l_max, n_pad, n_summed, sum_slot = layout[0], layout[1], layout[2], layout[3]
     n_features, n_channels = g_idv.shape[1], c_iku.shape[2]
     for i in range(c_iku.shape[0]):
         c = c_iku[i]
@@ -57,7 +57,7 @@ def power_spectrum_backward_members(g_idv, c_iku, layout, blocks, index, dc_ikuv
                             store8(dc, to_v, axpy8(c[k, a0 + u], g, load8(dc, to_v)))
         if sum_slot >= 0:
             for k in range(c.shape[0]):
-                for s in range(n_species):
+                for s in range(n_summed):
                     for n in range(n_pad):
                         for v in range(LANES):
                             dc[k, s * n_pad + n, v] += dc[k, sum_slot * n_pad + n, v]

@@ -41,6 +41,28 @@ def new_figure(width: float, height: float):
     return Figure(figsize=(width, height), layout="constrained", dpi=150)
 
 
+def axes(ax=None, width: float = 5.4, height: float = 3.6):
+    """`ax`, or the Axes of a new figure of so many inches where there is none."""
+    return new_figure(width, height).subplots() if ax is None else ax
+
+
+def panels(ax, number: int, width: float, height: float, **grid) -> tuple:
+    """So many Axes: those given, or the panels of a new figure in a row or as `grid` says.
+
+    Raises GapyError for another number of Axes.
+    """
+    if ax is None:
+        shape = {"nrows": 1, "ncols": number, **grid}
+        return tuple(new_figure(width, height).subplots(squeeze=False, **shape).ravel())
+    given = tuple(np.ravel(ax))
+    if len(given) != number:
+        raise GapyError(
+            f"ax: expected {number} Axes, one for each panel, got {len(given)}; make them with "
+            f"figure.subplots(1, {number})"
+        )
+    return given
+
+
 def png(figure) -> bytes:
     """The finished picture."""
     for ax in figure.axes:
@@ -53,9 +75,8 @@ def png(figure) -> bytes:
 
 def saved(figure, path):
     """The figure, after writing it as a PNG unless path is None."""
-    picture = png(figure)
     if path is not None:
-        write_whole(path, picture)
+        write_whole(path, png(figure))
     return figure
 
 
@@ -89,12 +110,15 @@ def _shades(colour):
     return LinearSegmentedColormap.from_list("shades", [0.5 + 0.5 * rgb, rgb, 0.4 * rgb])
 
 
-def side_legend(figure, handles, names) -> None:
-    """Legend of the whole figure, to the right of it."""
+def side_legend(figure, handles, names, *, inside=None) -> None:
+    """Legend of the whole figure, to the right of it, or in the Axes `inside` of someone's own."""
+    columns = 1 + len(names) // 24
+    if inside is not None:
+        inside.legend(handles, names, frameon=False, fontsize=7, ncols=columns)
+        return
     figure.legend(
-        handles, names, loc="outside right center", frameon=False, fontsize=8,
-        ncols=1 + len(names) // 24,
-    )  # fmt: skip
+        handles, names, loc="outside right center", frameon=False, fontsize=8, ncols=columns
+    )
 
 
 def markers(styles):

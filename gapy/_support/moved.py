@@ -12,7 +12,6 @@ MOVED = {
     "gapy.evaluation": "gapy.validation.evaluation",
     "gapy.modelschema": "gapy.model.modelschema",
     "gapy.noise": "gapy.gp.noise",
-    "gapy.plots": "gapy.validation.plots",
     "gapy.potential": "gapy.model.potential",
     "gapy.propagation": "gapy.validation.propagation",
     "gapy.regressor": "gapy.fit.regressor",

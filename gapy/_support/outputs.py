@@ -154,9 +154,15 @@ def _is_log(path: Path) -> bool:
     return _begins(path, 7) == b"# gapy "
 
 
+def _is_page(path: Path) -> bool:
+    return _begins(path, 15) == b"<!doctype html>" and b"gapy" in _begins(path, 20_000)
+
+
 MODEL = Kind("a gapy model file", _is_model)
 REPORT = Kind("a report of gapy as JSON", _json_with("n_structures", "n_atoms"))
 NUMBERS = Kind("properties of gapy as JSON", _json_with("property", "numbers"))
+PAGE = Kind("a report page of gapy", _is_page)
+VALIDATION = Kind("a validation of gapy as JSON", _json_with("gapy", "health", "properties"))
 STRUCTURES = Kind("structures as extxyz", _is_extxyz)
 PICTURE = Kind("a PNG picture", _is_png)
 LOG = Kind("a log of gapy", _is_log)

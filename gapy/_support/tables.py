@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 GPA = 160.21766208
@@ -28,6 +29,14 @@ def facts(rows: Sequence[tuple[str, str]]) -> str:
 def number(value: float | None, scale: float = 1.0, digits: int = 3) -> str:
     """A number with fixed decimals, `-` for what is undefined."""
     return "-" if value is None else f"{value * scale:.{digits}f}"
+
+
+def with_bar(value: float, bar: float | None) -> tuple[str, str]:
+    """A number and its bar, to two digits of the bar; `-` for a bar that is not known."""
+    if bar is None or not bar > 0.0:
+        return f"{value:.6g}", "-" if bar is None else "0"
+    digits = min(max(1 - math.floor(math.log10(bar)), 0), 12)
+    return f"{value:.{digits}f}", f"{bar:.{digits}f}"
 
 
 def errors_table(errors) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from ase import Atoms
 
 from gapy.structures.charge import charge_of, with_charge
+from gapy.structures.spins import moments_of, with_moments
 
 INITIAL, FLAG, START = "initial", "flag", "start"
 
@@ -50,7 +51,8 @@ class Request:
 
     energy (eV), forces (n, 3) eV/A and forces_std (n,) eV/A are None before there is a model.
     origin is "initial", "flag", or "start" for a walker that was lost at its start; model_version
-    counts the fits, 0 for none; charge: of the whole structure, e.
+    counts the fits, 0 for none; charge: of the whole structure, e; moments (n,): of the atoms, Bohr
+    magnetons, None where nothing is said.
     """
 
     numbers: np.ndarray
@@ -68,6 +70,7 @@ class Request:
     forces_std: np.ndarray | None = None
     model_version: int = 0
     charge: float = 0.0
+    moments: np.ndarray | None = None
 
     @classmethod
     def of_frame(
@@ -95,10 +98,9 @@ class Request:
 
     @property
     def atoms(self) -> Atoms:
-        """The bare structure: species, positions, cell, pbc and charge."""
-        return with_charge(
-            Atoms(self.numbers, self.positions, cell=self.cell, pbc=self.pbc), self.charge
-        )
+        """The bare structure: species, positions, cell, pbc, charge and moments."""
+        bare = Atoms(self.numbers, self.positions, cell=self.cell, pbc=self.pbc)
+        return with_moments(with_charge(bare, self.charge), self.moments)
 
     @property
     def max_force_std(self) -> float | None:
@@ -122,4 +124,5 @@ def _geometry(atoms: Atoms) -> dict:
         "cell": np.array(atoms.cell.array),
         "pbc": np.array(atoms.pbc),
         "charge": charge_of(atoms),
+        "moments": moments_of(atoms),
     }

@@ -10,6 +10,7 @@ from ase import Atoms
 
 from gapy.active.frames import Request
 from gapy.md.settings import real, whole
+from gapy.structures.spins import moments_of
 
 CLOSEST = 0.7
 """A rattled copy may bring two atoms to this share of the closest distance in its original."""
@@ -45,7 +46,9 @@ class Initial:
         rng = np.random.default_rng([int(seed), 0xA11])
         seen, out = set(), []
         for name, atoms in starts:
-            content = (atoms.numbers.tobytes(), atoms.positions.tobytes(), atoms.cell.tobytes())
+            moments = moments_of(atoms)
+            parts = (atoms.numbers, atoms.positions, atoms.cell.array, moments)
+            content = tuple(b"" if part is None else part.tobytes() for part in parts)
             if content in seen:
                 continue
             seen.add(content)

@@ -68,7 +68,8 @@ class GPModel:
     Attributes
     ----------
     species : chemical symbols of all structures that may come
-    r_cut, sigma : A; n_max, l_max : size of the SOAP; compression : as in `gapy fit`
+    r_cut, sigma : A; n_max, l_max : size of the SOAP; compression, magnetic : as in
+        `gapy fit`
     zeta, n_inducing, delta, sigma_energy, sigma_forces, sigma_stress, e0, stress : as in
         SparseGPRegressor
     terms, term, zbl, baseline : as in `gapy fit`: a sum of terms, the automatic ZBL, tables of
@@ -91,6 +92,7 @@ class GPModel:
     l_max: int = 4
     sigma: float = 0.5
     compression: str = "off"
+    magnetic: list | None = None
     zeta: int = 4
     n_inducing: int | dict = 300
     delta: float = 1.0
@@ -179,7 +181,7 @@ class GPModel:
         names = [f.name for f in fields(GPModel) if f.init and f.name != "threads"]
         told = {name: getattr(self, name) for name in names} | {"species": list(self.species)}
         # Loops from before there were these go on with the defaults.
-        later = {"terms": "soap", "term": [], "zbl": True, "baseline": {}}
+        later = {"magnetic": None, "terms": "soap", "term": [], "zbl": True, "baseline": {}}
         return {k: v for k, v in told.items() if k not in later or v != later[k]}
 
     def _fit(self, structures) -> None:

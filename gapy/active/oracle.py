@@ -112,6 +112,8 @@ class Oracle:
             digest.update(np.ascontiguousarray(array, dtype=kind).tobytes())
         if request.charge:
             digest.update(np.array(request.charge).tobytes())
+        if request.moments is not None and request.moments.any():
+            digest.update(np.ascontiguousarray(request.moments, dtype=float).tobytes())
         return digest.hexdigest()
 
     def label(

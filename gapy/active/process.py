@@ -19,6 +19,7 @@ from ase import Atoms
 from gapy.active.labels import Failure, Label, checked
 from gapy.errors import GapyError
 from gapy.structures.charge import with_charge, with_initial_charges
+from gapy.structures.spins import with_moments
 
 START_SECONDS = 120.0
 """For the imports of a labelling process; a busy file system may take its time."""
@@ -41,6 +42,7 @@ class Job:
     timeout: float | None
     max_force: float
     charge: float = 0.0
+    moments: tuple[float, ...] | None = None
 
     @property
     def atoms(self) -> Atoms:
@@ -49,6 +51,7 @@ class Job:
         positions = np.frombuffer(self.positions).reshape(-1, 3)
         cell = np.frombuffer(self.cell).reshape(3, 3)
         atoms = Atoms(list(self.numbers), positions.copy(), cell=cell.copy(), pbc=self.pbc)
+        with_moments(atoms, None if self.moments is None else np.array(self.moments))
         return with_initial_charges(with_charge(atoms, self.charge))
 
 
@@ -64,6 +67,7 @@ def job_of(request, spec: bytes, directory: Path, timeout, max_force) -> Job:
         timeout=timeout,
         max_force=max_force,
         charge=request.charge,
+        moments=None if request.moments is None else tuple(request.moments.tolist()),
     )
 
 

@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-import base64
-import csv
-import html
-import importlib.metadata
 import importlib.util
 import logging
-import platform
 import re
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
-import gapy
 from gapy._support.drawing import png
 from gapy.active import checkpoint as names
 from gapy.active import pictures
+from gapy.validation.report_page import Picture, Section, Table, page
+from gapy.validation.structure_pictures import structures
 
 logger = logging.getLogger("gapy.active")
-PACKAGES = ("ase", "dscribe", "numpy", "numba")
-"""Whose versions decide what a loop does."""
 LONG_TEXT = 80
 HASH = re.compile("[0-9a-f]{64}")
-STYLE = (
-    "body{font:15px sans-serif;max-width:60em;margin:2em auto;padding:0 1em}"
-    "div{overflow-x:auto}td,th{padding:.1em 1.2em .1em 0;text-align:left;vertical-align:top}"
-    "td{overflow-wrap:anywhere}img{max-width:100%}p{color:#555}"
-)
 
 
 def write(files, store, settings: dict, status: str, reason: str) -> Path | None:
@@ -43,41 +31,56 @@ def write(files, store, settings: dict, status: str, reason: str) -> Path | None
         logger.warning("no report: matplotlib is not installed (pip install 'gapy[plot]')")
         return None
     rows, failures = store.rows(), store.rows("failure")
-    loop, test = (_table(files.path / name) for name in (names.LOOP_CSV, names.TEST_CSV))
-    figures = [
+    loop, test = (pictures.rows_of(files.path / name) for name in (names.LOOP_CSV, names.TEST_CSV))
+    sections = (
+        Section("How it went", facts=tuple(_counts(loop, len(failures), status, reason))),
+        Section("Errors", facts=tuple(_errors(rows, test))),
+        Section(
+            "Labelled structures",
+            table=_structures(rows),
+            pictures=_drawn("Where the model was most wrong", _worst(rows)),
+        ),
+        Section("Found errors", pictures=tuple(_pictures(rows, loop, test, settings))),
+        Section("Requests without a label", table=_failures(failures)),
+        Section("Settings", facts=tuple(_flat(settings))),
+    )
+    text = page(files.path.resolve().name, "gapy learn", sections)
+    return files.replace(names.REPORT, text.encode())
+
+
+def _pictures(rows, loop: list[dict], test: list[dict], settings: dict) -> Iterable[Picture]:
+    """Those that there is something to show in, each with its numbers."""
+    threshold = settings["policy"]["max_force_std"]
+    found = [r for r in rows if "error_max" in r]
+    columns = (("sigma_max", "sigma (eV/A)"), ("error_max", "largest error (eV/A)"))
+    columns += (("error_rms", "RMSE (eV/A)"),)
+    for title, ax, numbers in (
         (
             "Found force error against the predicted sigma",
-            pictures.found_errors(rows, settings["policy"]["max_force_std"]),
+            pictures.found_errors(rows, threshold),
+            {title: [float(r[key]) for r in found] for key, title in columns},
         ),
-        ("Labels over time", pictures.labels_over_time(loop)),
-        ("Errors on the test set", pictures.learning_curve(test)),
-    ]
-    parts = [
-        "<!doctype html><html lang='en'><meta charset='utf-8'><title>gapy learn</title>",
-        "<meta name='viewport' content='width=device-width'>",
-        f"<style>{STYLE}</style>",
-        f"<h1>{html.escape(files.path.resolve().name)}</h1>",
-        f"<p>{html.escape(_made())}</p>",
-        _section("How it went", _facts(_counts(loop, len(failures), status, reason))),
-        _section("Errors", _facts(_errors(rows, test))),
-        _section("Labelled structures", _rows(_structures(rows))),
-    ]
-    for title, figure in figures:
-        if figure is not None:
-            image = base64.b64encode(png(figure)).decode()
-            parts.append(f"<h2>{title}</h2><img alt='{title}' src='data:image/png;base64,{image}'>")
-    parts.append(_section("Requests without a label", _rows(_failures(failures))))
-    parts.append(_section("Settings", _facts(_flat(settings))))
-    return files.replace(names.REPORT, "\n".join(parts).encode())
+        ("Labels over time", pictures.labels_over_time(loop), _columns(loop)),
+        ("Errors on the test set", pictures.learning_curve(test), _columns(test)),
+    ):
+        if ax is not None:
+            yield Picture(title, png(ax.figure), numbers)
 
 
-# -- what is told ------------------------------------------------------------------------------
+def _columns(rows: list[dict]) -> dict[str, list[str]]:
+    return {name: [row[name] for row in rows] for name in (rows[0] if rows else ())}
 
 
-def _made() -> str:
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
-    when = datetime.now().astimezone().strftime("%d %B %Y, %H:%M %Z")
-    return f"gapy {gapy.__version__}, {when}; Python {platform.python_version()}, {versions}"
+def _worst(rows) -> dict:
+    """Structures with the largest force errors, under their captions."""
+    found = sorted((r for r in rows if "error_max" in r), key=lambda r: -r.error_max)
+    return {
+        f"{r.walker}, request {r.request}: {r.error_max:.2g} eV/A": r.toatoms() for r in found[:3]
+    }
+
+
+def _drawn(caption: str, named: dict) -> tuple[Picture, ...]:
+    return (Picture(caption, png(structures(named))),) if named else ()
 
 
 def _counts(loop: list[dict], n_failures: int, status: str, reason: str):
@@ -134,14 +137,15 @@ def _pair(values: np.ndarray, unit: str) -> str:
     return f"{np.median(values):.3g}, {values.max():.3g} {unit}"
 
 
-def _structures(rows) -> list[Sequence[str]]:
+def _structures(rows) -> Table | None:
     """One line for each walker, origin and composition, in the order of the first label."""
     groups: dict[tuple, list] = {}
     for row in rows:
         groups.setdefault((row.walker, row.origin, row.formula), []).append(row)
     if not groups:
-        return []
-    lines = [("walker", "asked because", "structure", "atoms", "labels", "temperature (K)")]
+        return None
+    head = ("walker", "asked because", "structure", "atoms", "labels", "temperature (K)")
+    lines = []
     why = {"initial": "to begin with", "flag": "sigma was large", "start": "lost at its start"}
     for (walker, origin, formula), group in groups.items():
         kelvin = [r.temperature for r in group if "temperature" in r]
@@ -149,14 +153,12 @@ def _structures(rows) -> list[Sequence[str]]:
         lines.append(
             (walker, why.get(origin, origin), formula, str(group[0].natoms), str(len(group)), span)
         )
-    return lines
+    return Table(head, tuple(lines))
 
 
-def _failures(rows) -> list[Sequence[str]]:
-    if not rows:
-        return []
-    lines = [(str(r.request), r.walker, r.failure, r.data["reason"]) for r in rows]
-    return [("request", "walker", "kind", "reason"), *lines]
+def _failures(rows) -> Table:
+    lines = ((str(r.request), r.walker, r.failure, r.data["reason"]) for r in rows)
+    return Table(("request", "walker", "kind", "reason"), tuple(lines))
 
 
 def _flat(value, name: str = "") -> Iterable[tuple[str, str]]:
@@ -172,30 +174,3 @@ def _flat(value, name: str = "") -> Iterable[tuple[str, str]]:
         if HASH.fullmatch(text):
             text = f"SHA-256 {text[:12]}..."
         yield name, text if len(text) <= LONG_TEXT else text[: LONG_TEXT - 3] + "..."
-
-
-# -- HTML --------------------------------------------------------------------------------------
-
-
-def _section(title: str, table: str) -> str:
-    return f"<h2>{title}</h2><div>{table}</div>" if table else ""
-
-
-def _facts(facts: Iterable[tuple[str, str]]) -> str:
-    cells = [f"<tr><th>{html.escape(n)}</th><td>{html.escape(v)}</td></tr>" for n, v in facts]
-    return "<table>" + "".join(cells) + "</table>" if cells else ""
-
-
-def _rows(lines: list[Sequence[str]]) -> str:
-    """A table whose first line is its head."""
-    out = []
-    for k, line in enumerate(lines):
-        tag = "td" if k else "th"
-        cells = "".join(f"<{tag}>{html.escape(c)}</{tag}>" for c in line)
-        out.append(f"<tr>{cells}</tr>")
-    return "<table>" + "".join(out) + "</table>" if out else ""
-
-
-def _table(path: Path) -> list[dict]:
-    with open(path, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))

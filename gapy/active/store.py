@@ -20,6 +20,7 @@ from gapy.active.frames import Request
 from gapy.active.labels import Failure, Label, label_error
 from gapy.errors import GapyError
 from gapy.structures.charge import charge_of, with_charge
+from gapy.structures.spins import moments_of, with_moments
 
 LABEL, FAILURE, MODEL = "label", "failure", "model"
 
@@ -224,7 +225,7 @@ def _create_whole(path: Path) -> None:
 def labelled(atoms: Atoms, label: Label) -> Atoms:
     """A bare copy of `atoms` with the label under the keys that a fit looks for."""
     out = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
-    with_charge(out, charge_of(atoms))
+    with_moments(with_charge(out, charge_of(atoms)), moments_of(atoms))
     out.info["REF_energy"] = label.energy
     out.arrays["REF_forces"] = np.array(label.forces)
     if label.stress is not None:

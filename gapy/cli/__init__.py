@@ -1,9 +1,10 @@
 """The command line: `gapy fit | tune | evaluate | md | lammps | ipi | learn | inspect | ...`.
 
-Exit codes: 0 success (an MD run stopped by its own uncertainty is one), 1 an MD run that exploded
-or a reader of the output that left, 2 bad usage or bad input (a closed standard output is one),
-with one line on standard error, 130 interrupted, 143 terminated. Whatever takes long to import is
-imported inside the commands, so that `gapy --help` is immediate.
+Exit codes: 0 success (an MD run stopped by its own uncertainty is one), 1 an MD run that exploded,
+a check that failed under `validate --strict`, or a reader of the output that left, 2 bad usage or
+bad input (a closed standard output is one), with one line on standard error, 130 interrupted, 143
+terminated. Whatever takes long to import is imported inside the commands, so that `gapy --help` is
+immediate.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from gapy.cli.properties import elastic, eos, phonons, relax
 from gapy.cli.signals import Terminated, raise_at_sigterm
 from gapy.cli.suggest import suggest
 from gapy.cli.tune import tune
+from gapy.cli.validate import validate
 from gapy.errors import GapyError
 
 READER_LEFT, BAD_INPUT, INTERRUPTED, TERMINATED = 1, 2, 130, 143
@@ -45,8 +47,8 @@ app = typer.Typer(
 # Commands say themselves how a run ended; without a handler logging would say it again.
 logging.getLogger("gapy.md").addHandler(logging.NullHandler())
 COMMANDS = (
-    fit, tune, evaluate, predict, relax, eos, elastic, phonons, suggest, md, lammps, ipi, learn,
-    inspect, info, demo,
+    fit, tune, evaluate, validate, predict, relax, eos, elastic, phonons, suggest, md, lammps, ipi,
+    learn, inspect, info, demo,
 )  # fmt: skip
 for command in COMMANDS:
     app.command(epilog=epilog(command.__name__))(command)

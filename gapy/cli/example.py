@@ -4,6 +4,7 @@ EXAMPLES = {
     "fit": "gapy fit train.xyz -o si.gapy",
     "tune": "gapy tune train.xyz -o tuning --budget-us 20",
     "evaluate": "gapy evaluate si.gapy test.xyz --plots pictures --json errors.json",
+    "validate": "gapy validate si.gapy --test test.xyz -o validation",
     "predict": "gapy predict si.gapy frames.xyz -o predicted.xyz",
     "relax": "gapy relax si.gapy start.xyz -o relaxed.xyz",
     "eos": "gapy eos si.gapy start.xyz --json eos.json",

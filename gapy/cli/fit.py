@@ -32,7 +32,7 @@ from gapy.cli.options import (
 from gapy.cli.remarks import remark_on_noise
 from gapy.cli.settings import FitSettings, parse_n_inducing, read_settings
 from gapy.errors import GapyError
-from gapy.fit.setting_kinds import components_of
+from gapy.fit.setting_kinds import components_of, elements_of
 from gapy.fit.settings import help_of
 
 Number = float | None
@@ -61,6 +61,7 @@ def fit(
     l_max: Annotated[Whole, _option("l_max")] = None,
     sigma: Annotated[Number, _option("sigma")] = None,
     compression: Annotated[Text, _option("compression")] = None,
+    magnetic: Annotated[Text, _option("magnetic")] = None,
     zeta: Annotated[Whole, _option("zeta")] = None,
     n_inducing: Annotated[Text, _option("n_inducing")] = None,
     selection: Annotated[Text, _option("selection")] = None,
@@ -121,6 +122,7 @@ def fit(
     given["train"] = tuple(train) if train else None
     given["n_inducing"] = parse_n_inducing(n_inducing)
     given["n_components"] = components_of(n_components)
+    given["magnetic"] = elements_of(magnetic)
     settings = read_settings(config) if config else FitSettings()
     path = None if estimate else _log_path(output or settings.output)
     with logged(Log(path), quiet=quiet) as log:

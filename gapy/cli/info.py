@@ -120,11 +120,13 @@ def _curve(c: dict, name: str):
 
 def _settings(settings: dict) -> str:
     """The settings that users choose."""
-    shown = ("r_cut", "n_max", "l_max", "sigma", "rbf", "weighting", "compression")
+    shown = ("r_cut", "n_max", "l_max", "sigma", "rbf", "weighting", "compression", "magnetic")
     parts = []
     for name in (n for n in shown if n in settings):
         value = settings[name]
         if isinstance(value, dict):
             value = value.get("function", value.get("mode"))
+        if isinstance(value, list):
+            value = ",".join(value)
         parts.append(f"{name}={value}")
     return " ".join(parts)

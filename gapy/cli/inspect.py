@@ -46,6 +46,10 @@ def inspect(
     plot: Annotated[
         str | None, typer.Option(metavar="OUT.png", help="Write a map of the environments.")
     ] = None,
+    html_path: Annotated[
+        str | None,
+        typer.Option("--html", metavar="OUT.html", help="Write all of it as one page."),
+    ] = None,
     energy_key: EnergyKey = None,
     forces_key: ForcesKey = None,
     stress_key: StressKey = None,
@@ -56,7 +60,7 @@ def inspect(
 ) -> None:
     """Show what a training set holds, repeats and lacks, and what to label, check or drop."""
     from gapy._support.files import write_whole
-    from gapy._support.outputs import PICTURE, REPORT, output_file, require_outputs
+    from gapy._support.outputs import PAGE, PICTURE, REPORT, output_file, require_outputs
     from gapy.inspection import inspect as look
     from gapy.inspection.run import read_labelled_or_bare
     from gapy.inspection.text import report_text
@@ -74,10 +78,14 @@ def inspect(
     models = [] if model is None else [model]
     pools = [] if candidates is None else input_files([candidates])
     require_outputs(
-        [*output_file("--json", json_path, REPORT), *output_file("--plot", plot, PICTURE)],
+        [
+            *output_file("--json", json_path, REPORT),
+            *output_file("--plot", plot, PICTURE),
+            *output_file("--html", html_path, PAGE),
+        ],
         [*input_files(train), *models, *pools],
     )
-    if plot is not None:
+    if plot is not None or html_path is not None:
         require_matplotlib()
     keys = label_keys(energy_key, forces_key, stress_key, virial_key)
     report = look(
@@ -98,4 +106,8 @@ def inspect(
         from gapy.inspection.picture import picture
 
         picture(report, plot)
+    if html_path is not None:
+        from gapy.inspection.report_sections import report_page
+
+        write_whole(html_path, report_page(report, ", ".join(train)).encode())
     print(report_text(report))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
@@ -199,17 +198,9 @@ def _run(function: Callable, settings: dict, asked: Asked) -> None:
 
 def _table(result, bars: dict[str, float]) -> str:
     """Every number with its error bar and unit."""
-    from gapy._support.tables import columns
+    from gapy._support.tables import columns, with_bar
 
     rows = [("", "value", "+-", "unit")]
     for name, value in result.numbers().items():
-        rows.append((name, *_digits(value, bars.get(name)), result.unit_of(name)))
+        rows.append((name, *with_bar(value, bars.get(name)), result.unit_of(name)))
     return columns(rows)
-
-
-def _digits(value: float, bar: float | None) -> tuple[str, str]:
-    """A number and its bar, to two digits of the bar."""
-    if bar is None or not bar > 0.0:
-        return f"{value:.6g}", "-" if bar is None else "0"
-    digits = min(max(1 - math.floor(math.log10(bar)), 0), 12)
-    return f"{value:.{digits}f}", f"{bar:.{digits}f}"

@@ -96,6 +96,11 @@ def tune(
         raise GapyError("train: expected at least one file of labelled structures, got none")
     if output is None:
         raise GapyError("output: expected a directory for the results, got none; give -o DIR")
+    if settings.magnetic is not None:
+        raise GapyError(
+            "magnetic: expected none in a search, which varies descriptors without moments; tune "
+            "without it, and give magnetic to gapy fit"
+        )
     if settings.term:
         raise GapyError(
             "term: tables [[term]] state a sum, expected none in a search; give terms as a list of "

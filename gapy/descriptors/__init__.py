@@ -4,22 +4,27 @@ import numpy as np
 
 from gapy.descriptors.auto import AutoSOAP, auto_soap
 from gapy.descriptors.base import known_species
+from gapy.descriptors.magnetic import MagneticSOAP
 from gapy.descriptors.mixed import MixedSOAP
+from gapy.descriptors.mixed_total import MixedTotalSOAP
 from gapy.descriptors.projected import ProjectedSOAP
 from gapy.descriptors.protocol import Descriptor, missing_members
 from gapy.descriptors.soap import CompiledSOAP, smooth_soap
-from gapy.descriptors.stated import soap_of
+from gapy.descriptors.stated import SOAPSettings, soap_of
 from gapy.errors import GapyError
 
 __all__ = [
     "AutoSOAP",
     "CompiledSOAP",
     "Descriptor",
+    "MagneticSOAP",
     "ProjectedSOAP",
+    "SOAPSettings",
     "as_descriptor",
     "auto_soap",
     "descriptor_from_settings",
     "known_species",
+    "mixed_soap",
     "same_descriptor",
     "smooth_soap",
     "soap_of",
@@ -27,6 +32,9 @@ __all__ = [
 ]
 
 KINDS = ("SOAP", "ACSF", "LMBTR")
+"""Of dscribe. The kind of a magnetic SOAP is its own."""
+MIXED: dict[str, type] = {"off": MixedSOAP, "mu1nu1": MixedTotalSOAP}
+"""Mixed densities by the compression of the whole SOAP."""
 
 
 def as_descriptor(descriptor) -> Descriptor:
@@ -42,6 +50,8 @@ def as_descriptor(descriptor) -> Descriptor:
             f"descriptor: expected a descriptor made with its settings, got the class "
             f"{descriptor.__name__}; call it: {descriptor.__name__}(species=...)"
         )
+    if isinstance(descriptor, SOAPSettings):
+        return CompiledSOAP(descriptor.made())
     if hasattr(descriptor, "derivative_block"):
         return _checked(descriptor)
     name = type(descriptor).__name__
@@ -82,7 +92,18 @@ def unprojected(descriptor) -> Descriptor:
     """The descriptor without its projection, as a user states it."""
     if isinstance(descriptor, ProjectedSOAP):
         descriptor = descriptor.inner
-    return descriptor.whole if isinstance(descriptor, MixedSOAP) else descriptor
+    return descriptor.whole if isinstance(descriptor, tuple(MIXED.values())) else descriptor
+
+
+def mixed_soap(whole: CompiledSOAP, mixing) -> CompiledSOAP:
+    """The descriptor with its densities mixed, in the way that its compression admits.
+
+    Raises GapyError where none is known, or the mixing does not fit.
+    """
+    mode = whole.soap.compression.get("mode", "off")
+    if mode not in MIXED:
+        raise GapyError(f"compression: expected one of {', '.join(MIXED)} to mix, got {mode!r}")
+    return MIXED[mode](whole, mixing)
 
 
 def same_descriptor(one, other) -> bool:
@@ -104,10 +125,16 @@ def descriptor_from_settings(
     GapyError : an unknown kind, settings that dscribe refuses, or other numbers of species and
         features than `n_species` and `n_features`, if given; before tables are made
     """
-    if kind not in KINDS:
-        raise GapyError(f"descriptor kind: expected one of {', '.join(KINDS)}, got {kind!r}")
+    kinds = (*KINDS, MagneticSOAP.kind)
+    if kind not in kinds:
+        raise GapyError(f"descriptor kind: expected one of {', '.join(kinds)}, got {kind!r}")
     import dscribe.descriptors
 
+    magnetic = None
+    if kind == MagneticSOAP.kind:
+        kind, settings = "SOAP", dict(settings)
+        magnetic = settings.pop("magnetic")
+        n_features = None  # dscribe counts those without moments
     try:
         stated = getattr(dscribe.descriptors, kind)(**_as_dscribe_takes_them(settings))
         sizes = len(set(stated.species)), int(stated.get_number_of_features())
@@ -117,8 +144,8 @@ def descriptor_from_settings(
     for name, n, wanted in zip(("species", "features"), sizes, (n_species, n_features)):
         if wanted not in (None, n):
             raise GapyError(f"descriptor settings: expected {wanted} {name}, got {n}")
-    made = as_descriptor(stated)
-    made = MixedSOAP(made, mixing) if mixing else made
+    made = as_descriptor(stated) if magnetic is None else MagneticSOAP(stated, magnetic)
+    made = mixed_soap(made, mixing) if mixing else made
     return ProjectedSOAP(made, bases) if bases else made
 
 

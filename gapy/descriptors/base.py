@@ -24,7 +24,8 @@ class Environments:
 
     Centre i is atom `atom_i[i]` of species slot `species_i[i]`; its pairs are
     first_i[i]:first_i[i + 1] with atom j_p and vector r_pc (A); `species_p` is the slot of the
-    neighbour. Centres of slot s are start_s[s]:start_s[s + 1].
+    neighbour, or another kind that the descriptor makes of it. Centres of slot s are
+    start_s[s]:start_s[s + 1].
     """
 
     atom_i: np.ndarray

@@ -11,18 +11,25 @@ import numpy as np
 
 from gapy._jit.vector import LANES
 
+NOWHERE = -(2**31)
+"""Where channels enter a range that does not hold them."""
+
 
 @dataclass(frozen=True)
 class Channels:
     """What the kernels of `gapy._jit.soap` know of the channels; names as there.
 
     n_radial, n_pad: radial functions of a slot, and with the padding. shape (n_lm, U) of c of a
-    centre. slots (S,): of each species.
+    centre. slots (K,): of each kind of neighbour, the species first. n_summed: how many slots, the
+    first ones, count in a sum over species. blocks, index: of the power spectrum. reach (K, blocks,
+    2): see `gapy._jit.soap_derivatives`.
     """
 
     n_radial: int
     n_pad: int
     shape: tuple[int, int]
+    n_features: int
+    n_summed: int
     layout: np.ndarray
     slots: np.ndarray
     blocks: np.ndarray
@@ -38,9 +45,15 @@ def channels_of(soap) -> Channels:
     return channels(mode, slots, soap._n_max, soap._l_max)
 
 
-def channels(mode: str, slots: np.ndarray, n_radial: int, l_max: int) -> Channels:
-    """For a compression mode of dscribe and the slot of each species (S,)."""
-    n_species, n_slots = len(slots), int(slots.max()) + 1
+def channels(
+    mode: str, slots: np.ndarray, n_radial: int, l_max: int, *, n_summed: int | None = None
+) -> Channels:
+    """For a compression mode of dscribe and the slot of each kind of neighbour (K,).
+
+    n_summed: how many slots, the first ones, count in the sum of mu1nu1; all unless given.
+    """
+    n_slots = int(slots.max()) + 1
+    n_summed = n_slots if n_summed is None else n_summed
     n = -(-n_radial // LANES) * LANES
     sum_slot = n_slots if mode == "mu1nu1" else -1
     if mode == "mu1nu1":
@@ -54,23 +67,41 @@ def channels(mode: str, slots: np.ndarray, n_radial: int, l_max: int) -> Channel
         blocks.append((*block, offset))
         maps.append(index.ravel())
         offset += index.size
-    reach = np.full((n_species, len(blocks), 2), -1, dtype=np.int64)
-    for s in range(n_species):
-        for b, (a0, na, b0, nb, symmetric, _) in enumerate(blocks):
-            u = slots[s] * n
-            if a0 <= u < a0 + na:
-                reach[s, b, 0] = u - a0
-            if not symmetric and b0 <= sum_slot * n < b0 + nb:
-                reach[s, b, 1] = 0
+    first = np.array([[a0, b0] for a0, _, b0, *_ in blocks])
+    in_sum = np.where(slots < n_summed, sum_slot * n, NOWHERE)
+    entered = np.stack([slots * n, in_sum], axis=1)
+    index = np.ascontiguousarray(np.concatenate(maps), dtype=np.int64)
     return Channels(
         n_radial=n_radial,
         n_pad=n,
         shape=((l_max + 1) ** 2, n * (n_slots + (sum_slot >= 0))),
-        layout=np.array([l_max, n, n_species, sum_slot], dtype=np.int64),
+        n_features=int(index.max()) + 1,
+        n_summed=n_summed,
+        layout=np.array([l_max, n, n_summed, sum_slot], dtype=np.int64),
         slots=np.asarray(slots, dtype=np.int64),
         blocks=np.array(blocks, dtype=np.int64),
-        index=np.ascontiguousarray(np.concatenate(maps), dtype=np.int64),
-        reach=reach,
+        index=index,
+        reach=entered[:, None, :] - first,
+    )
+
+
+def mixed_with_total(q: int, n_radial: int, l_max: int, n_kinds: int) -> Channels:
+    """Those of q mixed channels, which all species share, and after them the n_radial of the total
+    density: components are products of one of either, (l, q, n)."""
+    a, b = (-(-n // LANES) * LANES for n in (q, n_radial))
+    index = np.full((l_max + 1, a, b), -1, dtype=np.int64)
+    index[:, :q, :n_radial] = np.arange((l_max + 1) * q * n_radial).reshape(-1, q, n_radial)
+    return Channels(
+        n_radial=a + b,
+        n_pad=a + b,
+        shape=((l_max + 1) ** 2, a + b),
+        n_features=(l_max + 1) * q * n_radial,
+        n_summed=1,
+        layout=np.array([l_max, a + b, 1, -1], dtype=np.int64),
+        slots=np.zeros(n_kinds, dtype=np.int64),
+        blocks=np.array([[0, a, a, b, 0, 0]], dtype=np.int64),
+        index=index.ravel(),
+        reach=np.tile([[[0, -a]]], (n_kinds, 1, 1)),
     )
 
 

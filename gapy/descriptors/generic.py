@@ -90,6 +90,7 @@ class GenericDescriptor:
 
     takes_neighbours = False
     of_pairs = False
+    magnetic: tuple[int, ...] = ()
     is_smooth = True
 
     def __init__(self, descriptor):

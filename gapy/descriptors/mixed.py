@@ -16,52 +16,25 @@ functions from the data; Darby et al., Phys. Rev. Lett. 131, 028001 (2023) for b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from gapy.descriptors.base import Environments
 from gapy.descriptors.channels import Channels, channels
+from gapy.descriptors.mixed_densities import MixedDensities
 from gapy.descriptors.radial_tables import RadialTables
-from gapy.descriptors.soap import CompiledSOAP
-from gapy.errors import GapyError
 
 
-class MixedSOAP(CompiledSOAP):
-    """Compiled SOAP of mixed densities.
+class MixedSOAP(MixedDensities):
+    """Compiled SOAP of mixed densities: see `MixedDensities`; the whole one is not compressed."""
 
-    Arguments
-    ---------
-    whole : CompiledSOAP
-        without compression
-    mixing : U of each central species, (l_max + 1, species * n_max, q), orthonormal columns
-
-    Raises GapyError for another compression, or arrays that do not fit.
-    """
-
-    def __init__(self, whole: CompiledSOAP, mixing: Sequence[np.ndarray]):
-        soap, n_species = whole.soap, len(whole.species)
-        mode = soap.compression.get("mode", "off")
-        shapes = {u_luq.shape for u_luq in mixing}
-        wanted = (soap._l_max + 1, n_species * soap._n_max)
-        if mode != "off" or len(mixing) != n_species or {s[:2] for s in shapes} != {wanted}:
-            raise GapyError(
-                f"mixing: expected arrays {(*wanted, 'q')} for each of {n_species} species of a "
-                f"SOAP without compression, got {[u.shape for u in mixing]}, compression {mode!r}"
-            )
-        self.whole = whole
-        self.mixing = tuple(np.ascontiguousarray(u, dtype=float) for u in mixing)
-        super().__init__(soap)
+    compression = "off"
 
     def _layout(self) -> tuple[Channels, RadialTables]:
-        n_species, q, l_max = len(self.species), self.mixing[0].shape[2], self.soap._l_max
-        on = channels("off", np.zeros(n_species, dtype=np.int64), q, l_max)
-        self.n_features = (l_max + 1) * q * (q + 1) // 2
-        return on, self.whole.tables.mixed(self.mixing, on.n_pad)
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """The mixing by species slot."""
-        return {f"mixing{s}": u_luq for s, u_luq in enumerate(self.mixing)}
+        slots = self.whole.channels.slots
+        q, l_max = self.mixing[0].shape[2], self.soap._l_max
+        on = channels("off", np.zeros_like(slots), q, l_max)
+        self.n_features = on.n_features
+        return on, self.whole.tables.mixed(self.mixing, slots, on.n_pad)
 
     @property
     def metric_d(self) -> np.ndarray:

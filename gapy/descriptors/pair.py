@@ -43,6 +43,7 @@ class PairDescriptor:
     periodic = True
     takes_neighbours = True
     of_pairs = True
+    magnetic: tuple[int, ...] = ()
 
     def __init__(self, species, cutoff, length, distances, transition):
         self.species = tuple(sorted(int(z) for z in species))

@@ -48,6 +48,7 @@ class ProjectedSOAP:
         self.bases = tuple(np.ascontiguousarray(b, dtype=float) for b in bases)
         self.kind, self.species = inner.kind, inner.species
         self.cutoff, self.periodic = inner.cutoff, inner.periodic
+        self.magnetic = inner.magnetic
         self.is_smooth = inner.is_smooth
         self.n_features = self.bases[0].shape[1]
 

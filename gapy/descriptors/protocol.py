@@ -24,6 +24,7 @@ class Descriptor(Protocol):
     cutoff : distance (A) beyond which nothing counts; inf if it states none
     periodic : whether it sees periodic images
     takes_neighbours : whether `select` works
+    magnetic : ascending atomic numbers of the species whose moments' signs it tells apart
     of_pairs : whether its slots are pairs of species and its kernel is x . x' of vectors as they
         are; else slots are the species of the centres, and the kernel is one of unit vectors
     """
@@ -34,6 +35,7 @@ class Descriptor(Protocol):
     cutoff: float
     periodic: bool
     takes_neighbours: bool
+    magnetic: tuple[int, ...]
     of_pairs: bool
 
     def settings(self) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,8 +18,9 @@ class RadialTables:
 
     table (T, intervals, degree + 1, (l_max + 1) n_pad): polynomials of R_ln in r on intervals of
     length 1 / inv_h (`gapy._jit.radial`).
-    table_ss (S, S): which of them serves a centre of one species and a neighbour of another.
-    weights (S,): of the species of a neighbour. central_sn (S, n_pad): R_0n of the centre itself.
+    table_ss (S, K): which of them serves a centre of one species and a neighbour of some kind;
+    kinds are the species unless `of_kinds` has made more. weights (K,): of a neighbour.
+    central_sn (S, n_pad): R_0n of the centre itself.
     Channels are padded to n_pad, whole vectors of the processor; the padding stays zero throughout.
     """
 
@@ -48,21 +49,27 @@ class RadialTables:
             central_sn=central_sn * weights[:, None],
         )
 
-    def mixed(self, mixing: Sequence[np.ndarray], n_pad: int) -> RadialTables:
-        """One table for each pair of species: R'_lq = sum_n U^l_(s n)q w_s R_ln.
+    def of_kinds(self, species_k: np.ndarray, factor_k: np.ndarray) -> RadialTables:
+        """For neighbours of kinds (K,): the species of each, and a factor of its weight."""
+        weights = self.weights[species_k] * factor_k
+        return replace(self, table_ss=self.table_ss[:, species_k], weights=weights)
 
-        mixing: U (l_max + 1, S n_max, q) of each central species; for tables that they share.
+    def mixed(self, mixing: Sequence[np.ndarray], slots: np.ndarray, n_pad: int) -> RadialTables:
+        """One table for each species and kind: R'_lq = sum_n U^l_(s n)q w R_ln.
+
+        mixing: U (l_max + 1, slots n_max, q) of each central species; for tables that they share.
+        slots (K,): of each kind of neighbour.
         """
-        n_species = len(mixing)
+        n_species, n_kinds = len(mixing), len(slots)
         n_l, n_channels, q = mixing[0].shape
-        n = n_channels // n_species
+        n = n_channels // (int(slots.max()) + 1)
         old = self.table.reshape(*self.table.shape[1:3], n_l, -1)[..., :n]
-        table_ss = np.arange(n_species**2).reshape(n_species, n_species)
-        table = np.zeros((n_species**2, *old.shape[:3], n_pad))
+        table_ss = np.arange(n_species * n_kinds).reshape(n_species, n_kinds)
+        table = np.zeros((table_ss.size, *old.shape[:3], n_pad))
         central_sn = np.zeros((n_species, n_pad))
         for s, u_luq in enumerate(mixing):
-            for t in range(n_species):
-                part_lnq = u_luq[:, t * n : (t + 1) * n]
+            for t, slot in enumerate(slots.tolist()):
+                part_lnq = u_luq[:, slot * n : (slot + 1) * n]
                 mixed = self.weights[t] * np.einsum("idln,lnq->idlq", old, part_lnq)
                 table[table_ss[s, t], ..., :q] = mixed
             central_sn[s, :q] = self.central_sn[s, :n] @ u_luq[0, s * n : (s + 1) * n]
@@ -70,7 +77,7 @@ class RadialTables:
             table=aligned_copy(table.reshape(*table.shape[:3], -1)),
             inv_h=self.inv_h,
             table_ss=table_ss,
-            weights=np.ones(n_species),
+            weights=np.ones(n_kinds),
             central_sn=central_sn,
         )
 

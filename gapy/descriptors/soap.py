@@ -87,6 +87,7 @@ class CompiledSOAP:
     kind = "SOAP"
     takes_neighbours = True
     of_pairs = False
+    magnetic: tuple[int, ...] = ()
 
     def __init__(self, soap):
         if not hasattr(soap, "_alphas") and getattr(soap, "_rbf", None) != "polynomial":
@@ -115,6 +116,11 @@ class CompiledSOAP:
         self._selection = Selection(self.species, self.cutoff)
         self._factor = _harmonics.prefactors(soap._l_max)
         self.channels, self.tables = self._layout()
+
+    @property
+    def n_densities(self) -> int:
+        """Neighbour densities that a centre has: one for each species without compression."""
+        return int(self.channels.slots.max()) + 1
 
     @property
     def is_smooth(self) -> bool:
@@ -154,7 +160,7 @@ class CompiledSOAP:
         As in dscribe, a descriptor made with periodic=False sees no images.
         """
         pairs = pairs_within(atoms, self.cutoff, periodic=self.periodic)
-        return self._selection(atoms.numbers, pairs)
+        return self.select(atoms.numbers, pairs)
 
     # -- kernels on blocks of centres ---------------------------------------------------------
 

@@ -10,7 +10,10 @@ from gapy.gp.statistic import Factor, Group, SufficientStatistic
 from gapy.gp.whitening import whitened
 from gapy.structures import LabelledStructure
 from gapy.structures.charge import charge_of, with_charge
+from gapy.structures.spins import signs_of, with_signs
 
+UNKNOWN = 2
+"""In place of the sign of a moment."""
 LABELS = ("energy", "energy_sigma", "forces_sigma", "stress_sigma")
 
 
@@ -86,6 +89,7 @@ def _pack_structures(structures) -> dict[str, np.ndarray]:
         "drawn.cell": np.reshape([s.atoms.cell.array for s in structures], (-1, 3, 3)),
         "drawn.pbc": np.reshape([s.atoms.pbc for s in structures], (-1, 3)).astype(np.int64),
         **_charges(structures),
+        **_signs(structures),
         "drawn.forces": joined(
             np.full((len(s.atoms), 3), np.nan) if s.forces is None else s.forces for s in structures
         ),
@@ -108,6 +112,18 @@ def _charges(structures) -> dict[str, np.ndarray]:
     return {"drawn.charge": charges} if charges.any() else {}
 
 
+def _signs(structures) -> dict[str, np.ndarray]:
+    """Only where some structure has them; UNKNOWN for the atoms of one that has none."""
+    found = [signs_of(s.atoms) for s in structures]
+    if all(signs is None for signs in found):
+        return {}
+    known = [
+        np.full(len(s.atoms), UNKNOWN) if signs is None else signs
+        for s, signs in zip(structures, found)
+    ]
+    return {"drawn.signs": np.concatenate(known)}
+
+
 def _unpack_structures(texts: list[dict], arrays) -> list[LabelledStructure]:
     bounds = np.concatenate([[0], np.cumsum(arrays["drawn.n_atoms"])])
     out = []
@@ -122,6 +138,8 @@ def _unpack_structures(texts: list[dict], arrays) -> list[LabelledStructure]:
         atoms.info["config_type"] = text["config_type"]
         if "drawn.charge" in arrays:
             with_charge(atoms, float(arrays["drawn.charge"][k]))
+        if "drawn.signs" in arrays and UNKNOWN not in (signs := arrays["drawn.signs"][own]):
+            with_signs(atoms, signs)
         scalars = {
             name: None if np.isnan(v) else float(v)
             for name, v in zip(LABELS, arrays["drawn.scalars"][k])

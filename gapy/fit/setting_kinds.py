@@ -90,6 +90,20 @@ def text(name: str, shown: str, value) -> None:
         raise GapyError(f"{shown}: expected text, got {value!r}")
 
 
+def elements_of(text: str | None) -> tuple[str, ...] | None:
+    """("Fe", "Co") from "Fe,Co"."""
+    return None if text is None else tuple(part.strip() for part in text.split(","))
+
+
+def elements(name: str, shown: str, value) -> None:
+    """Chemical symbols, at least one, or None for none."""
+    if value is None:
+        return
+    listed = isinstance(value, list | tuple) and value
+    if not listed or not all(isinstance(one, str) and one for one in value):
+        raise GapyError(f'{shown}: expected chemical symbols such as ["Fe", "Co"], got {value!r}')
+
+
 def flag(name: str, shown: str, value) -> None:
     """True or false."""
     if not isinstance(value, bool):

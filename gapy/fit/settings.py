@@ -14,6 +14,7 @@ from gapy.fit.setting_kinds import (
     Whole,
     components,
     counts,
+    elements,
     flag,
     positive,
     stated,
@@ -34,7 +35,8 @@ LEARNT = ("delta", "sigma_energy", "sigma_forces", "sigma_stress")
 class ModelSettings:
     """What a model is made with, apart from its species and its data.
 
-    r_cut, n_max, l_max, sigma, compression: the SOAP. zeta, n_components, n_inducing,
+    r_cut, n_max, l_max, sigma, compression: the SOAP. magnetic: elements whose moments' signs it
+    tells apart, at fixed order. zeta, n_components, n_inducing,
     selection: kernel, components of the SOAP that it uses, and inducing points per species, one
     number or {symbol: number}. Where one of these, delta or a sigma_* is None, nobody gave it:
     the defaults of smooth_soap and SparseGPRegressor hold, unless gapy.cli.automatic chooses
@@ -62,6 +64,12 @@ class ModelSettings:
     )
     compression: str | None = stated(
         None, text, "off, mu2, mu1nu1 or crossover", unsaid="off; 4 species: mu1nu1"
+    )
+    magnetic: tuple | None = stated(
+        None,
+        elements,
+        "Elements of which the signs of magnetic moments are told apart, Fe,Co",
+        unsaid="none",
     )
     zeta: int | None = stated(
         None,
@@ -113,9 +121,9 @@ class ModelSettings:
     seed: int = stated(0, Whole(0), "Seed of every random choice")
 
     def __post_init__(self):
-        object.__setattr__(
-            self, "term", tuple(self.term) if isinstance(self.term, list) else self.term
-        )
+        for name in ("term", "magnetic"):
+            value = getattr(self, name)
+            object.__setattr__(self, name, tuple(value) if isinstance(value, list) else value)
         for f in fields(self):
             value = getattr(self, f.name)
             if value is not None or f.default is not None:
@@ -159,6 +167,20 @@ class ModelSettings:
         if self.term and self.terms is not None:
             raise GapyError(f"terms: {self.terms} beside tables [[term]]; leave one of the two out")
         return terms_of(self, species)
+
+    def atomic_descriptor(self, species):
+        """The descriptor of one term: the SOAP, magnetic if some elements are.
+
+        Raises
+        ------
+        GapyError : settings that dscribe refuses
+        SpeciesError : magnetic elements that are not among the species
+        """
+        if self.magnetic is None:
+            return self.soap(species)
+        from gapy.descriptors import MagneticSOAP
+
+        return MagneticSOAP(self.soap(species), self.magnetic)
 
     def soap(self, species):
         """The smooth dscribe SOAP for chemical symbols or atomic numbers.

@@ -10,7 +10,7 @@ from itertools import product
 from typing import Any
 
 from gapy.errors import GapyError
-from gapy.fit.setting_kinds import Whole, counts, positive
+from gapy.fit.setting_kinds import Whole, counts, elements, positive
 
 SUMS = ("soap", "soap+pair", "soap+soap", "soap+soap+pair")
 """What `terms` may be. Two SOAPs: a wide smooth one and a short sharp one, both around the one that
@@ -18,7 +18,7 @@ the other settings say."""
 WIDE = {"r_cut": 1.2, "l_max": -2, "sigma": 1.2}
 SHORT = {"r_cut": 0.7, "l_max": 2, "sigma": 0.8}
 """Multiples of the cutoff and of the width, and steps of l_max."""
-OF_SOAP = ("r_cut", "n_max", "l_max", "sigma", "compression")
+OF_SOAP = ("r_cut", "n_max", "l_max", "sigma", "compression", "magnetic")
 OF_TERM = ("zeta", "n_inducing", "delta", "selection", "n_components", "species")
 OF_PAIR = ("r_cut", "length", "n_inducing", "delta", "transition", "species")
 KEYS = {"soap": (*OF_SOAP, *OF_TERM), "pair": OF_PAIR}
@@ -56,7 +56,7 @@ def term_tables(name: str, shown: str, value) -> None:
             check: Any = {
                 "r_cut": positive, "sigma": positive, "length": _lengths, "delta": positive,
                 "transition": positive, "n_inducing": counts, "zeta": Whole(1), "n_max": Whole(1),
-                "l_max": Whole(0),
+                "l_max": Whole(0), "magnetic": elements,
             }.get(key)  # fmt: skip
             if check is not None:
                 check(key, where, given)
@@ -87,10 +87,10 @@ def terms_of(settings, species: Sequence):
     if settings.term:
         return [_term(table, settings, species) for table in settings.term]
     if settings.terms in (None, "soap"):
-        return settings.soap(species)
-    out: list[Any] = [settings.soap(species)]
+        return settings.atomic_descriptor(species)
+    out: list[Any] = [settings.atomic_descriptor(species)]
     if "soap+soap" in settings.terms:
-        out = [_around(settings, steps).soap(species) for steps in (WIDE, SHORT)]
+        out = [_around(settings, steps).atomic_descriptor(species) for steps in (WIDE, SHORT)]
     if settings.terms.endswith("pair"):
         # Of the cutoff of the SOAP, so that both work on one list of pairs.
         out.append(Pair(r_cut=settings.r_cut or 5.0))
@@ -121,7 +121,7 @@ def _term(table: Mapping, settings, species: Sequence):
     if table["kind"] == "pair":
         return Pair(**own)
     of_soap = {key: own.pop(key) for key in OF_SOAP if key in own}
-    return TermSettings(settings.but(**of_soap).soap(species), **own)
+    return TermSettings(settings.but(**of_soap).atomic_descriptor(species), **own)
 
 
 def lengths_to_try(settings) -> list:

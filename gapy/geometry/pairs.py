@@ -26,7 +26,9 @@ class Pairs:
     Centre k is atom centre_i[k] (c,); its pairs are first_i[k]:first_i[k + 1] (c + 1,), with atom
     j_p (P,) and vector r_pc (P, 3) = r_j - r_i + S @ cell in A. Every pair shorter than `cutoff`
     (A) is listed, from each end that is a centre; longer ones may be. Several pairs of a centre
-    may name one atom j: its periodic images. `checked` makes arrays from elsewhere safe.
+    may name one atom j: its periodic images. signs (n,): -1, 0 or 1 of the magnetic moment of each
+    atom, None where nobody said them; only magnetic descriptors ask for them. `checked` makes
+    arrays from elsewhere safe.
     """
 
     centre_i: np.ndarray
@@ -34,6 +36,7 @@ class Pairs:
     j_p: np.ndarray
     r_pc: np.ndarray
     cutoff: float
+    signs: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.centre_i)
@@ -46,7 +49,7 @@ class Pairs:
         vectors that are not finite, atoms on top of each other.
         """
         arrays = {name: _converted(name, getattr(self, name), dtype) for name, dtype in TYPES}
-        pairs = Pairs(**arrays, cutoff=float(self.cutoff))
+        pairs = Pairs(**arrays, cutoff=float(self.cutoff), signs=_signs(self.signs, n_atoms))
         n, p = pairs.centre_i.shape, pairs.j_p.shape
         if len(n) != 1 or len(p) != 1 or pairs.first_i.shape != (n[0] + 1,):
             pairs._refuse_shapes()
@@ -98,6 +101,18 @@ def _converted(name: str, given, dtype) -> np.ndarray:
     if found.size and dtype is not np.float64 and not np.issubdtype(found.dtype, np.integer):
         raise StructureError(f"{name}: expected integers, got {found.dtype}; give indices of atoms")
     return np.ascontiguousarray(found, dtype=dtype)
+
+
+def _signs(given, n_atoms: int) -> np.ndarray | None:
+    if given is None:
+        return None
+    found = np.asarray(given)
+    if found.shape != (n_atoms,) or not np.isin(found, (-1, 0, 1)).all():
+        raise StructureError(
+            f"signs: expected -1, 0 or 1 for each of {n_atoms} atoms, ghosts included, got an "
+            f"array {found.shape}; give the signs of their magnetic moments, or None"
+        )
+    return found.astype(np.int64)
 
 
 def pairs_within(atoms, cutoff: float, *, periodic=True) -> Pairs:

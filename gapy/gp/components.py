@@ -24,7 +24,7 @@ import scipy.linalg
 
 from gapy._jit.covariance import normalise, project
 from gapy._jit.vector import LANES
-from gapy.descriptors.mixed import MixedSOAP
+from gapy.descriptors import MIXED, mixed_soap
 from gapy.descriptors.projected import ProjectedSOAP
 from gapy.descriptors.soap import CompiledSOAP
 from gapy.gp.frames import Frames
@@ -41,6 +41,11 @@ LEAST_FEATURES = 160
 """Descriptors of fewer components stay as they are: there is little to save."""
 MIXING_TOLERANCE = 1e-2
 """Share of the density moments that mixing may leave out."""
+BESIDE_TOTAL = 4
+"""Mixed channels beside the total density. It carries where the neighbours are, they who is where;
+more of them weigh the second against the first (measured: five metals 178, 86,
+88, 156 meV/A with 2, 3, 4, 8; molecules of four elements 512, 504, 517 with 3, 4,
+8)."""
 DENSITY_WEIGHT = 0.1
 """w: densities count less than their gradients, which the forces follow (measured on ethanol: the
 force error with 8 of 24 channels is 3 % lower than with 1)."""
@@ -52,7 +57,7 @@ def projected(frames: Frames, term: int, descriptor, components, n_points: int, 
     components: number of them, the share of the moments that may be lost (below 1), "auto", or
     "off" for the descriptor as it is, which is also returned where nothing would be saved. With
     "auto" that goes by the products with n_points inducing points of a species; compressed
-    descriptors stay (measured: their components are too many).
+    descriptors whose densities cannot be mixed stay (measured: their components are too many).
     """
     if components == "off" or not isinstance(descriptor, CompiledSOAP):
         return descriptor
@@ -77,7 +82,7 @@ def projected(frames: Frames, term: int, descriptor, components, n_points: int, 
 def _worth_a_try(frames: Frames, descriptor: CompiledSOAP) -> bool:
     """Whether "auto" may save work, and no species is still to come, which P would not see."""
     occurring = set(np.unique(np.concatenate([atoms.numbers for atoms in frames.atoms])).tolist())
-    large = descriptor.n_features >= LEAST_FEATURES and not _compressed(descriptor)
+    large = descriptor.n_features >= LEAST_FEATURES and _mode(descriptor) in MIXED
     return large and occurring.issuperset(descriptor.species)
 
 
@@ -97,8 +102,8 @@ def _rank(spectra, components) -> int:
     return _full(needed)
 
 
-def _compressed(descriptor: CompiledSOAP) -> bool:
-    return descriptor.soap.compression.get("mode", "off") != "off"
+def _mode(descriptor: CompiledSOAP) -> str:
+    return descriptor.soap.compression.get("mode", "off")
 
 
 def _full(n: int) -> int:
@@ -111,30 +116,43 @@ def _full(n: int) -> int:
 
 def _mixed(frames: Frames, term: int, descriptor: CompiledSOAP, components, seed: int):
     """The descriptor with mixed densities, or as it is where that saves no channels."""
-    n_channels = len(descriptor.species) * descriptor.soap._n_max
-    if _compressed(descriptor) or n_channels <= LANES:
+    n_channels = descriptor.n_densities * descriptor.soap._n_max
+    if _mode(descriptor) not in MIXED or n_channels <= LANES:
         return descriptor
     found = density_moments(frames, term, descriptor, np.random.default_rng(seed))
     spectra = [np.linalg.eigh(c_luu) for c_luu in _pooled(found)]
-    l_max, needed = descriptor.soap._l_max, 1
-    for values_lu, _ in spectra if found.any() else ():
-        left = 1.0 - np.cumsum(values_lu[:, ::-1].sum(axis=0)) / values_lu.sum()
-        needed = max(needed, int((left > MIXING_TOLERANCE).sum()) + 1)
-    q = max(needed, LANES)  # fewer cost as much
+    with_total = _mode(descriptor) == "mu1nu1"
+    if with_total:
+        q = BESIDE_TOTAL
+    else:  # fewer than a vector cost as much
+        q = max(_channels(spectra), LANES) if found.any() else LANES
     if components != "auto" and components >= 1:
-        while (l_max + 1) * q * (q + 1) // 2 < components:
+        n_l, n = descriptor.soap._l_max + 1, descriptor.soap._n_max
+        while n_l * (q * n if with_total else q * (q + 1) // 2) < components:
             q += 1
     if q >= n_channels:
         return descriptor
-    return MixedSOAP(descriptor, [vectors[:, :, ::-1][:, :, :q] for _, vectors in spectra])
+    return mixed_soap(descriptor, [vectors[:, :, ::-1][:, :, :q] for _, vectors in spectra])
+
+
+def _channels(spectra) -> int:
+    """How many keep all but MIXING_TOLERANCE of the moments of every central species."""
+    needed = 1
+    for values_lu, _ in spectra:
+        left = 1.0 - np.cumsum(values_lu[:, ::-1].sum(axis=0)) / values_lu.sum()
+        needed = max(needed, int((left > MIXING_TOLERANCE).sum()) + 1)
+    return needed
 
 
 def density_moments(frames: Frames, term: int, descriptor: CompiledSOAP, rng) -> np.ndarray:
-    """C^l_uv (S, l_max + 1, U, U) of each central species, U = species * n_max; 0 without data."""
-    n_slots, n_l, n = len(descriptor.species), descriptor.soap._l_max + 1, descriptor.soap._n_max
-    n_pad = descriptor.channels.n_pad
+    """C^l_uv (S, l_max + 1, U, U) of each central species, U = densities * n_max; 0 without data.
+
+    The gradients of two densities of one neighbour, as a magnetic one has, count as independent.
+    """
+    n_l, n, n_slots = descriptor.soap._l_max + 1, descriptor.soap._n_max, descriptor.n_densities
+    n_pad, slots = descriptor.channels.n_pad, descriptor.channels.slots
     real = (np.arange(n_slots)[:, None] * n_pad + np.arange(n)).ravel()
-    values, slopes = np.zeros((2, n_slots, n_l, n_slots * n, n_slots * n))
+    values, slopes = np.zeros((2, len(descriptor.species), n_l, n_slots * n, n_slots * n))
     l = np.arange(n_l)
     for env, slot, centres in _sampled(frames, term, descriptor, rng):
         for i in centres.tolist():
@@ -147,7 +165,7 @@ def density_moments(frames: Frames, term: int, descriptor: CompiledSOAP, rng) ->
             value_pln, slope_pln = descriptor.radial(r_p)
             around = value_pln * np.sqrt(l * (l + 1))[:, None] / r_p[:, None, None]
             for t in range(n_slots):
-                of = env.species_p[pairs] == t
+                of = slots[env.species_p[pairs]] == t
                 u = slice(t * n, (t + 1) * n)
                 for part in (slope_pln[of], around[of]):
                     slopes[slot, :, u, u] += np.einsum("l,pln,plm->lnm", 2 * l + 1.0, part, part)

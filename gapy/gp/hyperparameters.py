@@ -23,9 +23,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.optimize import minimize
 
-from gapy.gp.likelihood import Likelihood, Moments, group_moments
+from gapy.gp.likelihood import Likelihood, Moments, group_moments, maximise
 from gapy.gp.noise import KINDS, Noise
 from gapy.gp.statistic import Group, SufficientStatistic
 from gapy.gp.terms import Term, blocks
@@ -41,8 +40,6 @@ OWN_LIMITS = (1e-2, 1e2)
 SPREAD = 3.0
 SMALL = 30
 """Labels below which a group has no sigma of its own."""
-DELTA_RANGE = (1e-2, 1e3)
-ITERATIONS = 50
 
 
 @dataclass(frozen=True)
@@ -100,20 +97,20 @@ def maximise_likelihood(terms, statistic: SufficientStatistic, noise: Noise) -> 
     likelihood = Likelihood(table, moments)
     limits = [tuple(np.log(_limits(keys[0]))) for keys in families]
     together = Likelihood(table, [_sum(moments, family_of, f) for f in range(len(families))])
-    first = _maximise(together, np.clip(start, *np.array(limits).T), start_delta, limits)
-    log_sigma, log_delta = first.log_parameters[family_of], first.log_delta
+    first = maximise(together, np.clip(start, *np.array(limits).T), start_delta, limits)
+    log_sigma, log_delta = first.log_sigma[family_of], first.log_delta
     best = first
     if len(groups) > len(families):
         near = [
             (max(x - np.log(SPREAD), limits[f][0]), min(x + np.log(SPREAD), limits[f][1]))
             for x, f in zip(log_sigma, family_of)
         ]
-        best = _maximise(likelihood, log_sigma, log_delta, near)
-        log_sigma, log_delta = best.log_parameters, best.log_delta
+        best = maximise(likelihood, log_sigma, log_delta, near)
+        log_sigma, log_delta = best.log_sigma, best.log_delta
     begin, *_ = likelihood.value_and_gradient(start[family_of], start_delta)
     sigmas = {
         keys[0].kind: float(np.exp(x))
-        for keys, x in zip(families, first.log_parameters)
+        for keys, x in zip(families, first.log_sigma)
         if not keys[0].own
     }
     # By config_type: sigmas where they differ within a kind, and factors, which have no default.
@@ -136,17 +133,10 @@ def maximise_likelihood(terms, statistic: SufficientStatistic, noise: Noise) -> 
         learnt=frozenset(informative),
         shared={
             (keys[0].kind, keys[0].own): float(np.exp(x))
-            for keys, x in zip(families, first.log_parameters)
+            for keys, x in zip(families, first.log_sigma)
         },
         moments={tuple(keys): found for keys, found in zip([*groups, *silent], every)},
     )
-
-
-@dataclass(frozen=True)
-class _Point:
-    log_parameters: np.ndarray
-    log_delta: np.ndarray
-    value: float
 
 
 def _sum(moments: list[Moments], family_of: list[int], family: int) -> Moments:
@@ -160,30 +150,6 @@ def _sum(moments: list[Moments], family_of: list[int], family: int) -> Moments:
         one.add_to(s)
     c = np.sum([x.c for x in parts], axis=0)
     return Moments(s, c, sum(x.q for x in parts), sum(x.n for x in parts), slice(0, m))
-
-
-def _maximise(likelihood, start, start_delta, limits) -> _Point:
-    """L-BFGS-B over log sigma and log delta."""
-    n = len(start)
-
-    def objective(x):
-        value, slope, slope_delta = likelihood.value_and_gradient(x[:n], x[n:])
-        # A block on which the labels say nothing takes the mean delta of the others.
-        off = x[n:] - x[n:].mean()
-        slopes = np.concatenate([slope, slope_delta + 2.0 * off])
-        return value + off @ off, slopes
-
-    bounds = [*limits, *[tuple(np.log(DELTA_RANGE))] * len(start_delta)]
-    found = minimize(
-        objective,
-        np.concatenate([start, start_delta]),
-        jac=True,
-        method="L-BFGS-B",
-        bounds=bounds,
-        options={"maxiter": ITERATIONS, "ftol": 1e-7},
-    )
-    off = found.x[n:] - found.x[n:].mean()
-    return _Point(found.x[:n], found.x[n:], float(found.fun - off @ off))
 
 
 def _vanishes(group: Group, factor) -> bool:

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.linalg
 from scipy.linalg.blas import daxpy
+from scipy.optimize import minimize
 
 from gapy.gp.statistic import SufficientStatistic
 from gapy.gp.terms import Block
@@ -79,6 +80,8 @@ def _range_of(seen: list[np.ndarray]) -> slice:
 
 RAISED = (1e-15, 1e-14, 1e-13, 1e-12, 1e-10)
 """Of the largest diagonal element, tried one after the other."""
+DELTA_LIMITS = (float(np.log(1e-2)), float(np.log(1e3)))
+ITERATIONS = 50
 
 
 class Likelihood:
@@ -144,3 +147,41 @@ class Likelihood:
             for b in self._table
         ]
         return float(value), slope_sigma, np.array(slope_delta)
+
+
+@dataclass(frozen=True)
+class LikeliestScales:
+    """log sigma (G,), log delta (B,), and the value of the likelihood there."""
+
+    log_sigma: np.ndarray
+    log_delta: np.ndarray
+    value: float
+
+
+def maximise(
+    likelihood: Likelihood, start, start_delta, limits, delta_limits=DELTA_LIMITS
+) -> LikeliestScales:
+    """The likeliest scales, by L-BFGS-B from log sigma (G,) and log delta (B,).
+
+    limits: (least, largest) log sigma of each group. delta_limits: of every log delta.
+    """
+    n = len(start)
+
+    def objective(x):
+        value, slope, slope_delta = likelihood.value_and_gradient(x[:n], x[n:])
+        # A block on which the labels say nothing takes the mean delta of the others.
+        off = x[n:] - x[n:].mean()
+        slopes = np.concatenate([slope, slope_delta + 2.0 * off])
+        return value + off @ off, slopes
+
+    bounds = [*limits, *[delta_limits] * len(start_delta)]
+    found = minimize(
+        objective,
+        np.concatenate([start, start_delta]),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=bounds,
+        options={"maxiter": ITERATIONS, "ftol": 1e-7},
+    )
+    off = found.x[n:] - found.x[n:].mean()
+    return LikeliestScales(found.x[:n], found.x[n:], float(found.fun - off @ off))

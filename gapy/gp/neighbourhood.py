@@ -8,12 +8,14 @@ an odd atom next to a vacancy would drown among its usual neighbours.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from gapy._jit.pairs import worst_values
 from gapy.geometry.pairs import Pairs, pairs_within
+from gapy.structures.spins import signs_of
 
 DEFAULT_CUTOFF = 5.0
 """A, for descriptors that state none."""
@@ -24,6 +26,11 @@ class Neighbourhood(NamedTuple):
 
     pairs: Pairs
     environments: dict[int, object]
+
+
+def is_magnetic(terms) -> bool:
+    """Whether some descriptor asks for the signs of magnetic moments."""
+    return any(t.descriptor.magnetic for t in terms)
 
 
 def cutoff_of(descriptor) -> float:
@@ -55,6 +62,8 @@ def select(terms, numbers, pairs: Pairs) -> Neighbourhood:
 def neighbourhood(terms, atoms, pairs: Pairs | None = None) -> Neighbourhood:
     """Pairs (searched unless given) and environments of an ASE structure."""
     pairs = pairs_of(terms, atoms) if pairs is None else pairs
+    if is_magnetic(terms):
+        pairs = replace(pairs, signs=signs_of(atoms))
     environments = {
         id(d): d.select(atoms.numbers, pairs) if d.takes_neighbours else d.environments(atoms)
         for d in (t.descriptor for t in terms)

@@ -99,11 +99,13 @@ def solve(terms, cholesky, statistic: SufficientStatistic, sigma_of) -> Posterio
     By one BLAS thread, whoever calls: more of them sum in another order.
     """
     with blas_threads(1):
-        return _solve(terms, cholesky, statistic, sigma_of)
+        return solve_blocks(blocks(terms), cholesky, statistic, sigma_of)
 
 
-def _solve(terms, cholesky, statistic: SufficientStatistic, sigma_of) -> Posterior:
-    table = blocks(terms)
+def solve_blocks(
+    table: tuple[Block, ...], cholesky, statistic: SufficientStatistic, sigma_of
+) -> Posterior:
+    """As `solve`, for the blocks of the terms."""
     m, scale = statistic.n_columns, prior_scale(table)
     triangle = np.zeros((m + 1, m + 1), order="F")
     triangle[np.arange(m), np.arange(m)] = 1.0

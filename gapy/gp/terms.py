@@ -11,7 +11,7 @@ one for each (term, central species), listed in this order by `blocks`. The bloc
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import ase.data
@@ -144,8 +144,16 @@ def normalised(x_id: np.ndarray) -> np.ndarray:
 
 def cholesky_factors(terms) -> tuple[np.ndarray, ...]:
     """Lower L_b with L_b L_b^T = K_MM + JITTER of each block, at delta = 1."""
+    return factors_of(blocks(terms))
+
+
+def factors_of(table: Iterable[Block]) -> tuple[np.ndarray, ...]:
+    """As `cholesky_factors`, of blocks.
+
+    Raises GapyError where points are too close to one another.
+    """
     out = []
-    for block in blocks(terms):
+    for block in table:
         k = dot_product(block.x_sd, block.x_sd, block.zeta)
         k[np.diag_indices_from(k)] += JITTER
         try:

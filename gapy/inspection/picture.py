@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gapy._support.drawing import COLOURS, markers, new_figure, saved, side_legend, style
+from gapy._support.drawing import COLOURS, axes, markers, new_figure, saved, side_legend, style
 from gapy.errors import GapyError
 
 MAX_MAPS = 4
@@ -19,7 +19,7 @@ def picture(report, path=None):
     report : gapy.inspection.InspectionReport
     path : where to save a PNG, or None
 
-    Returns the matplotlib Figure.
+    Returns the Axes, maps first, in the order of the panels.
 
     Raises
     ------
@@ -40,7 +40,28 @@ def picture(report, path=None):
     for ax, h in zip(bottom, report.histograms):
         _draw_histogram(ax, h, names)
     side_legend(figure, markers(style(k) for k in range(len(names))), names)
-    return saved(figure, path)
+    saved(figure, path)
+    return tuple(figure.axes)
+
+
+def environment_map(kernel_map, names, path=None, *, ax=None):
+    """Kernel PCA of the environments of one element, coloured by group.
+
+    Arguments
+    ---------
+    kernel_map : gapy.inspection.report.KernelMap
+    names : all groups, which fixes their colours
+    path : where to save a PNG of the whole figure, or None
+    ax : matplotlib Axes to draw into; by default those of a new figure, with a legend
+
+    Returns the Axes. Raises GapyError without matplotlib, or for a file that cannot be written.
+    """
+    drawn = axes(ax, 5.6, 4.4)
+    _draw_map(drawn, kernel_map, names)
+    if ax is None:
+        side_legend(drawn.figure, markers(style(k) for k in range(len(names))), names)
+    saved(drawn.figure, path)
+    return drawn
 
 
 def _draw_map(ax, m, names) -> None:
@@ -54,7 +75,7 @@ def _draw_map(ax, m, names) -> None:
                     m.xy[take, 0], m.xy[take, 1], s=7, alpha=0.6, linewidths=0, rasterized=True,
                     **style(k),
                 )  # fmt: skip
-    ax.set_title(f"environments of {m.symbol}", fontsize=10)
+    ax.set_title(f"{len(m.xy)} environments of {m.symbol}", fontsize=10)
     ax.set_xlabel(f"kernel component 1 ({100 * m.share[0]:.0f} % of the variance)")
     ax.set_ylabel(f"kernel component 2 ({100 * m.share[1]:.0f} %)")
 

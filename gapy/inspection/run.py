@@ -9,7 +9,7 @@ import ase.data
 import numpy as np
 from ase import Atoms
 
-from gapy.descriptors import as_descriptor, smooth_soap
+from gapy.descriptors import MagneticSOAP, as_descriptor, smooth_soap
 from gapy.errors import GapyError, StructureError
 from gapy.fit.regressor import SparseGPRegressor
 from gapy.inspection import findings, summaries
@@ -34,6 +34,7 @@ from gapy.structures import (
     read_structures,
 )
 from gapy.structures.charge import charge_of, with_charge
+from gapy.structures.spins import ordered_elements, signs_of, with_signs
 
 QUICK_POINTS = 200
 """Inducing points per element of the fit that is made if no model is given."""
@@ -172,7 +173,10 @@ def bare(frames, source="frames") -> list[LabelledStructure]:
     """Structures without labels."""
     return [
         LabelledStructure(
-            with_charge(Atoms(a.numbers, a.positions, cell=a.cell, pbc=a.pbc), charge_of(a)),
+            with_signs(
+                with_charge(Atoms(a.numbers, a.positions, cell=a.cell, pbc=a.pbc), charge_of(a)),
+                signs_of(a),
+            ),
             None, None, None,
             str(a.info.get("config_type", "default")), None, None, None, source, k,
         )
@@ -194,7 +198,7 @@ def _fit(structures, potential, cutoff, has_labels, seed, threads, progress):
         effect = influence(potential, structures, left_out=own, progress=progress)
         return text, effect, metric, potential.e0
     species = sorted({int(z) for s in structures for z in s.atoms.numbers})
-    descriptor = as_descriptor(_quick_soap(species, cutoff))
+    descriptor = _quick_descriptor(species, cutoff, [s.atoms for s in structures])
     metric = Metric.of_one(descriptor, ZETA)
     if not has_labels:
         return "no labels, no errors", none, metric, {}
@@ -210,8 +214,15 @@ def _fit(structures, potential, cutoff, has_labels, seed, threads, progress):
     return text, effect, metric, gp.e0_
 
 
+def _quick_descriptor(species, cutoff, frames):
+    """A small SOAP that sees the second shell, and orders of moments where all frames say them."""
+    soap, magnetic = _quick_soap(species, cutoff), ordered_elements(frames)
+    if magnetic and all(signs_of(atoms) is not None for atoms in frames):
+        return MagneticSOAP(soap, magnetic)
+    return as_descriptor(soap)
+
+
 def _quick_soap(species, cutoff):
-    """A small SOAP that sees the second shell."""
     r_cut = float(np.clip(1.6 * cutoff, 3.5, 5.0))
     if len(species) == 1:
         return smooth_soap(species, r_cut=r_cut, n_max=6, l_max=6)

@@ -46,7 +46,7 @@ def _ranges(title: str, groups) -> str:
         rows.append(
             (
                 g.name, str(g.n_structures), str(g.n_atoms), f"{100 * g.share:.1f}",
-                _span(g.volume, 2), _span(g.energy, 3), number(g.force_rms),
+                span(g.volume, 2), span(g.energy, 3), number(g.force_rms),
                 number(g.force_max, digits=2),
                 f"{low} {mean:.1f} {high}", number(g.nearest, digits=2),
             )
@@ -77,12 +77,13 @@ def _coordination(report) -> str:
     lines = []
     for symbol, counts in report.coordination.items():
         total = sum(counts.values())
-        shares = ", ".join(f"{c}: {_per_cent(n / total)}" for c, n in sorted(counts.items()))
+        shares = ", ".join(f"{c}: {per_cent(n / total)}" for c, n in sorted(counts.items()))
         lines.append(f"{symbol}  {shares}")
     return _listed("neighbours, % of the atoms", lines)
 
 
-def _per_cent(share: float) -> str:
+def per_cent(share: float) -> str:
+    """A share in %, two digits where it is small."""
     return f"{100 * share:.0f}" if share >= 0.1 else f"{100 * share:.2g}"
 
 
@@ -105,7 +106,8 @@ def _listed(title: str, lines) -> str:
     return "\n".join([title, *(f"  {line}" for line in lines)]) if lines else ""
 
 
-def _span(values, digits: int) -> str:
+def span(values, digits: int) -> str:
+    """(lowest, highest) in words, `-` where they are not known."""
     if values is None:
         return "-"
     low, high = values

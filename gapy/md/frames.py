@@ -10,6 +10,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io.extxyz import write_extxyz
 
 from gapy.structures.charge import charge_of, with_charge
+from gapy.structures.spins import KEY, MOMENTS
 
 STD_ARRAYS = ("forces_std", "energies_std")
 RESULTS = ("energy", "forces", "stress", "energies")
@@ -21,8 +22,9 @@ def evaluate(atoms: Atoms, *, stress: bool) -> Atoms:
     The frame has numbers, positions, momenta, masses, cell, pbc and constraints, energy and
     forces (and stress and local energies where the calculator has them) in a
     SinglePointCalculator, and `forces_std` (n, 3) eV/A and `energies_std` (n,) eV in `arrays`,
-    since ASE writes no results that it does not know. Other info than the charge and further
-    arrays of `atoms` are left behind: labels of the start structure would be false here.
+    since ASE writes no results that it does not know. Initial magnetic moments and their signs
+    stay. Other info than the charge and further arrays of `atoms` are left behind: labels of the
+    start structure would be false here.
     """
     if stress:
         atoms.get_stress(apply_constraint=False)
@@ -39,7 +41,7 @@ def evaluate(atoms: Atoms, *, stress: bool) -> Atoms:
         constraint=[constraint.copy() for constraint in atoms.constraints],
     )
     with_charge(frame, charge_of(atoms))
-    for name in ("masses", "momenta", "tags"):
+    for name in ("masses", "momenta", "tags", KEY, MOMENTS):
         if atoms.has(name):
             frame.set_array(name, atoms.get_array(name))
     for name in STD_ARRAYS:

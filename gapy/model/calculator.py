@@ -15,7 +15,7 @@ from ase.calculators.calculator import Calculator, PropertyNotImplementedError, 
 from gapy.errors import GapyError
 from gapy.geometry.moving import MovingPairs
 from gapy.geometry.neighbours import differ
-from gapy.structures.charge import KEY
+from gapy.structures import charge, spins
 
 CALIBRATED = (True, "cheap", "posterior")
 MODES = (False, *CALIBRATED, "local", "full")
@@ -208,7 +208,8 @@ class GAPCalculator(Calculator):
     def check_state(self, atoms, tol=1e-15):
         """What changed since the last call, among what the energy depends on.
 
-        Of charges that is the total one (`atoms.info["charge"]`), named as ASE names charges. ASE's
+        Of charges that is the total one (`atoms.info["charge"]`), named as ASE names charges, as
+        the signs of moments (`atoms.arrays["magmom_sign"]`) are named as its moments are. ASE's
         own comparison takes longer than the neighbour list of a small cell.
         """
         last = self._seen
@@ -223,10 +224,12 @@ class GAPCalculator(Calculator):
             changes.append("cell")
         if differ(atoms.pbc, last.pbc):
             changes.append("pbc")
-        now: Any = atoms.info.get(KEY)
-        before: Any = last.info.get(KEY)
+        now: Any = atoms.info.get(charge.KEY)
+        before: Any = last.info.get(charge.KEY)
         if now is not before and not np.array_equal(now, before):
             changes.append("initial_charges")
+        if any(_other(atoms.arrays, last.arrays, name) for name in (spins.KEY, spins.MOMENTS)):
+            changes.append("initial_magmoms")
         return changes
 
     def reset(self) -> None:
@@ -303,6 +306,12 @@ class GAPCalculator(Calculator):
             if periodic:
                 results["stress_std"] = std.stress
         self.results = results
+
+
+def _other(now: dict, before: dict, name: str) -> bool:
+    """Whether an array has changed, come or gone."""
+    a, b = now.get(name), before.get(name)
+    return a is not b and (a is None or b is None or not np.array_equal(a, b))
 
 
 class Seen:

@@ -8,6 +8,7 @@ and the matrix products of a block are full however small the structures are.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -16,9 +17,10 @@ from ase import Atoms
 from gapy.baselines import Contribution, system_of, total
 from gapy.errors import GapyError, StructureError
 from gapy.geometry.many import pairs_of_many, pairs_of_part
-from gapy.gp.neighbourhood import select
+from gapy.gp.neighbourhood import is_magnetic, select
 from gapy.model import arrays
 from gapy.model.arrays import Evaluation
+from gapy.structures.spins import signs_of
 
 ATOMS = 2048
 """Evaluated together at most, unless one structure has more: as fast as more (measured)."""
@@ -94,9 +96,17 @@ def _together(potential, batch: list[Atoms], **options) -> list[Evaluation]:
     base, shared = None, [0.0] * len(batch)
     if potential.baselines:
         base, shared = _baselines(potential, batch, pairs, limits)
+    if is_magnetic(potential.terms):
+        pairs = replace(pairs, signs=_signs(batch))
     found = select(potential.terms, numbers, pairs)
     whole = arrays.parts(potential, numbers, found, free_atoms, base, first_m=first_m, **options)
     return list(_divided(whole, limits, shared))
+
+
+def _signs(batch) -> np.ndarray | None:
+    """Of all atoms; None if one of the structures says none, which is found out by itself."""
+    each = [signs for atoms in batch if (signs := signs_of(atoms)) is not None]
+    return np.concatenate(each) if len(each) == len(batch) else None
 
 
 def _baselines(potential, batch, pairs, limits) -> tuple[Contribution, list[float]]:

@@ -49,6 +49,7 @@ SOAP = Record(
         "periodic": Flag(),
     }
 )
+MAGNETIC_SOAP = Record({**SOAP.required, "magnetic": List(SYMBOL, 1, len(SYMBOLS))})
 PAIR = Record(
     {
         "species": List(SYMBOL, 1, len(SYMBOLS)),
@@ -62,7 +63,7 @@ TERM = Record(
     {
         "descriptor": Record(
             {
-                "kind": Text(choices=("SOAP", "ACSF", "LMBTR", "pair")),
+                "kind": Text(choices=("SOAP", "magnetic SOAP", "ACSF", "LMBTR", "pair")),
                 "settings": Map(NAME, Plain()),
             }
         ),
@@ -231,6 +232,8 @@ def _check_descriptors(model) -> None:
         descriptor = term["descriptor"]
         if descriptor["kind"] == "SOAP":
             SOAP.check(descriptor["settings"], f"model.terms[{t}].descriptor.settings")
+        if descriptor["kind"] == "magnetic SOAP":
+            MAGNETIC_SOAP.check(descriptor["settings"], f"model.terms[{t}].descriptor.settings")
         if descriptor["kind"] == "pair":
             _check_pair(term, f"model.terms[{t}]")
 
@@ -339,6 +342,7 @@ def _references(model: dict, version: int) -> Iterator[Array]:
         yield Array(start + "cell", (3, 3))
         yield Array(start + "pbc", (3,), INTEGER, 0, 1)
         yield Array(start + "charge", (1,), may_lack=True)
+        yield Array(start + "signs", (n,), INTEGER, -1, 1, may_lack=True)
         if version >= 3:
             yield Array(start + "energies_std", (f"probed atoms of {k}",), low=0.0)
             yield Array(start + "forces_std", (f"probed atoms of {k}",), low=0.0)
@@ -371,3 +375,4 @@ def _state(state: dict, m: int, by_hash: bool) -> Iterator[Array]:
     yield Array("state.drawn.stress", (n, 6), gaps=True)
     yield Array("state.drawn.scalars", (n, 4), gaps=True)
     yield Array("state.drawn.charge", (n,), may_lack=True)
+    yield Array("state.drawn.signs", (atoms,), INTEGER, -1, 2, may_lack=True)

@@ -30,6 +30,7 @@ from gapy.geometry.neighbours import check_geometry
 from gapy.gp.neighbourhood import pairs_of
 from gapy.gp.terms import JITTER, local_prior, of_environments
 from gapy.model.local_variance import nonnegative
+from gapy.structures.spins import with_signs
 
 PROBED = 64
 """Atoms of a structure whose sigmas are kept: enough to reach every inducing point."""
@@ -187,7 +188,8 @@ def chain(potential) -> Atoms:
     positions = SPACING * np.stack([np.cos(angle), np.sin(angle), 0.6 * angle], axis=1)
     cell = np.ptp(positions, axis=0) + VACUUM
     periodic = all(term.descriptor.periodic for term in potential.terms)
-    return Atoms(numbers, positions, cell=cell, pbc=periodic)
+    both = np.tile([1, -1], len(potential.species))  # moments that no other descriptor looks at
+    return with_signs(Atoms(numbers, positions, cell=cell, pbc=periodic), both)
 
 
 def _of_pairs(potential):

@@ -18,6 +18,7 @@ from gapy.gp.posterior import Posterior
 from gapy.gp.terms import Term, blocks
 from gapy.model import references
 from gapy.structures.charge import charge_of, with_charge
+from gapy.structures.spins import signs_of, with_signs
 
 
 def pack_setup(of, cholesky) -> tuple[dict, dict[str, np.ndarray]]:
@@ -95,6 +96,8 @@ def pack(potential) -> tuple[dict, dict[str, np.ndarray]]:
         arrays[f"reference{k}.pbc"] = atoms.pbc.astype(np.int64)
         if charge := charge_of(atoms):
             arrays[f"reference{k}.charge"] = np.array([charge])
+        if (signs := signs_of(atoms)) is not None:
+            arrays[f"reference{k}.signs"] = signs
     arrays.update(references.pack(potential))
     model = {
         **setup,
@@ -227,6 +230,7 @@ def _unpack_atoms(k: int, arrays) -> Atoms:
         cell=arrays[f"reference{k}.cell"],
         pbc=arrays[f"reference{k}.pbc"].astype(bool),
     )
+    with_signs(atoms, arrays.get(f"reference{k}.signs"))
     charge = arrays.get(f"reference{k}.charge")
     return atoms if charge is None else with_charge(atoms, float(charge[0]))
 

@@ -14,12 +14,19 @@ _HOME = {
     "phonons": "lattice_dynamics",
     "vacancy": "defects",
     "interstitial": "defects",
+    "migration": "vacancy_migration",
+    "motion": "at_temperature",
+    "melting": "melting_point",
+    "surfaces": "surface_energy",
+    "stacking": "stacking_fault",
     "phase_order": "competing_phases",
     "prototypes": "competing_phases",
     "geometry": "molecules",
     "vibrations": "molecules",
     "bond_scan": "molecules",
     "torsion_scan": "molecules",
+    "bonds": "scans",
+    "torsions": "scans",
 }
 
 __all__ = list(_HOME)

@@ -137,6 +137,12 @@ def birch_murnaghan(volumes, e0: float, bulk: float, slope: float, v0: float) ->
     return e0 + 9.0 * v0 * bulk / 16.0 * (x**3 * slope + x**2 * (2.0 - 4.0 * x))
 
 
+def fitted_curve(result: EOS, volumes) -> np.ndarray:
+    """Energies (eV) of the cell on the curve of an EOS at volumes (A^3)."""
+    bulk = result.bulk_modulus * GPa
+    return birch_murnaghan(volumes, result.energy, bulk, result.derivative, result.volume)
+
+
 def scaled(atoms: Atoms, factor: float) -> Atoms:
     """A copy with its volume multiplied."""
     out = atoms.copy()

@@ -18,6 +18,7 @@ from ase import Atoms
 from gapy.errors import GapyError
 from gapy.properties.relaxing import at_rest, relax
 from gapy.properties.result import Result, require_periodic, required
+from gapy.structures.spins import signs_of, with_signs
 
 IMAGINARY = -0.1
 """Frequencies below it, THz, are imaginary; acoustic ones at Gamma vanish only to rounding."""
@@ -141,10 +142,12 @@ def _force_constants(calculator, crystal: Atoms, supercell, distance: float):
     from phonopy import Phonopy
     from phonopy.structure.atoms import PhonopyAtoms
 
+    signs = signs_of(crystal)
     cell = PhonopyAtoms(
         symbols=crystal.get_chemical_symbols(),
         cell=crystal.cell.array,
         scaled_positions=crystal.get_scaled_positions(),
+        magnetic_moments=None if signs is None else signs.astype(float),
     )
     phonon: Any = Phonopy(
         cell, supercell_matrix=np.diag(supercell), primitive_matrix=np.eye(3), log_level=0
@@ -153,6 +156,8 @@ def _force_constants(calculator, crystal: Atoms, supercell, distance: float):
     displaced = []
     for one in phonon.supercells_with_displacements:
         frame = Atoms(one.symbols, cell=one.cell, scaled_positions=one.scaled_positions, pbc=True)
+        if signs is not None:
+            with_signs(frame, np.sign(one.magnetic_moments))
         frame.calc = calculator
         displaced.append(at_rest(frame))
     phonon.forces = np.array([frame.get_forces() for frame in displaced])

@@ -89,9 +89,9 @@ def geometry(calculator, atoms: Atoms, *, force: float = 1e-3) -> Geometry:
 
     Raises PropertyError where the relaxation fails or bonds break or form.
     """
-    before = _bonds(atoms)
+    before = bonds_of(atoms)
     end = relax(calculator, atoms, cell="fixed", force=force, same_phase=False).atoms
-    after = _bonds(end)
+    after = bonds_of(end)
     if before != after:
         raise PropertyError(
             f"geometry: {atoms.get_chemical_formula()} left its phase, bonds "
@@ -180,14 +180,15 @@ def _scanned(calculator, at: np.ndarray, frames: list[Atoms]) -> Scan:
     return Scan(at, energies - energies.min(), tuple(done))
 
 
-def _bonds(atoms: Atoms) -> set[tuple[int, int]]:
+def bonds_of(atoms: Atoms) -> set[tuple[int, int]]:
+    """Pairs of atoms, the lower first, within BONDED of their covalent radii."""
     i, j = neighbor_list("ij", atoms, natural_cutoffs(atoms, mult=BONDED))
     return {(int(a), int(b)) for a, b in zip(i, j) if a < b}
 
 
 def _side(atoms: Atoms, i: int, j: int) -> list[int]:
     """Atoms on the side of j when the bond i-j is cut."""
-    bonds = _bonds(atoms) - {(min(i, j), max(i, j))}
+    bonds = bonds_of(atoms) - {(min(i, j), max(i, j))}
     found, edge = {j}, [j]
     while edge:
         k = edge.pop()

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from gapy.structures.labelled import LabelledStructure
+from gapy.structures.spins import signs_of
 
 SAME = 1e-4  # A; coordinates written with five decimals round within this
 # Labels further apart than this were not computed by one converged method.
@@ -19,12 +20,15 @@ def find_duplicates(
 ) -> tuple[list[str], list[str]]:
     """Messages on equal structures with equal labels, and on those whose labels differ.
 
-    Equal: same species in the same order, same pbc, positions and cell within SAME. Each structure
+    Equal: same species in the same order, same pbc and signs of moments, positions and cell within
+    SAME. Each structure
     is compared with the first one of its kind.
     """
     groups = defaultdict(list)
     for k, s in enumerate(structures):
-        groups[s.atoms.numbers.tobytes(), s.atoms.pbc.tobytes()].append(k)
+        signs = signs_of(s.atoms)
+        signs = b"" if signs is None else signs.tobytes()
+        groups[s.atoms.numbers.tobytes(), s.atoms.pbc.tobytes(), signs].append(k)
     pairs = [pair for members in groups.values() for pair in _equal(structures, members)]
     repeated, contradicting = [], []
     for first, second in sorted(pairs):

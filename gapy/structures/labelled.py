@@ -7,6 +7,7 @@ import numpy as np
 from ase import Atoms
 
 from gapy.structures.charge import charge_of
+from gapy.structures.spins import signs_of
 
 
 class StructureWarning(UserWarning):
@@ -46,7 +47,7 @@ class LabelledStructure:
     Attributes
     ----------
     atoms : species, positions, cell and pbc; no calculator; in info ``config_type`` and the
-        ``charge`` (e) of one that is charged
+        ``charge`` (e) of one that is charged; in arrays the ``magmom_sign`` of its atoms, if known
     energy : total energy, eV, or None
     forces : (n, 3), eV/A, or None
     stress : (6,), eV/A^3, ASE sign, xx yy zz yz xz xy, or None
@@ -85,16 +86,18 @@ class LabelledStructure:
         return sum(np.size(v) for v in (self.energy, self.forces, self.stress) if v is not None)
 
     def fingerprint(self) -> bytes:
-        """Geometry, charge and labels as bytes: equal for equal data, whatever the file."""
+        """Geometry, charge, signs and labels as bytes: equal for equal data, whatever the file."""
         parts = [self.atoms.numbers, self.atoms.positions, self.atoms.cell.array, self.atoms.pbc]
         labels = [self.energy, self.forces, self.stress]
         parts += [np.asarray(v, dtype=float) for v in labels if v is not None]
         if charge := charge_of(self.atoms):
             parts.append(np.array(charge))
+        if (signs := signs_of(self.atoms)) is not None and signs.any():
+            parts.append(signs)
         return b"".join(np.ascontiguousarray(p).tobytes() for p in parts)
 
     def digest(self, salt: bytes = b"") -> bytes:
-        """SHA-256 of all that a fit sees: geometry, charge, labels, group, own noise."""
+        """SHA-256 of all that a fit sees: geometry, charge, signs, labels, group, own noise."""
         given = [self.energy, self.forces, self.stress]
         own = [self.energy_sigma, self.forces_sigma, self.stress_sigma]
         parts = [

@@ -1,7 +1,7 @@
 """Finding the labels of ``ase.Atoms``: label keys first, calculator results behind them."""
 
 import warnings
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -15,6 +15,7 @@ from gapy.structures.charge import charge_of, with_charge
 from gapy.structures.elements import require_elements
 from gapy.structures.labelled import LabelKeys, LabelledStructure, StructureWarning
 from gapy.structures.lookalikes import lookalikes, option, suggested
+from gapy.structures.spins import signs_of, with_signs
 
 DEFAULT_KEYS = LabelKeys()
 # Label kind -> the fields of LabelKeys that may hold it, first choice first.
@@ -145,7 +146,8 @@ def _label(
     config_type = "default" if config_type is None else str(config_type).strip() or "default"
     bare = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
     bare.info["config_type"] = config_type
-    with_charge(bare, _charge(atoms, where))
+    with_charge(bare, _of(charge_of, atoms, where))
+    with_signs(bare, _of(signs_of, atoms, where))
     return LabelledStructure(
         atoms=bare,
         energy=None if energy is None else values.scalar(energy, energy_key, where),
@@ -158,9 +160,10 @@ def _label(
     )
 
 
-def _charge(atoms: Atoms, where: str) -> float:
+def _of(read: Callable, atoms: Atoms, where: str):
+    """What a structure says of itself; an error names the frame."""
     try:
-        return charge_of(atoms)
+        return read(atoms)
     except StructureError as error:
         raise StructureError(f"{where}: {error}") from error
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gapy._support.drawing import ALARM, COLOURS, FAINT, new_figure, plain_log_ticks, saved
+from gapy._support.drawing import ALARM, COLOURS, FAINT, axes, plain_log_ticks, saved
 from gapy.errors import GapyError
 
 LABELS = {
@@ -17,11 +17,12 @@ WIDE = 5.0
 """Ratio of the largest error to the smallest above which their axis is logarithmic."""
 
 
-def pareto(tuning, path=None):
+def pareto(tuning, path=None, *, ax=None):
     """Error against cost of all candidates, the front of the last round and the recommendation.
 
     Grey: the first rounds, on a part of the structures, whose errors are larger. Arguments:
-    gapy.tuning.Tuning; where to save a PNG, or None. Returns the matplotlib Figure.
+    gapy.tuning.Tuning; where to save a PNG of the whole figure, or None; matplotlib Axes to draw
+    into, by default those of a new figure. Returns the Axes.
 
     Raises
     ------
@@ -29,8 +30,7 @@ def pareto(tuning, path=None):
     """
     if not tuning.final:
         raise GapyError("pareto: expected rows of the last round, got none; finish the search")
-    figure = new_figure(7.0, 5.0)
-    ax = figure.subplots()
+    ax = axes(ax, 7.0, 5.0)
     early = [r for r in tuning.rows if r.stage != "final" and r.error is not None]
     if early:
         ax.plot(*_xy(early), "o", color=FAINT, ms=4, label="first rounds, part of the data")
@@ -54,7 +54,8 @@ def pareto(tuning, path=None):
         ax.set_yscale("log")
         plain_log_ticks(ax.yaxis)
     ax.legend(frameon=False, fontsize=8)
-    return saved(figure, path)
+    saved(ax.figure, path)
+    return ax
 
 
 def _likely(tuning) -> bool:

@@ -1,4 +1,4 @@
-"""Pictures of errors, error bars and MD runs; matplotlib is an extra, imported when first used."""
+"""Pictures of errors, error bars and MD runs, in matplotlib Axes; matplotlib is an extra."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from gapy._support.drawing import (
     COLOURS,
     FAINT,
     INK,
+    axes,
     cloud,
     legend_above,
     markers,
-    new_figure,
+    panels,
     plain_log_ticks,
     saved,
     side_legend,
@@ -35,49 +36,53 @@ N_BINS, MIN_BIN = 12, 12
 """Bins of sigma, and the least number of atoms in one: the RMS of fewer says little."""
 
 
-def parity(report, path=None):
+def parity(report, path=None, *, ax=None):
     """Predicted against reference energies and forces, coloured by config_type.
 
     Arguments
     ---------
     report : gapy.validation.evaluation.EvaluationReport
-    path : where to save a PNG, or None
+    path : where to save a PNG of the whole figure, or None
+    ax : matplotlib Axes to draw into, one for each kind of label; by default those of a new figure
 
-    Returns the matplotlib Figure. Energies are eV/atom less e0, forces eV/A per component.
+    Returns the Axes (energies, forces) of the labels that there are. Energies are eV/atom less e0,
+    forces eV/A per component; titles count the points.
 
     Raises
     ------
-    GapyError : matplotlib is not installed, the file cannot be written, or nothing is labelled
+    GapyError : matplotlib is not installed, the file cannot be written, nothing is labelled, or
+        another number of Axes is given
     """
     s, total = report.samples, report.total
-    panels = []
+    shown = []
     if len(s.energy):
-        title = f"energies: RMSE {1e3 * total.energy_rmse:.2f} meV/atom"
+        title = f"{len(s.energy)} energies: RMSE {1e3 * total.energy_rmse:.2f} meV/atom"
         label = "energy less free atoms (eV/atom)"
-        panels.append((title, label, s.energy, s.energy_predicted, s.energy_group))
+        shown.append((title, label, s.energy, s.energy_predicted, s.energy_group))
     if len(s.forces):
         group = np.repeat(s.forces_group, 3)
-        title = f"forces: RMSE {total.forces_rmse:.3f} eV/Å"
+        title = f"{s.forces.size} force components: RMSE {total.forces_rmse:.3f} eV/Å"
         label = "force component (eV/Å)"
         forces = (s.forces.ravel(), s.forces_predicted.ravel())
-        panels.append((title, label, *forces, group))
-    if not panels:
+        shown.append((title, label, *forces, group))
+    if not shown:
         raise GapyError("parity: expected energies or forces, got neither; label the structures")
-    figure = new_figure(4.6 * len(panels) + 1.4, 4.6)
-    axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    drawn = panels(ax, len(shown), 4.6 * len(shown) + 1.4, 4.6)
     names = sorted(report.by_config_type)
     styles = {name: style(k) for k, name in enumerate(names)}
-    for ax, (title, quantity, label, predicted, group) in zip(axes, panels):
+    for one, (title, quantity, label, predicted, group) in zip(drawn, shown):
         span = [min(label.min(), predicted.min()), max(label.max(), predicted.max())]
         margin = 0.04 * (span[1] - span[0]) or 1.0
         span = [span[0] - margin, span[1] + margin]
-        ax.plot(span, span, color=INK, lw=0.8, zorder=1)
-        ax.set(xlim=span, ylim=span, aspect="equal")
-        _clouds(ax, label, predicted, group, styles)
-        ax.set(xlabel=f"reference {quantity}", ylabel=f"predicted {quantity}")
-        ax.set_title(title, fontsize=10)
-    side_legend(figure, markers(styles.values()), names)
-    return saved(figure, path)
+        one.plot(span, span, color=INK, lw=0.8, zorder=1)
+        one.set(xlim=span, ylim=span, aspect="equal")
+        _clouds(one, label, predicted, group, styles)
+        one.set(xlabel=f"reference {quantity}", ylabel=f"predicted {quantity}")
+        one.set_title(title, fontsize=10)
+    inside = None if ax is None else drawn[-1]
+    side_legend(drawn[0].figure, markers(styles.values()), names, inside=inside)
+    saved(drawn[0].figure, path)
+    return drawn
 
 
 def _clouds(ax, label, predicted, group, styles) -> None:
@@ -92,13 +97,13 @@ def _clouds(ax, label, predicted, group, styles) -> None:
             artist.set_label(name)
 
 
-def sigma_against_error(report, path=None):
+def sigma_against_error(report, path=None, *, ax=None):
     """Force error of each atom against its calibrated sigma, log-log, with binned RMS errors.
 
     The error of an atom is the root mean square over x, y and z, as sigma is. An honest error bar
     has its bins on the diagonal. Atoms whose force is zero by symmetry are left out, as in
-    `report.error_bars`; errors too small to matter are drawn at the lower edge. Arguments, result
-    and errors as in `parity`.
+    `report.error_bars`; errors too small to matter are drawn at the lower edge. Arguments and
+    errors as in `parity`, with one Axes, which is returned.
     """
     if not report.error_bars.n_judged:
         raise GapyError("sigma_against_error: " + nothing_to_judge(report))
@@ -110,8 +115,7 @@ def sigma_against_error(report, path=None):
             "structures that the model does not know by heart"
         )
     sigma = np.maximum(sigma, sigma[sigma > 0.0].min())
-    figure = new_figure(5.6, 5.0)
-    ax = figure.subplots()
+    ax = axes(ax, 5.6, 5.0)
     span = np.array([0.6 * sigma.min(), 1.6 * sigma.max()])
     centres, rms = _bins(sigma, error)
     floor = 0.7 * max(np.percentile(error, 0.5), 1e-3 * rms.max())
@@ -127,7 +131,8 @@ def sigma_against_error(report, path=None):
     what = "" if rank is None else f", rank correlation {rank:.2f}"
     ax.set_title(judged_atoms(report, what), fontsize=10)
     ax.legend(frameon=True, edgecolor="none", fontsize=9, loc="lower right")
-    return saved(figure, path)
+    saved(ax.figure, path)
+    return ax
 
 
 def judged_atoms(report, what: str = "") -> str:
@@ -148,7 +153,9 @@ def nothing_to_judge(report) -> str:
     return "expected forces, got none; label the structures"
 
 
-def md_timeline(logs, path=None, *, max_force_std: float | None = None, labels: Sequence = ()):
+def md_timeline(
+    logs, path=None, *, max_force_std: float | None = None, labels: Sequence = (), ax=None
+):
     """Temperature, force sigma and potential energy of an MD run over time.
 
     Arguments
@@ -157,15 +164,19 @@ def md_timeline(logs, path=None, *, max_force_std: float | None = None, labels: 
     path : where to save a PNG, or None
     max_force_std : threshold to draw, eV/A
     labels : names of the runs
+    ax : three matplotlib Axes to draw into; by default those of a new figure
+
+    Returns the Axes (temperature, sigma, energy).
 
     Raises
     ------
-    GapyError : matplotlib is not installed, a log cannot be read, or the file cannot be written
+    GapyError : matplotlib is not installed, a log cannot be read, the file cannot be written, or
+        another number of Axes is given
     """
     logs = [logs] if not isinstance(logs, list | tuple) else list(logs)
     runs = [_read_log(log) for log in logs]
-    figure = new_figure(8.0, 6.6)
-    top, middle, bottom = figure.subplots(3, 1, sharex=True, height_ratios=[1, 1.3, 1])
+    grid = {"nrows": 3, "ncols": 1, "sharex": True, "height_ratios": [1, 1.3, 1]}
+    top, middle, bottom = drawn = panels(ax, 3, 8.0, 6.6, **grid)
     offset = 0.0
     for k, run in enumerate(runs):
         time = (run["time_fs"] + offset) / 1000.0  # ps
@@ -175,8 +186,8 @@ def md_timeline(logs, path=None, *, max_force_std: float | None = None, labels: 
         middle.plot(time, run["mean_force_std_eV_per_A"], color=COLOURS[5], lw=0.9)
         bottom.plot(time, run["potential_energy_eV"], color=COLOURS[2], lw=0.9)
         if k:
-            for ax in (top, middle, bottom):
-                ax.axvline(time[0], color=FAINT, lw=0.9, zorder=0)
+            for one in drawn:
+                one.axvline(time[0], color=FAINT, lw=0.9, zorder=0)
         if k < len(labels):
             top.annotate(
                 labels[k],
@@ -197,8 +208,9 @@ def md_timeline(logs, path=None, *, max_force_std: float | None = None, labels: 
     middle.set(ylabel="sigma of the force (eV/Å)", ylim=(0, None))
     bottom.set(ylabel="potential energy (eV)", xlabel="time (ps)")
     bottom.ticklabel_format(axis="y", useOffset=False)
-    figure.align_ylabels()
-    return saved(figure, path)
+    bottom.figure.align_ylabels()
+    saved(bottom.figure, path)
+    return drawn
 
 
 def _bins(sigma: np.ndarray, error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -143,7 +143,8 @@ def _finite(values: dict) -> bool:
 def _mismatch(result: dict, expected: dict) -> str:
     """What makes a member's result unusable beside that of the mean; "" if nothing."""
     if result.keys() != expected.keys():
-        return f"names {sorted(map(str, result))} instead of {sorted(map(str, expected))}"
+        odd = sorted(map(str, result.keys() ^ expected.keys()))
+        return f"other numbers than the mean: {', '.join(odd[:4])}{' ...' * (len(odd) > 4)}"
     for name, array in result.items():
         if array.shape != expected[name].shape:
             return f"shape {array.shape} instead of {expected[name].shape}"

@@ -8,7 +8,7 @@ from gapy._support.drawing import (
     COLOURS,
     FAINT,
     INK,
-    new_figure,
+    panels,
     plain_log_ticks,
     saved,
     side_legend,
@@ -24,7 +24,7 @@ N_NAMED = 5
 N_POINTS = 201
 
 
-def reliability(report, path=None):
+def reliability(report, path=None, *, ax=None):
     """Binned error against sigma, and observed against nominal coverage.
 
     Left: RMS force error of bins of equal numbers of atoms against their RMS sigma. Right: share
@@ -36,22 +36,25 @@ def reliability(report, path=None):
     Arguments
     ---------
     report : gapy.validation.evaluation.EvaluationReport
-    path : where to save a PNG, or None
+    path : where to save a PNG of the whole figure, or None
+    ax : two matplotlib Axes to draw into; by default those of a new figure
 
-    Returns the matplotlib Figure.
+    Returns the Axes (bins, coverage).
 
     Raises
     ------
-    GapyError : no forces, matplotlib is not installed, or the file cannot be written
+    GapyError : no forces, matplotlib is not installed, the file cannot be written, or another
+        number of Axes is given
     """
     if not report.error_bars.n_judged:
         raise GapyError("reliability: " + nothing_to_judge(report))
-    figure = new_figure(11.4, 4.8)
-    left, right = figure.subplots(1, 2)
+    left, right = drawn = panels(ax, 2, 11.4, 4.8)
     _diagram(left, report)
     _curves(right, report)
-    side_legend(figure, *right.get_legend_handles_labels())
-    return saved(figure, path)
+    inside = None if ax is None else right
+    side_legend(right.figure, *right.get_legend_handles_labels(), inside=inside)
+    saved(right.figure, path)
+    return drawn
 
 
 def _diagram(ax, report) -> None:

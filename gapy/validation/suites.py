@@ -18,14 +18,20 @@ from gapy._support.voigt import is_crystal
 from gapy.error_bars.energy import WITHIN
 from gapy.errors import GapyError, PropertyError
 from gapy.properties import competing_phases
+from gapy.properties.at_temperature import motion
 from gapy.properties.defects import vacancy
 from gapy.properties.elasticity import elastic
 from gapy.properties.equation_of_state import eos
 from gapy.properties.lattice_dynamics import phonons
+from gapy.properties.melting_point import melting
 from gapy.properties.molecules import geometry, vibrations
 from gapy.properties.phase import phase_of
 from gapy.properties.relaxing import relax
 from gapy.properties.result import Result
+from gapy.properties.scans import bonds, torsions, turns
+from gapy.properties.stacking_fault import has_stacking, stacking
+from gapy.properties.surface_energy import surfaces
+from gapy.properties.vacancy_migration import migration
 from gapy.validation.propagation import about
 from gapy.validation.property_bars import calibrated
 
@@ -35,23 +41,30 @@ class Entry:
     """A property of a suite.
 
     function: of calculator and atoms. needs: "crystal" or "molecule". marks: largest difference
-    from the reference that is good, by name of the number; "" for all others.
+    from the reference that is good, by name of the number; "" for all others. applies: whether a
+    structure has it at all. on_request: whether it is left out unless it is named.
     """
 
     name: str
     function: Callable[..., Result]
     needs: str
     marks: Mapping[str, float]
+    applies: Callable[[Atoms], bool] = lambda atoms: True
+    on_request: bool = False
 
 
 def phases_of(calculator, atoms: Atoms) -> dict[str, Atoms]:
     """Simple crystals of the composition of `atoms`, at about its density.
 
-    Raises PropertyError for compositions of which none is known.
+    Raises PropertyError for compositions of which none is known, and where `atoms` do not relax.
     """
-    start = relax(calculator, atoms, cell="isotropic").atoms
+    return simple_phases(relax(calculator, atoms, cell="isotropic").atoms)
+
+
+def simple_phases(start: Atoms) -> dict[str, Atoms]:
+    """Simple crystals of the composition and at about the density of a crystal at rest."""
     elements, counts = np.unique(start.get_chemical_symbols(), return_counts=True)
-    symbols = "".join(np.repeat(elements, counts // np.gcd.reduce(counts)))
+    symbols = "".join(np.repeat(elements, counts // np.gcd.reduce(counts)).tolist())
     neighbours = int(np.median(phase_of(start).neighbours))
     room = 1.35 if neighbours <= 4 else 1.1 if neighbours <= 6 else 1.0
     return competing_phases.prototypes(symbols, start.get_volume() / len(start) / room)
@@ -62,20 +75,41 @@ def phase_order(calculator, atoms: Atoms) -> Result:
     return competing_phases.phase_order(calculator, phases_of(calculator, atoms))
 
 
+def is_element(atoms: Atoms) -> bool:
+    """Whether there is one element."""
+    return len(set(atoms.numbers.tolist())) == 1
+
+
+def has_phases(atoms: Atoms) -> bool:
+    """Whether simple crystals of the composition are known."""
+    try:
+        return bool(simple_phases(atoms))
+    except PropertyError:
+        return False
+
+
 BULK = (
     Entry("eos", eos, "crystal", {"a": 0.01, "b": 0.01, "c": 0.01, "B": 5.0}),
     Entry("elastic", elastic, "crystal", {"": 5.0}),
     Entry("vacancy", vacancy, "crystal", {"": 0.05}),
-    Entry("phases", phase_order, "crystal", {"": 0.02}),
+    Entry("migration", migration, "crystal", {"": 0.1}, is_element),
+    Entry("surfaces", surfaces, "crystal", {"": 0.1}),
+    Entry("stacking", stacking, "crystal", {"": 0.05}, has_stacking),
+    Entry("phases", phase_order, "crystal", {"": 0.02}, has_phases),
     Entry("phonons", phonons, "crystal", {"": 0.5}),
+    Entry("motion", motion, "crystal", {}, on_request=True),
+    Entry("melting", melting, "crystal", {}, on_request=True),
 )
 """Marks: elastic constants 5 GPa, vacancies 0.05 eV as in ML-PEG; lattice constants 0.01 A, phases
-0.02 eV/atom, frequencies 0.5 THz are ours."""
+0.02 eV/atom, frequencies 0.5 THz, barriers 0.1 eV, surfaces 0.1 and stacking faults 0.05 J/m^2 are
+ours."""
 MOLECULE = (
     Entry("geometry", geometry, "molecule", {"": 0.02}),
     Entry("vibrations", vibrations, "molecule", {"": 30.0}),
+    Entry("bonds", bonds, "molecule", {"": 0.05}),
+    Entry("torsions", torsions, "molecule", {"": 0.02}, turns),
 )
-"""Ours: distances 0.02 A, frequencies 30 cm^-1."""
+"""Ours: distances 0.02 A, frequencies 30 cm^-1, energies of bonds 0.05 and of torsions 0.02 eV."""
 SUITES = {"bulk": BULK, "molecule": MOLECULE}
 
 
@@ -131,7 +165,22 @@ def entries(suite: str, atoms: Atoms) -> tuple[Entry, ...]:
     return SUITES[suite]
 
 
-def run_suite(
+@dataclass(frozen=True)
+class Computed:
+    """A property of a suite: the name of its entry, its rows, and its result with the posterior
+    mean (None where that failed)."""
+
+    name: str
+    rows: tuple[PropertyRow, ...]
+    result: Result | None
+
+
+def run_suite(potential, atoms: Atoms, **options) -> tuple[PropertyRow, ...]:
+    """The rows alone of `computed`, which has the same arguments and errors."""
+    return tuple(row for one in computed(potential, atoms, **options) for row in one.rows)
+
+
+def computed(
     potential,
     atoms: Atoms,
     *,
@@ -139,36 +188,41 @@ def run_suite(
     reference=None,
     samples: int = 16,
     seed: int = 0,
-    only: Iterable[str] = (),
+    only: Iterable[str] | None = None,
     threads: int = 1,
-) -> tuple[PropertyRow, ...]:
-    """Rows of all properties of a suite for one structure.
+) -> tuple[Computed, ...]:
+    """All properties of a suite for one structure.
 
     Arguments
     ---------
     suite : "bulk", "molecule" or "auto"
     reference : an ASE calculator, name -> number as in the rows, or None
     samples : posterior samples behind the bars, 0 for none
-    only : names of entries, all by default
+    only : names of entries; by default all that apply to the structure and are not for requests
 
     Raises GapyError for an unknown suite or entry, PackageError where a package is missing. A
     property that fails is a row with the verdict "failed".
     """
     chosen = entries(suite, atoms)
-    unknown = set(only) - {e.name for e in chosen}
+    wanted = None if only is None else tuple(only)
+    unknown = set(wanted or ()) - {e.name for e in chosen}
     if unknown:
         raise GapyError(
             f"only: expected some of {', '.join(e.name for e in chosen)}, got "
             f"{', '.join(sorted(unknown))}; correct it"
         )
     committee = potential.sample(samples, seed) if samples else None
-    rows: list[PropertyRow] = []
-    for entry in chosen:
-        if only and entry.name not in only:
-            continue
-        known = reference_numbers(reference, entry, atoms)
-        rows += _rows(potential, committee, atoms, entry, known, threads)
-    return tuple(rows)
+    return tuple(
+        _computed(
+            potential, committee, atoms, entry, reference_numbers(reference, entry, atoms), threads
+        )
+        for entry in chosen
+        if (_belongs(entry, atoms) if wanted is None else entry.name in wanted)
+    )
+
+
+def _belongs(entry: Entry, atoms: Atoms) -> bool:
+    return not entry.on_request and entry.applies(atoms)
 
 
 def reference_numbers(reference, entry: Entry, atoms: Atoms) -> Mapping[str, float] | str:
@@ -179,7 +233,7 @@ def reference_numbers(reference, entry: Entry, atoms: Atoms) -> Mapping[str, flo
         return reference
     try:
         return named(entry, entry.function(reference, atoms))
-    except PropertyError as error:
+    except Exception as error:  # whatever a user's calculator may raise
         return f"the reference fails, {error}"
 
 
@@ -192,13 +246,14 @@ def _name(entry: Entry, key: str) -> str:
     return key if key.endswith(entry.name) else f"{entry.name} {key}"
 
 
-def _rows(potential, committee, atoms: Atoms, entry: Entry, known, threads: int):
+def _computed(potential, committee, atoms: Atoms, entry: Entry, known, threads: int) -> Computed:
     why = known if isinstance(known, str) else ""
     known = {} if isinstance(known, str) else known
     try:
         result = entry.function(potential.calculator(threads=threads), atoms)
     except PropertyError as error:
-        return [PropertyRow(entry.name, None, None, "", None, None, "failed", str(error))]
+        row = PropertyRow(entry.name, None, None, "", None, None, "failed", str(error))
+        return Computed(entry.name, (row,), None)
     bars, note = {}, why
     if committee is not None:
         bars, note = _bars(potential, committee, atoms, entry, result, why)
@@ -213,7 +268,7 @@ def _rows(potential, committee, atoms: Atoms, entry: Entry, known, threads: int)
     for name, reason in getattr(result, "failed", {}).items():
         row = _name(entry, name)
         out.append(PropertyRow(row, None, None, "", known.get(row), None, "failed", reason))
-    return out
+    return Computed(entry.name, tuple(out), result)
 
 
 def _bars(potential, committee, atoms: Atoms, entry: Entry, result: Result, note: str):

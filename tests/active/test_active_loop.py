@@ -136,7 +136,7 @@ def test_logs_agree_with_the_store_and_the_result(finished):
     asked = sum(r["origin"] == "flag" for r in rows)
     assert result.share_without_label == pytest.approx(1 - asked / result.n_steps)
     page = result.report_path.read_text()
-    assert page.count("data:image/png;base64,") == 2  # no test set, no learning curve
+    assert page.count("data:image/png;base64,") == 3  # no test set, no learning curve
 
 
 def test_no_walker_is_labelled_twice_within_the_interval(finished):
@@ -279,7 +279,7 @@ def test_training_structures_replace_the_initial_ones(train_frames, tmp_path):
     assert int(curve[0]["n_structures"]) == len(train_frames)
     assert int(curve[-1]["n_labels"]) == result.n_labels
     assert float(curve[-1]["forces_rmse_eV_per_A"]) < 1.0
-    assert result.report_path.read_text().count("data:image/png;base64,") == 3
+    assert result.report_path.read_text().count("data:image/png;base64,") == 4
 
 
 def test_nothing_is_learned_from_an_oracle_that_refuses_everything(tmp_path):

@@ -44,6 +44,23 @@ def test_the_charge_of_a_structure_is_stored_and_travels(tmp_path):
     assert [again.structure(key).info.get("charge", 0.0) for key in keys] == [0.0, -1.0]
 
 
+def test_moments_of_a_structure_are_stored_and_tell_labels_apart(tmp_path):
+    store, oracle = Store(tmp_path / "l.db", "loop"), Oracle("ase.calculators.emt.EMT")
+    label = Label(-1.0, np.zeros((4, 3)), np.zeros(6), 0.1)
+    orders = ([0, 0, 0, 0], [2.2, 2.2, 2.2, 2.2], [2.2, -2.2, 2.2, -2.2])
+    keys = []
+    for k, moments in enumerate(orders):
+        atoms = cell(1)
+        atoms.set_initial_magnetic_moments(moments)
+        request = Request.initial(atoms, "w")
+        keys.append(oracle.key(request))
+        store.add(keys[k], k, request, label, "{}")
+    assert len(set(keys)) == 3 and keys[0] == oracle.key(Request.initial(cell(1), "w"))
+    again = Store(tmp_path / "l.db", "loop")
+    for key, moments in zip(keys, orders):
+        assert np.array_equal(again.structure(key).get_initial_magnetic_moments(), moments)
+
+
 @pytest.mark.parametrize("name", ["labels.xyz", "labels"])
 def test_places_that_are_no_database(tmp_path, name):
     with pytest.raises(GapyError, match=r"expected a file that ends with .db .*correct the name"):

@@ -64,8 +64,8 @@ def test_interrupt(cli, monkeypatch):
 def test_flags_of_the_contract_exist():
     flags = {c.callback.__name__: c.callback for c in app.registered_commands}
     assert set(flags) == {
-        "fit", "tune", "evaluate", "predict", "relax", "eos", "elastic", "phonons", "suggest", "md",
-        "lammps", "ipi", "learn", "inspect", "info", "demo",
+        "fit", "tune", "evaluate", "validate", "predict", "relax", "eos", "elastic", "phonons",
+        "suggest", "md", "lammps", "ipi", "learn", "inspect", "info", "demo",
     }  # fmt: skip
     fit = set(flags["fit"].__annotations__)
     assert fit >= {

@@ -28,7 +28,8 @@ TABLES = {"noise", "baseline", "term"}
 """Of the file, without a flag."""
 KEYS = {"energy_key", "forces_key", "stress_key", "virial_key"}
 EVERYTHING = ModelSettings(
-    r_cut=4.0, n_max=2, l_max=1, sigma=0.5, compression="mu1nu1", zeta=2, n_inducing=8,
+    r_cut=4.0, n_max=2, l_max=1, sigma=0.5, compression="mu1nu1", magnetic=("Al",), zeta=2,
+    n_inducing=8,
     n_components=0.01, selection="cur", delta=0.7, sigma_energy=0.002, sigma_forces=0.06,
     sigma_stress=0.003, optimize=True, stress=False, force_tolerance=0.01,
     noise={"hot": {"forces": 0.2}}, e0={"Al": 1.0}, seed=3, zbl=False,
@@ -86,12 +87,13 @@ def test_every_setting_reaches_the_descriptor_or_the_regressor():
     assert set(arguments) == parameters(gapy.SparseGPRegressor).keys() - others
     taken = {"stress": "fit_stress", "noise": "noise_overrides"}
     assert [b.kind for b in arguments["baselines"]] == ["free_atoms"]
-    for name in MODEL.keys() - {*BASIS, "zbl", "baseline", "terms", "term"}:
+    for name in MODEL.keys() - {*BASIS, "magnetic", "zbl", "baseline", "terms", "term"}:
         assert arguments[taken.get(name, name)] == getattr(EVERYTHING, name)
     soap = EVERYTHING.soap(["Al", "Cu"])
     want = smooth_soap(["Al", "Cu"], 4.0, 2, 1, 0.5, compression={"mode": "mu1nu1"})
     assert soap.get_number_of_features() == want.get_number_of_features()
     assert (soap._r_cut, soap._n_max, soap._l_max, soap.compression["mode"]) == (4, 2, 1, "mu1nu1")
+    assert EVERYTHING.atomic_descriptor(["Al", "Cu"]).magnetic == (13,)
 
 
 def test_defaults_are_stated_alike():

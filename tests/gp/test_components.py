@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from ase.calculators.fd import calculate_numerical_forces
 from helpers import labelled_frames, random_rotation
 
 import gapy
 from gapy.descriptors import CompiledSOAP, ProjectedSOAP, smooth_soap, unprojected
 from gapy.descriptors.mixed import MixedSOAP
+from gapy.descriptors.mixed_total import MixedTotalSOAP
 from gapy.errors import GapyError
 from gapy.fit.checkpoint import load_state, save_state
 from gapy.fit.training import absorb, merge
@@ -85,6 +87,26 @@ def test_number_share_and_off(frames):
     for bad in (0, -1, 1.5, "some", True):
         with pytest.raises(GapyError, match="n_components: expected auto, off, a whole number"):
             regressor(bad).fit(frames)
+
+
+def test_total_density_keeps_few_mixed_channels(frames, new, tmp_path):
+    """Compression mu1nu1: another mixing, with exact derivatives, which survives a file."""
+    bare = smooth_soap(["Al", "Cu"], 4.0, 5, 4, compression={"mode": "mu1nu1"})
+    potential = gapy.SparseGPRegressor(bare, n_inducing=48, zeta=2).fit(frames).potential_
+    d = of(potential)
+    assert isinstance(d.inner, MixedTotalSOAP)
+    assert d.inner.mixing[0].shape == (5, 10, components.BESIDE_TOTAL)
+    assert d.n_features <= d.inner.n_features == 5 * components.BESIDE_TOTAL * 5
+    potential.save(tmp_path / "m.gapy")
+    atoms = new[2].copy()
+    atoms.calc = gapy.load(tmp_path / "m.gapy").calculator()
+    np.testing.assert_array_equal(atoms.get_forces(), potential.evaluate(atoms).forces)
+    numeric = calculate_numerical_forces(atoms, eps=1e-4, iatoms=[1])[0]
+    np.testing.assert_allclose(atoms.get_forces()[1], numeric, atol=1e-6)
+    more = components.projected(
+        Frames(frames, [gapy.TermSettings(d)]), 0, unprojected(d), 120, 48, seed=0
+    )
+    assert more.n_features == 120 and more.inner.mixing[0].shape[2] == 5
 
 
 def test_errors_are_those_of_the_whole_descriptor(frames, new):

@@ -290,9 +290,8 @@ def test_bad_arguments(train_frames, options, words):
 
 def test_picture(tuned, tmp_path):
     tuning, _ = tuned
-    figure = pareto(tuning, tmp_path / "p.png")
+    ax = pareto(tuning, tmp_path / "p.png")
     assert (tmp_path / "p.png").read_bytes().startswith(PNG)
-    (ax,) = figure.axes
     lines = {line.get_label(): line for line in ax.lines}
     assert list(lines["last round"].get_ydata()) == [r.error for r in tuning.final]
     assert list(lines["recommended"].get_xdata()) == [tuning.recommended.us_per_atom]

@@ -6,6 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import gapy
+from gapy._support import drawing
 from gapy.errors import GapyError
 from gapy.validation import plots
 from gapy.validation.evaluation import evaluate
@@ -31,13 +33,12 @@ def log(tmp_path):
 
 
 def test_parity(report, tmp_path):
-    figure = plots.parity(report, tmp_path / "parity.png")
+    energy, forces = plots.parity(report, tmp_path / "parity.png")
     assert (tmp_path / "parity.png").read_bytes().startswith(PNG)
-    energy, forces = figure.axes
     assert "meV/atom" in energy.get_title() and "eV/Å" in forces.get_title()
     # One cloud for each config_type, of as many points as there are labels.
     assert sum(len(c.get_offsets()) for c in forces.collections) == 3 * report.total.n_atoms
-    assert [t.get_text() for t in figure.legends[0].get_texts()] == ["alloy", "pure"]
+    assert [t.get_text() for t in forces.figure.legends[0].get_texts()] == ["alloy", "pure"]
 
 
 def test_parity_draws_small_groups_last(report):
@@ -45,7 +46,7 @@ def test_parity_draws_small_groups_last(report):
     group = np.array(["zz"] * 33 + ["aa"] * 3)
     samples = replace(report.samples, forces_group=group)
     few = replace(report, samples=samples, by_config_type={"aa": None, "zz": None})
-    clouds = plots.parity(few).axes[1].collections
+    clouds = plots.parity(few)[1].collections
     assert [c.get_label() for c in clouds] == ["zz", "aa"]
     assert [len(c.get_offsets()) for c in clouds] == [99, 9]
     assert not np.array_equal(clouds[0].get_facecolor(), clouds[1].get_facecolor())
@@ -57,15 +58,14 @@ def test_parity_of_energies_alone(potential, test_frames):
     for atoms in frames:
         del atoms.arrays["REF_forces"]
     report = evaluate(potential, frames)
-    assert len(plots.parity(report).axes) == 1
+    assert len(plots.parity(report)) == 1
     with pytest.raises(GapyError, match="expected forces, got none"):
         plots.sigma_against_error(report)
 
 
 def test_sigma_against_error(report, tmp_path):
-    figure = plots.sigma_against_error(report, tmp_path / "sigma.png")
+    ax = plots.sigma_against_error(report, tmp_path / "sigma.png")
     assert (tmp_path / "sigma.png").read_bytes().startswith(PNG)
-    (ax,) = figure.axes
     assert ax.get_xscale() == ax.get_yscale() == "log"
     assert len(ax.collections[0].get_offsets()) == report.total.n_atoms
 
@@ -85,11 +85,10 @@ def test_few_atoms_make_one_bin():
 
 
 def test_md_timeline(log, tmp_path):
-    figure = plots.md_timeline(
+    top, middle, bottom = plots.md_timeline(
         [log, str(log)], tmp_path / "md.png", max_force_std=0.6, labels=("cold", "hot")
     )
     assert (tmp_path / "md.png").read_bytes().startswith(PNG)
-    top, middle, bottom = figure.axes
     assert [t.get_text() for t in top.texts] == ["cold", "hot"]
     # The second run follows the first one in time.
     assert bottom.lines[1].get_xdata()[0] == pytest.approx((8.0 + 1.0) / 1000)
@@ -99,7 +98,7 @@ def test_md_timeline(log, tmp_path):
 def test_md_timeline_without_uncertainty(tmp_path, log):
     path = tmp_path / "plain.csv"
     path.write_text(f"{HEADER}\n0,0.0,300,300,-5,-4.9,nan,nan,nan,0.001\n")
-    assert len(plots.md_timeline(path).axes) == 3
+    assert len(plots.md_timeline(path)) == 3
 
 
 @pytest.mark.parametrize("content", [None, "", "a,b\n1,2\n", HEADER + "\n"])
@@ -127,3 +126,23 @@ def test_without_matplotlib_the_error_names_the_extra(report, monkeypatch):
     monkeypatch.setattr(builtins, "__import__", refuse)
     with pytest.raises(GapyError, match=r'pip install "gapy\[plot\]"'):
         plots.parity(report)
+
+
+def test_pictures_draw_into_axes_of_ones_own(report, log):
+    """Nothing else of the figure changes, and another number of Axes is refused."""
+    figure = drawing.new_figure(8.0, 8.0)
+    grid = figure.subplots(2, 3)
+    assert gapy.plots.parity(report, ax=grid[0, :2]) == tuple(grid[0, :2])
+    assert gapy.plots.sigma_against_error(report, ax=grid[0, 2]) is grid[0, 2]
+    assert gapy.plots.md_timeline(log, ax=grid[1]) == tuple(grid[1])
+    assert len(figure.axes) == 6 and not figure.legends
+    assert all(ax.lines for ax in grid.ravel())
+    with pytest.raises(GapyError, match="ax: expected 2 Axes"):
+        gapy.plots.reliability(report, ax=grid[0])
+    assert str(3 * report.total.n_atoms) in grid[0, 1].get_title()
+
+
+def test_every_picture_has_a_name():
+    assert all(callable(getattr(gapy.plots, name)) for name in gapy.plots.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'pie'"):
+        gapy.plots.pie  # noqa: B018

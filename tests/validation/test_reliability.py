@@ -141,9 +141,8 @@ def test_bad_threshold(potential, test_frames, threshold):
 
 
 def test_picture(report, tmp_path):
-    figure = reliability(report, tmp_path / "r.png")
+    left, right = reliability(report, tmp_path / "r.png")
     assert (tmp_path / "r.png").read_bytes().startswith(PNG)
-    left, right = figure.axes
     assert left.lines[1].get_xdata() == pytest.approx(
         [b.rms_std for b in report.error_bars.reliability]
     )
@@ -168,7 +167,7 @@ def test_curves_of_the_worst_groups_have_names(report):
         report, samples=samples, error_bars=r.error_bars(errors, np.ones(n)),
         error_bars_by_config_type=bars,
     )  # fmt: skip
-    figure = reliability(made_up)
+    figure = reliability(made_up)[0].figure
     shown = [t.get_text() for t in figure.legends[0].get_texts()]
     assert shown[:3] == ["calibrated", "all atoms", "3 others"]
     expected = [f"type{k}" for k in (7, 6, 5, 4, 3)]

@@ -96,13 +96,13 @@ def test_text_json_and_pictures_speak_of_the_same_atoms(report, mixed, model_fil
     assert f"{100 * inside[68]:.0f} % within 1," in result.out
     assert "perfect" not in result.out.split("error bars of")[1]
 
-    (cloud,) = plots.sigma_against_error(report).axes
+    cloud = plots.sigma_against_error(report)
     drawn = cloud.collections[0].get_offsets()
     assert len(drawn) == 36
     drawn_rank = spearmanr(drawn[:, 0], drawn[:, 1]).statistic
     assert drawn_rank == pytest.approx(rank, abs=1e-6)
     assert f"36 atoms, rank correlation {drawn_rank:.2f}" in cloud.get_title()
-    left, right = reliability(report).axes[:2]
+    left, right = reliability(report)
     assert "36 atoms" in left.get_title()
     (observed,) = (line for line in right.lines if line.get_label() == "all atoms")
     at = np.interp(0.6826895, observed.get_xdata(), observed.get_ydata())

@@ -8,6 +8,7 @@ from ase.data import atomic_numbers
 from gapy.baselines import KINDS
 from gapy.error_bars.calibration import POSTERIOR_EVERY, SAMPLES
 from gapy.errors import GapyError, SpeciesError
+from gapy.gp.neighbourhood import is_magnetic
 from gapy.model import modelfile
 from gapy.model.potential import Potential, from_archive
 
@@ -30,13 +31,18 @@ def member_of(potential: Potential, member: int) -> Potential:
 def fit_for_domains(potential: Potential, path: str) -> Potential:
     """The same potential, called `path` in errors.
 
-    Raises GapyError for a descriptor that does not work from neighbours or sees no images, and for
-    baselines that are no sums over pairs.
+    Raises GapyError for a descriptor that does not work from neighbours, looks at moments or sees
+    no images, and for baselines that are no sums over pairs.
     """
     if not all(term.descriptor.takes_neighbours for term in potential.terms):
         raise GapyError(
             f"{path}: expected descriptors that work from neighbours (SOAP), LAMMPS has no whole "
             "structures; fit with a SOAP"
+        )
+    if is_magnetic(potential.terms):
+        raise GapyError(
+            f"{path}: expected a model without magnetic elements, LAMMPS does not hand over the "
+            "signs of their moments; use gapy md"
         )
     if not potential.sees_images:
         raise GapyError(

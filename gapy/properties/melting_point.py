@@ -1,0 +1,155 @@
+"""Melting by two phases: half of a box is melted, and either half grows at a temperature.
+
+The order of the crystal is the mean of |sum_j exp(i G . r_j)| / N over the reflections G of (220),
+which fcc, bcc and diamond crystals have. Where it has grown at the end of a run at no pressure, the
+temperature is below the melting point; halving the interval again and again finds that.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from ase import Atoms
+from ase.constraints import FixAtoms
+
+from gapy.errors import GapyError, PropertyError
+from gapy.md.run import run_md
+from gapy.properties.lattices import conventional, lattice_of
+from gapy.properties.relaxing import relax
+from gapy.properties.result import Result, require_periodic
+
+MELT = 1.3
+"""Temperature of the half that is melted, in the upper end of the interval."""
+
+
+@dataclass(frozen=True)
+class Melting(Result):
+    """temperature: K, the middle of the last interval, whose half width is `within`.
+
+    tried: temperature -> order at its end; begun: order of the two phases where all runs begin.
+    start: the two phases.
+    """
+
+    units: ClassVar[Mapping[str, str]] = {"melting": "K", "within": "K"}
+    temperature: float
+    within: float
+    tried: Mapping[float, float]
+    begun: float
+    start: Atoms
+
+    def frames(self) -> tuple[Atoms, ...]:
+        """The two phases."""
+        return (self.start,)
+
+    def numbers(self) -> dict[str, float]:
+        """The melting point and half of the last interval, K."""
+        return {"melting": self.temperature, "within": self.within}
+
+
+def melting(
+    calculator,
+    atoms: Atoms,
+    *,
+    low: float = 300.0,
+    high: float = 3000.0,
+    halvings: int = 5,
+    steps: int = 4000,
+    timestep: float = 2.0,
+    supercell: int = 2,
+    seed: int = 0,
+) -> Melting:
+    """The melting point at no pressure, from boxes of supercell x supercell x 2 supercell cells.
+
+    Arguments
+    ---------
+    atoms : fcc, bcc, diamond or zincblende crystal
+    low, high : K, the interval in which it is looked for
+    halvings : of the interval
+    steps, timestep (fs) : of the run at each temperature
+
+    Small boxes and short runs are off by 100 K or more. Raises PropertyError for other crystals,
+    for a half that does not melt, where a run ends early, and where the crystal grows, or shrinks,
+    at every temperature.
+    """
+    require_periodic(atoms, "melting")
+    if not (0.0 < low < high and halvings >= 1 and supercell >= 1):
+        raise GapyError(
+            f"low, high, halvings, supercell: expected 0 < low < high and at least 1, got {low}, "
+            f"{high}, {halvings} and {supercell}"
+        )
+    if lattice_of(atoms) is None:
+        raise PropertyError(
+            f"melting: expected an fcc, bcc, diamond or zincblende crystal, got "
+            f"{atoms.get_chemical_formula()}; choose another property"
+        )
+    cells = np.array([supercell, supercell, 2 * supercell])
+    crystal = conventional(relax(calculator, atoms, cell="isotropic").atoms).repeat(cells)
+
+    def run(frame: Atoms, **options) -> Atoms:
+        return _end(calculator, frame, steps=steps, timestep=timestep, seed=seed, **options)
+
+    half = crystal.copy()
+    half.set_constraint(FixAtoms(np.flatnonzero(crystal.get_scaled_positions()[:, 2] < 0.5)))
+    start = run(half, ensemble="nvt", temperature=MELT * high)
+    start.set_constraint()
+    begun = order(start, cells)
+    if begun > 0.75 * order(crystal, cells):
+        raise PropertyError(
+            f"melting: half of the crystal stays one after {steps} steps at {MELT * high:g} K; "
+            "raise high, or allow more steps"
+        )
+
+    def grows(kelvin: float) -> float:
+        return order(run(start, ensemble="npt", temperature=kelvin), cells)
+
+    tried, low, high = halved(grows, begun, low, high, halvings)
+    return Melting(0.5 * (low + high), 0.5 * (high - low), tried, begun, start)
+
+
+def halved(grows: Callable, begun: float, low: float, high: float, halvings: int):
+    """Temperature -> order of each try, and the last interval, for `grows`: kelvin -> order.
+
+    Raises PropertyError where all tries end alike.
+    """
+    tried = {}
+    for _ in range(halvings):
+        kelvin = 0.5 * (low + high)
+        tried[kelvin] = grows(kelvin)
+        low, high = (kelvin, high) if tried[kelvin] > begun else (low, kelvin)
+    grown = [kelvin for kelvin, now in tried.items() if now > begun]
+    if not 0 < len(grown) < len(tried):
+        raise PropertyError(
+            f"melting: the crystal {'grows' if grown else 'shrinks'} at every temperature from "
+            f"{min(tried):.0f} to {max(tried):.0f} K; widen the interval, or the model does not "
+            "know the liquid"
+        )
+    return tried, low, high
+
+
+def order(atoms: Atoms, cells) -> float:
+    """1 for a perfect crystal of cells[c] conventional cells along each axis, 0 for a liquid."""
+    scaled = atoms.get_scaled_positions() * np.asarray(cells)
+    planes = np.array([[2, 2, 0], [2, -2, 0], [2, 0, 2], [2, 0, -2], [0, 2, 2], [0, 2, -2]])
+    return float(np.abs(np.exp(2j * np.pi * scaled @ planes.T).mean(axis=0)).mean())
+
+
+def _end(calculator, frame: Atoms, **options) -> Atoms:
+    """The last frame of a run, without momenta."""
+    with tempfile.TemporaryDirectory() as folder:
+        result = run_md(
+            frame, calculator, Path(folder) / "run", traj_interval=options["steps"],
+            max_force_std=np.inf, max_temperature=np.inf, **options,
+        )  # fmt: skip
+    if result.status != "finished":
+        raise PropertyError(
+            f"melting: the run at {options['temperature']:g} K ended after {result.n_steps} steps, "
+            f"{result.reason}; lower high"
+        )
+    out = frame.copy()
+    out.positions, out.cell = result.atoms.positions, result.atoms.cell
+    return out

@@ -1,0 +1,132 @@
+"""Surface energies: what it costs to cut a crystal along a plane.
+
+    gamma = (E_slab - N e) / 2 A
+
+with the energy per atom e of the crystal and two equal surfaces of area A.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from ase import Atoms
+from ase.build import surface
+from ase.units import J, m
+
+from gapy.errors import GapyError, PropertyError
+from gapy.properties.lattices import conventional
+from gapy.properties.phase import phase_of
+from gapy.properties.relaxing import at_rest, relax
+from gapy.properties.result import Result, require_periodic
+
+PLANES = ((1, 0, 0), (1, 1, 0), (1, 1, 1))
+PER_AREA = float(m**2 / J)
+"""eV/A^2 in J/m^2."""
+SIDE = 0.5
+"""A from the outermost atom: what is within belongs to the surface layer."""
+
+
+@dataclass(frozen=True)
+class Surfaces(Result):
+    """relaxed, unrelaxed: plane -> J/m^2. failed: plane -> why there is none. slabs: at rest."""
+
+    unit: ClassVar[str] = "J/m^2"
+    relaxed: Mapping[str, float]
+    unrelaxed: Mapping[str, float]
+    failed: Mapping[str, str]
+    slabs: tuple[Atoms, ...]
+
+    def frames(self) -> tuple[Atoms, ...]:
+        """The slabs at rest."""
+        return self.slabs
+
+    def numbers(self) -> dict[str, float]:
+        """J/m^2 by plane, relaxed and with the atoms where the crystal has them."""
+        return {**self.relaxed, **{f"unrelaxed {k}": v for k, v in self.unrelaxed.items()}}
+
+
+def surfaces(
+    calculator,
+    atoms: Atoms,
+    *,
+    planes=PLANES,
+    thickness: float = 10.0,
+    vacuum: float = 12.0,
+    force: float = 2e-2,
+    steps: int = 300,
+) -> Surfaces:
+    """Energies of surfaces without reconstruction, each of the smallest slab.
+
+    Arguments
+    ---------
+    atoms : cell of the crystal; relaxed first
+    planes : Miller indices of the conventional cell
+    thickness, vacuum : of a slab at least, and between slabs, A
+    force : largest that remains, eV/A
+
+    A plane whose slab has two unlike sides (polar planes of compounds) has no energy and is left
+    out; one whose relaxation fails or reaches into the crystal is in `failed`. Raises PropertyError
+    where no plane is left.
+    """
+    require_periodic(atoms, "surfaces")
+    if not (thickness > 0.0 and vacuum > 0.0 and len(planes)):
+        raise GapyError(
+            f"planes, thickness, vacuum: expected at least one plane and positive lengths, got "
+            f"{planes}, {thickness} and {vacuum}"
+        )
+    crystal = relax(calculator, atoms, cell="free").atoms
+    each = crystal.get_potential_energy() / len(crystal)
+    cell = conventional(crystal)
+    relaxed, unrelaxed, failed, ends = {}, {}, {}, []
+    for plane in planes:
+        name = "(" + "".join(map(str, plane)) + ")"
+        slab = _slab(cell, plane, thickness, vacuum)
+        if not _is_symmetric(slab):
+            continue
+        try:
+            bare, end = _at_rest(calculator, slab, crystal, force, steps)
+        except PropertyError as error:
+            failed[name] = str(error)
+            continue
+        area = 2.0 * float(np.linalg.norm(np.cross(slab.cell[0], slab.cell[1])))
+        whole = each * len(slab)
+        relaxed[name] = float(end.get_potential_energy() - whole) / area * PER_AREA
+        unrelaxed[name] = float(bare - whole) / area * PER_AREA
+        ends.append(end)
+    if not relaxed:
+        why = "; ".join(failed.values()) or "all slabs have two unlike sides"
+        raise PropertyError(f"surfaces: no plane has an energy: {why}")
+    return Surfaces(relaxed, unrelaxed, failed, tuple(ends))
+
+
+def _slab(cell: Atoms, plane, thickness: float, vacuum: float) -> Atoms:
+    for layers in range(1, 20):
+        slab = surface(cell, tuple(plane), layers, vacuum=0.5 * vacuum, periodic=True)
+        if np.ptp(slab.positions[:, 2]) >= thickness:
+            break
+    return slab
+
+
+def _is_symmetric(slab: Atoms) -> bool:
+    """Whether the same elements are outermost on both sides."""
+    z = slab.positions[:, 2]
+    sides = (sorted(slab.numbers[np.abs(z - end) < SIDE]) for end in (z.min(), z.max()))
+    lower, upper = sides
+    return lower == upper
+
+
+def _at_rest(calculator, slab: Atoms, crystal: Atoms, force: float, steps: int):
+    """Energy (eV) before relaxing, and the slab after it."""
+    slab.calc = calculator
+    bare = float(at_rest(slab).get_potential_energy())
+    usual = phase_of(crystal)
+    around = phase_of(slab, usual.reach).neighbours
+    # Atoms at the surface may bond anew; those inside may not.
+    watched = np.isin(around, usual.neighbours)
+    end = relax(
+        calculator, slab, cell="fixed", force=force, steps=steps, symmetry=False, watched=watched
+    )
+    return bare, end.atoms

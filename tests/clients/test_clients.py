@@ -1,0 +1,61 @@
+"""Programs that take an ASE calculator take gapy's: each against its real package."""
+
+import warnings
+
+import numpy as np
+import pytest
+from ase.build import bulk
+from helpers import labelled_frames
+
+import gapy
+from gapy.descriptors import smooth_soap
+from gapy.properties import elastic, eos, relax
+
+
+@pytest.fixture(scope="module")
+def calculator():
+    soap = smooth_soap(["Cu"], r_cut=4.5, n_max=4, l_max=3)
+    frames = labelled_frames(45, seed=5)[::3]  # copper
+    return gapy.SparseGPRegressor(soap, 40, zeta=2).fit(frames).potential_.calculator()
+
+
+@pytest.fixture
+def client():
+    """Imports a client; its own warnings are not ours to mend."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield pytest.importorskip
+
+
+def test_matcalc_finds_our_lattice_and_elastic_constants(calculator, client):
+    matcalc = client("matcalc")
+    atoms = bulk("Cu", a=3.65, cubic=True)
+    options = {"optimizer": "BFGS", "fmax": 1e-4}
+    relaxed = matcalc.RelaxCalc(calculator, **options).calc(atoms)
+    ours = relax(calculator, atoms).atoms
+    assert relaxed["a"] == pytest.approx(ours.cell.lengths()[0], abs=2e-3)
+    found = matcalc.EOSCalc(calculator, max_abs_strain=0.02, **options).calc(atoms)
+    assert found["bulk_modulus_bm"] == pytest.approx(
+        eos(calculator, atoms).numbers()["B"], rel=0.03
+    )
+    small = {"norm_strains": (-4e-3, 4e-3), "shear_strains": (-4e-3, 4e-3)}
+    tensor = matcalc.ElasticityCalc(calculator, fmax=1e-4, **small).calc(atoms)["elastic_tensor"]
+    constants = elastic(calculator, atoms).numbers()
+    in_gpa = np.asarray(tensor.voigt) * (160.21766 if abs(tensor.voigt).max() < 10 else 1.0)
+    for name, (i, j) in {"C11": (0, 0), "C12": (0, 1), "C44": (3, 3)}.items():
+        assert in_gpa[i, j] == pytest.approx(constants[name], abs=4.0)
+
+
+def test_janus_computes_and_relaxes_what_we_do(calculator, client, tmp_path, monkeypatch):
+    single_point = client("janus_core.calculations.single_point")
+    geom_opt = client("janus_core.calculations.geom_opt")
+    monkeypatch.chdir(tmp_path)  # where it writes
+    atoms = labelled_frames(1, seed=7)[0]
+    atoms.calc = calculator
+    forces = atoms.get_forces().copy()
+    found = single_point.SinglePoint(struct=atoms, properties=["energy", "forces"]).run()
+    np.testing.assert_allclose(found["forces"], forces, atol=1e-12)
+    atoms.calc = calculator
+    job = geom_opt.GeomOpt(struct=atoms, fmax=1e-3, filter_class=None)
+    job.run()
+    assert np.abs(job.struct.get_forces()).max() < 1e-3

@@ -1,0 +1,208 @@
+"""Surfaces, stacking faults, migration, motion, scans, beside what is known otherwise."""
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk, fcc111, molecule
+from ase.calculators.calculator import Calculator, all_changes
+from ase.calculators.emt import EMT
+from ase.calculators.lj import LennardJones
+from ase.units import _e
+
+from gapy.errors import GapyError, PropertyError
+from gapy.properties import (
+    bonds,
+    melting,
+    melting_point,
+    migration,
+    motion,
+    stacking,
+    surfaces,
+    torsions,
+)
+from gapy.properties.at_temperature import displacements
+from gapy.properties.lattices import conventional, lattice_of
+from gapy.properties.melting_point import halved, order
+from gapy.properties.scans import turning, turns
+from gapy.properties.stacking_fault import _intrinsic
+
+J_PER_M2 = _e * 1e20
+"""1 eV/A^2."""
+
+
+def energy(atoms) -> float:
+    atoms.calc = EMT()
+    return atoms.get_potential_energy()
+
+
+def test_a_surface_costs_what_a_slab_made_otherwise_says():
+    found = surfaces(EMT(), bulk("Cu"), planes=((1, 1, 1), (1, 0, 0)), force=0.05)
+    a = found.slabs[1].cell.lengths()[0]  # the relaxed lattice constant
+    each = energy(bulk("Cu", a=a))
+    slab = fcc111("Cu", (1, 1, 6), a=a, vacuum=8.0)
+    area = np.linalg.norm(np.cross(slab.cell[0], slab.cell[1]))
+    known = (energy(slab) - 6 * each) / (2 * area) * J_PER_M2
+    assert found.unrelaxed["(111)"] == pytest.approx(known, rel=0.01)
+    assert found.unrelaxed["(111)"] < found.unrelaxed["(100)"]  # close-packed planes are cheapest
+    assert all(found.relaxed[k] <= found.unrelaxed[k] for k in found.relaxed)
+    assert found.unit_of("(111)") == "J/m^2" and not found.failed
+
+
+def test_polar_planes_are_left_out():
+    """Planes along (100) of caesium chloride's lattice hold one element each."""
+    alloy = bulk("CuAu", "cesiumchloride", a=3.05)
+    found = surfaces(EMT(), alloy, planes=((1, 0, 0), (1, 1, 0)), force=0.05)
+    assert set(found.relaxed) == {"(110)"} and not found.failed
+    with pytest.raises(PropertyError, match="all slabs have two unlike sides"):
+        surfaces(EMT(), alloy, planes=((1, 0, 0),))
+
+
+def test_lattices_by_name():
+    cells = {"fcc": bulk("Cu"), "bcc": bulk("Fe", cubic=True), "diamond": bulk("Si").repeat(2)}
+    cells["zincblende"] = bulk("AlAs", "zincblende", a=5.6)
+    assert {name: lattice_of(atoms) for name, atoms in cells.items()} == {n: n for n in cells}
+    assert lattice_of(bulk("Ti")) is None and len(conventional(bulk("Si"))) == 8
+
+
+def test_a_stacking_fault_is_a_shifted_half():
+    """The order of planes gives the same energy as a crystal that is slid over itself."""
+    found = stacking(EMT(), bulk("Cu"), force=0.05)
+    cell = conventional(bulk("Cu"))
+    side = cell.cell.lengths()[0] / np.sqrt(2.0)
+    whole = fcc111("Cu", (1, 1, 9), a=cell.cell.lengths()[0])
+    whole.cell[2] = [0.0, 0.0, 9 * side * np.sqrt(2.0 / 3.0)]
+    whole.pbc = True
+    perfect = energy(whole)
+    slid = whole.copy()
+    slid.cell[2] += [0.0, side / np.sqrt(3.0), 0.0]
+    other = whole.copy()
+    other.cell[2] -= [0.0, side / np.sqrt(3.0), 0.0]
+    area = np.linalg.norm(np.cross(whole.cell[0], whole.cell[1]))
+    ways = [(energy(s) - perfect) / area * J_PER_M2 for s in (slid, other)]
+    bare = _intrinsic(cell, "fcc")
+    gamma = (energy(bare) - len(bare) * perfect / 9) / area * J_PER_M2
+    # One way is the fault, the other puts atoms on top of each other.
+    assert min(ways) == pytest.approx(gamma, abs=1e-6) and max(ways) > 0.3
+    assert found.numbers().keys() == {"intrinsic"}
+    assert found.energy == pytest.approx(gamma, abs=5e-3)
+
+
+def test_a_fault_of_diamond_keeps_four_neighbours_and_bcc_has_a_way_over():
+    from ase.neighborlist import neighbor_list
+
+    faulted = _intrinsic(conventional(bulk("Si", a=5.43)), "diamond")
+    i = neighbor_list("i", faulted, 2.6)
+    assert (np.bincount(i) == 4).all() and len(faulted) == 16
+    calculator = LennardJones(sigma=2.3, epsilon=0.4, rc=5.0, smooth=True)
+    start = bulk("Fe", "bcc", a=2.3 * 1.25)
+    found = stacking(calculator, start, force=0.05)
+    assert found.numbers().keys() == {"unstable"} and found.energy > 0.1
+    with pytest.raises(PropertyError, match="stacking: expected an fcc"):
+        stacking(EMT(), bulk("Ti"))
+
+
+def test_the_barrier_of_a_vacancy_lies_in_the_middle():
+    found = migration(EMT(), bulk("Cu", cubic=True), supercell=(2, 2, 2), images=3)
+    assert 0.1 < found.barrier < 1.0 and len(found.images) == 5
+    assert np.argmax(found.energies) == 2
+    np.testing.assert_allclose(found.energies, found.energies[::-1], atol=0.02)
+    with pytest.raises(GapyError, match="one element"):
+        migration(EMT(), bulk("CuAu", "rocksalt", a=5.5))
+    with pytest.raises(GapyError, match="images: expected an odd number"):
+        migration(EMT(), bulk("Cu"), images=2)
+
+
+def test_atoms_of_a_cold_crystal_stay_and_of_a_walk_leave():
+    found = motion(EMT(), bulk("Cu", cubic=True), steps=200, timestep=4.0, supercell=(2, 2, 2))
+    assert found.peak == pytest.approx(2.55, abs=0.1)
+    assert found.neighbours == pytest.approx(12.0, abs=0.5)
+    assert abs(found.diffusion) < 0.3 and found.g[:20].max() == 0.0
+    rng = np.random.default_rng(0)
+    steps = rng.normal(scale=0.1, size=(400, 50, 3))
+    walk = displacements(steps.cumsum(axis=0))
+    slope = np.polyfit(np.arange(40), walk[:40], 1)[0]
+    assert slope == pytest.approx(3 * 0.1**2 * 49 / 50, rel=0.1)
+    with pytest.raises(GapyError, match="steps, reach"):
+        motion(EMT(), bulk("Cu"), steps=10)
+
+
+def test_order_of_a_crystal_of_half_of_it_and_of_none():
+    crystal = bulk("Cu", cubic=True).repeat((3, 3, 6))
+    assert order(crystal, (3, 3, 6)) == pytest.approx(1.0)
+    rng = np.random.default_rng(0)
+    half = crystal.copy()
+    upper = half.get_scaled_positions()[:, 2] >= 0.5
+    half.positions[upper] = rng.random((upper.sum(), 3)) @ half.cell.array
+    assert order(half, (3, 3, 6)) == pytest.approx(0.5, abs=0.1)
+    half.set_scaled_positions(rng.random((len(half), 3)))
+    assert order(half, (3, 3, 6)) < 0.15
+
+
+def test_halving_ends_about_the_melting_point(monkeypatch):
+    tried, low, high = halved(lambda t: 0.9 if t < 1234.0 else 0.1, 0.5, 300.0, 3000.0, 6)
+    assert low < 1234.0 < high and high - low == pytest.approx(2700 / 64) and len(tried) == 6
+
+    for all_alike in (0.9, 0.1):
+        with pytest.raises(PropertyError, match="at every temperature from"):
+            halved(lambda t, same=all_alike: same, 0.5, 300.0, 3000.0, 3)
+
+    def frozen(calculator, frame, **options):
+        return frame
+
+    monkeypatch.setattr(melting_point, "_end", frozen)
+    with pytest.raises(PropertyError, match="half of the crystal stays one"):
+        melting(EMT(), bulk("Cu"), supercell=1)
+    with pytest.raises(GapyError, match="low, high, halvings"):
+        melting(EMT(), bulk("Cu"), low=3000.0, high=300.0)
+
+
+def test_bonds_and_torsions_find_their_places():
+    water = molecule("H2O")
+    found = bonds(EMT(), water)
+    assert set(found.scans) == {"H-O"}
+    numbers = found.numbers()
+    assert numbers["H-O x 1"] == min(numbers.values()) == 0.0
+    assert not turns(water)
+    with pytest.raises(PropertyError, match="torsions: expected a bond"):
+        torsions(EMT(), water)
+    assert turning({(0, 1), (1, 2), (2, 3)}) == [(0, 1, 2, 3)]
+
+
+class Springs(Calculator):
+    """A spring between every two atoms, at rest where they are at first."""
+
+    implemented_properties = ("energy", "forces")
+
+    def __init__(self, atoms):
+        super().__init__()
+        self.rest = atoms.get_all_distances()
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        super().calculate(atoms, properties, system_changes)
+        d = atoms.get_all_distances()
+        vectors = atoms.get_all_distances(vector=True)
+        pull = (d - self.rest) / np.where(d > 0.0, d, 1.0)
+        self.results["energy"] = 0.25 * ((d - self.rest) ** 2).sum()
+        self.results["forces"] = (pull[:, :, None] * vectors).sum(axis=1)
+
+
+def test_a_torsion_is_a_turn_of_one_half():
+    peroxide = molecule("H2O2")
+    calculator = Springs(peroxide)
+    found = torsions(calculator, peroxide)
+    ((name, barrier),) = found.numbers().items()
+    assert name == "H-O-O-H 0-1 barrier" and turns(peroxide)
+    heights = []
+    for angle in range(0, 360, 15):
+        turned = peroxide.copy()
+        turned.set_dihedral(2, 0, 1, 3, angle, indices=[3])
+        turned.calc = calculator
+        heights.append(turned.get_potential_energy())
+    assert barrier == pytest.approx(max(heights) - min(heights), rel=1e-6) and barrier > 0.01
+
+
+def test_bad_values_are_refused():
+    with pytest.raises(GapyError, match="planes, thickness, vacuum"):
+        surfaces(EMT(), bulk("Cu"), planes=())
+    with pytest.raises(GapyError, match="surfaces"):
+        surfaces(EMT(), Atoms("Cu"))
