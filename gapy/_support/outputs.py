@@ -6,6 +6,7 @@ model. So what exists is looked at before it is replaced, and before the work be
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 from collections.abc import Callable, Iterable
@@ -126,6 +127,17 @@ def _is_model(path: Path) -> bool:
     return _begins(path, 41)[:4] == b"PK\x03\x04" and _begins(path, 41)[30:] == b"header.json"
 
 
+def _is_chemiscope(path: Path) -> bool:
+    """Whether a file is a data set of chemiscope, as it is or compressed."""
+    opened = gzip.open if _begins(path, 2) == b"\x1f\x8b" else open
+    try:
+        with opened(path, "rb") as file:
+            found = json.loads(file.read())
+    except (OSError, EOFError, ValueError):
+        return False
+    return isinstance(found, dict) and {"meta", "structures", "properties"} <= set(found)
+
+
 def _json_with(*keys: str) -> Callable[[Path], bool]:
     """Whether a file is JSON with these keys."""
 
@@ -163,6 +175,7 @@ REPORT = Kind("a report of gapy as JSON", _json_with("n_structures", "n_atoms"))
 NUMBERS = Kind("properties of gapy as JSON", _json_with("property", "numbers"))
 PAGE = Kind("a report page of gapy", _is_page)
 VALIDATION = Kind("a validation of gapy as JSON", _json_with("gapy", "health", "properties"))
+CHEMISCOPE = Kind("a data set of chemiscope", _is_chemiscope)
 STRUCTURES = Kind("structures as extxyz", _is_extxyz)
 PICTURE = Kind("a PNG picture", _is_png)
 LOG = Kind("a log of gapy", _is_log)

@@ -50,6 +50,12 @@ def inspect(
         str | None,
         typer.Option("--html", metavar="OUT.html", help="Write all of it as one page."),
     ] = None,
+    chemiscope_path: Annotated[
+        str | None,
+        typer.Option(
+            "--chemiscope", metavar="OUT.json.gz", help="Write the map for the viewer chemiscope."
+        ),
+    ] = None,
     energy_key: EnergyKey = None,
     forces_key: ForcesKey = None,
     stress_key: StressKey = None,
@@ -60,7 +66,14 @@ def inspect(
 ) -> None:
     """Show what a training set holds, repeats and lacks, and what to label, check or drop."""
     from gapy._support.files import write_whole
-    from gapy._support.outputs import PAGE, PICTURE, REPORT, output_file, require_outputs
+    from gapy._support.outputs import (
+        CHEMISCOPE,
+        PAGE,
+        PICTURE,
+        REPORT,
+        output_file,
+        require_outputs,
+    )
     from gapy.inspection import inspect as look
     from gapy.inspection.run import read_labelled_or_bare
     from gapy.inspection.text import report_text
@@ -82,14 +95,16 @@ def inspect(
             *output_file("--json", json_path, REPORT),
             *output_file("--plot", plot, PICTURE),
             *output_file("--html", html_path, PAGE),
+            *output_file("--chemiscope", chemiscope_path, CHEMISCOPE),
         ],
         [*input_files(train), *models, *pools],
     )
     if plot is not None or html_path is not None:
         require_matplotlib()
     keys = label_keys(energy_key, forces_key, stress_key, virial_key)
+    structures = read_labelled_or_bare(train, keys)
     report = look(
-        read_labelled_or_bare(train, keys),
+        structures,
         potential=None if model is None else load(model, trust=trust),
         candidates=None if candidates is None else read_atoms(candidates),
         n_candidates=10 if n_candidates is None else n_candidates,
@@ -110,4 +125,8 @@ def inspect(
         from gapy.inspection.report_sections import report_page
 
         write_whole(html_path, report_page(report, ", ".join(train)).encode())
+    if chemiscope_path is not None:
+        from gapy.inspection.chemiscope_file import write_chemiscope
+
+        write_chemiscope(report, [s.atoms for s in structures], chemiscope_path)
     print(report_text(report))

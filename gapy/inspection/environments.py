@@ -22,10 +22,11 @@ MAP = 1500
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Sampled environments of one species: x_nd, with the structure and group of each."""
+    """Sampled environments of one species: x_nd, with the structure, atom and group of each."""
 
     x_nd: np.ndarray
     structure_n: np.ndarray
+    atom_n: np.ndarray
     group_n: np.ndarray
 
 
@@ -60,13 +61,13 @@ def describe(metric: Metric, frames, group_s: np.ndarray, seed: int) -> Describe
     for s, atoms in enumerate(frames):
         for slot, index, x_id in metric.by_slot(atoms):
             means[s, slot] = x_id.mean(axis=0)
-            rows = x_id[np.isin(index, wanted[slot].get(s, ()))]
-            parts[slot].append((rows, np.full(len(rows), s)))
+            taken = np.isin(index, wanted[slot].get(s, ()))
+            parts[slot].append((x_id[taken], np.full(int(taken.sum()), s), index[taken]))
     samples = []
     for slot_parts in parts:
-        x_nd = np.concatenate([np.empty((0, metric.n_features)), *(x for x, _ in slot_parts)])
-        structure_n = np.concatenate([np.empty(0, dtype=int), *(s for _, s in slot_parts)])
-        samples.append(Sample(x_nd, structure_n, group_s[structure_n]))
+        none = (np.empty((0, metric.n_features)), *np.empty((2, 0), dtype=int))
+        x_nd, structure_n, atom_n = map(np.concatenate, zip(none, *slot_parts))
+        samples.append(Sample(x_nd, structure_n, atom_n, group_s[structure_n]))
     return Described(means, tuple(samples))
 
 
@@ -121,7 +122,7 @@ def _distance(k_in: np.ndarray) -> np.ndarray:
 
 
 def kernel_map(sample: Sample, kernel, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Kernel PCA of a sample: coordinates (n, 2), group (n,) and share of the variance (2,).
+    """Kernel PCA of a sample: which of it (n,), coordinates (n, 2), share of the variance (2,).
 
     kernel: that of its species, as `Metric.kernel` gives it.
 
@@ -136,11 +137,11 @@ def kernel_map(sample: Sample, kernel, seed: int) -> tuple[np.ndarray, np.ndarra
     k_nn += row.mean() - row[:, None] - row[None, :]
     total = max(np.trace(k_nn), 1e-300)
     if len(k_nn) < 4:
-        return np.zeros((len(k_nn), 2)), sample.group_n[keep], np.zeros(2)
+        return keep, np.zeros((len(k_nn), 2)), np.zeros(2)
     start = np.random.default_rng(seed).standard_normal(len(k_nn))
     values, vectors = scipy.sparse.linalg.eigsh(k_nn, k=2, v0=start)
     order = np.argsort(-values)
     values, vectors = np.maximum(values[order], 0.0), vectors[:, order]
     # The sign of an eigenvector is arbitrary: its largest entry is made positive.
     vectors *= np.sign(vectors[np.abs(vectors).argmax(axis=0), [0, 1]])
-    return vectors * np.sqrt(values), sample.group_n[keep], values / total
+    return keep, vectors * np.sqrt(values), values / total

@@ -49,13 +49,15 @@ class Histogram:
 
 @dataclass(frozen=True, eq=False)
 class KernelMap:
-    """Kernel PCA of the sampled environments of one element: xy (n, 2), group names (n,), and the
-    share of the variance that each axis shows."""
+    """Kernel PCA of the sampled environments of one element: xy (n, 2), group names (n,), the share
+    of the variance that each axis shows, and the structure and atom of each (n,)."""
 
     symbol: str
     xy: np.ndarray
     group: np.ndarray
     share: np.ndarray
+    structure: np.ndarray
+    atom: np.ndarray
 
 
 @dataclass(frozen=True)

@@ -109,10 +109,17 @@ def inspect(
         shortest={f"{_symbol(a)}-{_symbol(b)}": d for (a, b), d in shortest},
         force_max=summaries.largest_force(structures),
         maps=tuple(
-            KernelMap(_symbol(z), xy, np.array(names)[group], share)
+            KernelMap(
+                _symbol(z),
+                xy,
+                np.array(names)[sample.group_n[keep]],
+                share,
+                sample.structure_n[keep],
+                sample.atom_n[keep],
+            )
             for slot, (z, sample) in enumerate(zip(metric.species, described.samples))
             if len(sample.x_nd)
-            for xy, group, share in [kernel_map(sample, metric.kernel(slot), seed)]
+            for keep, xy, share in [kernel_map(sample, metric.kernel(slot), seed)]
         ),
         twins=tuple(find_twins(metric, structures, described.means, shape, twin_distance)),
         where=tuple(s.where for s in structures),

@@ -1,5 +1,7 @@
 """Programs that take an ASE calculator take gapy's: each against its real package."""
 
+import gzip
+import json
 import warnings
 
 import numpy as np
@@ -29,18 +31,19 @@ def client():
 
 def test_matcalc_finds_our_lattice_and_elastic_constants(calculator, client):
     matcalc = client("matcalc")
-    atoms = bulk("Cu", a=3.65, cubic=True)
-    options = {"optimizer": "BFGS", "fmax": 1e-4}
-    relaxed = matcalc.RelaxCalc(calculator, **options).calc(atoms)
-    ours = relax(calculator, atoms).atoms
+    ours = relax(calculator, bulk("Cu", a=3.65)).atoms
+    relaxed = matcalc.RelaxCalc(calculator, optimizer="BFGS", fmax=1e-4).calc(bulk("Cu", a=3.65))
     assert relaxed["a"] == pytest.approx(ours.cell.lengths()[0], abs=2e-3)
-    found = matcalc.EOSCalc(calculator, max_abs_strain=0.02, **options).calc(atoms)
-    assert found["bulk_modulus_bm"] == pytest.approx(
-        eos(calculator, atoms).numbers()["B"], rel=0.03
-    )
+    at_rest = {"relax_structure": False, "fmax": 1e-4}
+    found = matcalc.EOSCalc(calculator, max_abs_strain=0.02, n_points=5, **at_rest).calc(ours)
+    modulus = eos(calculator, ours).numbers()["B"]
+    assert found["bulk_modulus_bm"] == pytest.approx(modulus, rel=0.03)
     small = {"norm_strains": (-4e-3, 4e-3), "shear_strains": (-4e-3, 4e-3)}
-    tensor = matcalc.ElasticityCalc(calculator, fmax=1e-4, **small).calc(atoms)["elastic_tensor"]
-    constants = elastic(calculator, atoms).numbers()
+    elasticity = matcalc.ElasticityCalc(
+        calculator, relax_deformed_structures=False, **small, **at_rest
+    )
+    tensor = elasticity.calc(ours)["elastic_tensor"]
+    constants = elastic(calculator, ours).numbers()
     in_gpa = np.asarray(tensor.voigt) * (160.21766 if abs(tensor.voigt).max() < 10 else 1.0)
     for name, (i, j) in {"C11": (0, 0), "C12": (0, 1), "C44": (3, 3)}.items():
         assert in_gpa[i, j] == pytest.approx(constants[name], abs=4.0)
@@ -59,3 +62,26 @@ def test_janus_computes_and_relaxes_what_we_do(calculator, client, tmp_path, mon
     job = geom_opt.GeomOpt(struct=atoms, fmax=1e-3, filter_class=None)
     job.run()
     assert np.abs(job.struct.get_forces()).max() < 1e-3
+
+
+def test_chemiscope_gets_the_map_of_inspect(cli, train_xyz, train_frames, client, tmp_path):
+    client("chemiscope")
+    path = tmp_path / "map.json.gz"
+    for _ in range(2):  # it may replace its own file
+        assert cli("inspect", str(train_xyz), "--chemiscope", str(path)).code == 0
+    data = json.loads(gzip.decompress(path.read_bytes()))
+    n = len(data["environments"])
+    assert n == sum(map(len, train_frames)) and len(data["structures"]) == len(train_frames)
+    found = data["properties"]
+    assert all(len(p["values"]) == n for p in found.values())
+    assert found["force error of the structure"]["units"] == "eV/A"
+    for k in (0, n // 2, n - 1):
+        place = data["environments"][k]
+        atoms = train_frames[place["structure"]]
+        assert found["element"]["values"][k] == atoms.get_chemical_symbols()[place["center"]]
+        assert found["group"]["values"][k] == atoms.info["config_type"]
+    path.write_text("something else")
+    assert (
+        "is not a data set of chemiscope"
+        in cli("inspect", str(train_xyz), "--chemiscope", str(path)).error_line()
+    )

@@ -258,7 +258,7 @@ def test_kernel_map_is_centred_and_ordered(report):
     x = rng.normal(size=(30, 6))
     x /= np.linalg.norm(x, axis=1)[:, None]
     sample = type("S", (), {"x_nd": x, "group_n": np.zeros(30, dtype=int)})()
-    xy, _, share = kernel_map(sample, lambda x, y: dot_product(x, y, 3), seed=0)
+    _, xy, share = kernel_map(sample, lambda x, y: dot_product(x, y, 3), seed=0)
     centre = np.eye(30) - 1.0 / 30
     values = np.linalg.eigvalsh(centre @ (x @ x.T) ** 3 @ centre)[::-1]
     np.testing.assert_allclose((xy**2).sum(axis=0), values[:2], rtol=1e-8)
@@ -310,7 +310,7 @@ def test_without_labels_the_geometry_remains():
     assert np.isnan(report.force_error).all() and not report.outliers
     text = report_text(report)
     assert "structures with labels  none" in text and "nan" not in text
-    assert len(picture(report).axes) == 3
+    assert len(picture(report)) == 3
 
 
 def test_labels_under_other_keys_are_not_overlooked():
