@@ -7,7 +7,7 @@ from importlib import import_module
 
 from gapy._support import ase_properties, moved
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOME = {
     "SparseGPRegressor": "gapy.fit.regressor",

@@ -30,6 +30,12 @@ def test_one_version():
     assert setup["metadata"]["version"] == gapy.__version__
 
 
+def test_the_citation_is_of_this_version():
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {gapy.__version__}\n" in citation
+    assert f"## {gapy.__version__} " in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
 def test_installed_metadata_agree():
     try:
         metadata = importlib.metadata.metadata("gapy")
@@ -37,7 +43,9 @@ def test_installed_metadata_agree():
         pytest.skip("gapy runs from its sources, nothing is installed")
     assert metadata["Version"] == gapy.__version__
     assert "MIT" in (metadata.get("License-Expression") or metadata.get("License"))
-    assert {"plot", "test", "docs", "lint"} <= set(metadata.get_all("Provides-Extra"))
+    assert {"plot", "test", "docs", "lint", "notebook", "dpdata"} <= set(
+        metadata.get_all("Provides-Extra")
+    )
 
 
 @pytest.mark.parametrize("name", ["data", "descriptors", "md", "structures", "errors", "tuning"])

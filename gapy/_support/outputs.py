@@ -162,6 +162,10 @@ def _is_png(path: Path) -> bool:
     return _begins(path, 8) == b"\x89PNG\r\n\x1a\n"
 
 
+def _is_log(path: Path) -> bool:
+    return _begins(path, 7) == b"# gapy "
+
+
 def _is_page(path: Path) -> bool:
     return _begins(path, 15) == b"<!doctype html>" and b"gapy" in _begins(path, 20_000)
 
@@ -174,3 +178,4 @@ VALIDATION = Kind("a validation of gapy as JSON", _json_with("gapy", "health", "
 CHEMISCOPE = Kind("a data set of chemiscope", _is_chemiscope)
 STRUCTURES = Kind("structures as extxyz", _is_extxyz)
 PICTURE = Kind("a PNG picture", _is_png)
+LOG = Kind("a log of gapy", _is_log)

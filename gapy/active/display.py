@@ -51,13 +51,19 @@ def summary(progress: Progress) -> str:
 
 
 class Live(Silent):
-    """A live line on a terminal; one line per model version elsewhere."""
+    """A live line on a terminal; one line per model version elsewhere.
 
-    def __init__(self, stream=None):
+    stream : where to, standard error by default
+    every_label : elsewhere a line at each label
+    note : takes the text of each of these lines, on a terminal too
+    """
+
+    def __init__(self, stream=None, *, every_label: bool = False, note=None):
         self._stream = stream or sys.stderr
+        self._every_label, self._note = every_label, note
+        self._told: tuple[int, int] = (0, 0)  # version and labels of the last line
         self._live = None
         self._last = 0.0
-        self._version = 0  # nothing to tell before the first fit
 
     def __enter__(self):
         if self._stream.isatty():
@@ -75,9 +81,14 @@ class Live(Silent):
     def update(self, progress: Progress) -> None:
         if self._live is not None:
             self._live.update(summary(progress), refresh=True)
-        elif progress.version != self._version:
-            self._version = progress.version
+        told = (progress.version, progress.n_labels if self._every_label else 0)
+        if told == self._told:  # nothing to tell before the first fit or label
+            return
+        self._told = told
+        if self._live is None:
             print(summary(progress), file=self._stream, flush=True)
+        if self._note is not None:
+            self._note(summary(progress))
 
     def tick(self, progress: Progress) -> None:
         if self._live is None:

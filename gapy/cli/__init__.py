@@ -21,6 +21,7 @@ import typer
 import gapy
 from gapy.cli.demo import demo
 from gapy.cli.evaluate import evaluate
+from gapy.cli.example import epilog
 from gapy.cli.fit import fit
 from gapy.cli.info import info
 from gapy.cli.inspect import inspect
@@ -39,7 +40,6 @@ from gapy.errors import GapyError
 READER_LEFT, BAD_INPUT, INTERRUPTED, TERMINATED = 1, 2, 130, 143
 
 app = typer.Typer(
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -51,7 +51,7 @@ COMMANDS = (
     learn, inspect, info, demo,
 )  # fmt: skip
 for command in COMMANDS:
-    app.command()(command)
+    app.command(epilog=epilog(command.__name__))(command)
 
 
 def _print_version(wanted: bool) -> None:

@@ -17,9 +17,11 @@ from gapy.cli.automatic import (
 )
 from gapy.cli.described import plain
 from gapy.cli.idle import refuse_idle_keys, refuse_idle_noise
+from gapy.cli.log import Log, log_of, log_output, logged, require_one
 from gapy.cli.options import (
     EnergyKey,
     ForcesKey,
+    Quiet,
     Scheduler,
     StressKey,
     VirialKey,
@@ -99,11 +101,22 @@ def fit(
         Whole,
         typer.Option(help="With --estimate: of a larger set of so many atoms like these."),
     ] = None,
+    quiet: Quiet = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Print the noise of every group of labels too.")
+    ] = False,
 ) -> None:
-    """Fit a potential to labelled structures."""
+    """Fit a potential to labelled structures.
+
+    What is printed goes into MODEL.gapy.log as well.
+    """
     flags = dict(locals())
+    require_one(quiet, verbose)
+    if estimate and (quiet or verbose):
+        raise GapyError("quiet, verbose: have no effect with estimate; leave them out")
     elsewhere = (
         "config", "n_inducing", "workers", "scheduler", "estimate", "atoms", "pair", "from_gap_fit",
+        "quiet", "verbose",
     )  # fmt: skip
     given = {name: value for name, value in flags.items() if name not in elsewhere}
     given["train"] = tuple(train) if train else None
@@ -111,23 +124,31 @@ def fit(
     given["n_components"] = components_of(n_components)
     given["magnetic"] = elements_of(magnetic)
     settings = read_settings(config) if config else FitSettings()
-    if from_gap_fit is not None:
-        settings = _from_gap_fit(settings, from_gap_fit)
-    settings = settings.updated(given)
-    if pair and not (settings.terms or "soap").endswith("pair"):
-        settings = settings.updated({"terms": f"{settings.terms or 'soap'}+pair"})
-    keys = _checked(settings, config)
-    _require_place(settings, workers, scheduler, estimate)
-    if atoms is not None and not estimate:
-        raise GapyError("atoms: has no effect without estimate; add --estimate or leave it out")
-    if estimate:
-        _estimate(settings, keys, workers, atoms)
-    elif workers is not None or scheduler is not None:
-        from gapy.cli.fit_on_workers import fit_on_workers
+    path = None if estimate else _log_path(output or settings.output)
+    with logged(Log(path), quiet=quiet) as log:
+        if from_gap_fit is not None:
+            settings = _from_gap_fit(settings, from_gap_fit)
+        settings = settings.updated(given)
+        if pair and not (settings.terms or "soap").endswith("pair"):
+            settings = settings.updated({"terms": f"{settings.terms or 'soap'}+pair"})
+        keys = _checked(settings, config, path)
+        _require_place(settings, workers, scheduler, estimate)
+        if atoms is not None and not estimate:
+            raise GapyError("atoms: has no effect without estimate; add --estimate or leave it out")
+        if estimate:
+            _estimate(settings, keys, workers, atoms)
+        elif workers is not None or scheduler is not None:
+            from gapy.cli.fit_on_workers import fit_on_workers
 
-        _report(settings, fit_on_workers(settings, keys, workers, scheduler), None)
-    else:
-        _fit(settings, keys)
+            log.begin()
+            found = fit_on_workers(settings, keys, workers, scheduler)
+            _report(settings, found, None, verbose)
+        else:
+            _fit(settings, keys, log, verbose)
+
+
+def _log_path(output: str | None):
+    return None if output is None else log_of(output)
 
 
 def _from_gap_fit(settings: FitSettings, command: str) -> FitSettings:
@@ -166,7 +187,7 @@ def _estimate(settings: FitSettings, keys, workers: int | None, atoms: int | Non
     print(facts(lines))
 
 
-def _checked(settings: FitSettings, config: str | None):
+def _checked(settings: FitSettings, config: str | None, log):
     """The label keys; GapyError before any work for what cannot be done."""
     from gapy._support.outputs import MODEL, output_file, require_outputs
     from gapy.structures import input_files
@@ -178,7 +199,8 @@ def _checked(settings: FitSettings, config: str | None):
     refuse_idle_keys(settings)
     configs = [] if config is None else [config]
     require_outputs(
-        output_file("output", settings.output, MODEL), [*input_files(settings.train), *configs]
+        [*output_file("output", settings.output, MODEL), *log_output(log)],
+        [*input_files(settings.train), *configs],
     )
     return label_keys(
         settings.energy_key, settings.forces_key, settings.stress_key, settings.virial_key
@@ -216,18 +238,19 @@ def _begun(settings: FitSettings, keys, *, fits: bool):
     return regressor, structures
 
 
-def _fit(settings: FitSettings, keys) -> None:
+def _fit(settings: FitSettings, keys, log: Log, verbose: bool) -> None:
     from gapy.validation.evaluation import evaluate
 
     regressor, structures = _begun(settings, keys, fits=True)
+    log.begin()
     regressor.fit(structures)
     # Saved before anything else can go wrong.
     regressor.potential_.save(settings.output)
     report = evaluate(regressor.potential_, structures, threads=settings.threads)
-    _report(settings, regressor, report)
+    _report(settings, regressor, report, verbose)
 
 
-def _report(settings: FitSettings, regressor, report) -> None:
+def _report(settings: FitSettings, regressor, report, verbose: bool) -> None:
     """Print what was fitted; report: of the training structures, None where they are elsewhere."""
     from gapy.gp.noise import outliers
 
@@ -246,6 +269,7 @@ def _report(settings: FitSettings, regressor, report) -> None:
                 ("fit", f"{regressor.fit_seconds_:.1f} s"),
                 ("log marginal likelihood", f"{regressor.log_marginal_likelihood():.1f}"),
                 *(_learnt(potential) if settings.learns_noise() else ()),
+                *(_of_groups(potential.noise) if verbose else ()),
             ]
         )
     )
@@ -270,6 +294,13 @@ def _learnt(potential):
         "learnt noise",
         f"{noise.energy:.3g} eV/atom, {noise.forces:.3g} eV/A, {noise.stress:.3g} eV/A^3",
     )
+
+
+def _of_groups(noise):
+    """Lines on the noise of every config_type that has one of its own."""
+    units = {"energy": "eV/atom", "forces": "eV/A", "stress": "eV/A^3"}
+    for name, kinds in sorted(noise.overrides.items()):
+        yield f"noise of {name}", ", ".join(f"{v:.3g} {units[k]}" for k, v in kinds.items())
 
 
 def _components(potential):

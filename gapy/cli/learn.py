@@ -8,8 +8,12 @@ from typing import Annotated
 import typer
 
 from gapy._support.files import checked_path
+from gapy.cli.log import Log, Stream, logged, require_one
+from gapy.cli.options import Quiet
 from gapy.cli.signals import Terminated
 from gapy.errors import GapyError
+
+PRINTED = "learn.log"
 
 
 def learn(
@@ -20,11 +24,18 @@ def learn(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check the file, print the plan, do nothing.")
     ] = False,
+    quiet: Quiet = False,
+    verbose: Annotated[
+        bool,
+        typer.Option("--verbose", "-v", help="Print a line for each label, not for each model."),
+    ] = False,
 ) -> None:
     """Explore, label what the model does not know, update it, and go on.
 
-    The state is on disk after each step: --resume continues a loop that was killed.
+    The state is on disk after each step: --resume continues a loop that was killed. What is
+    printed goes into learn.log in the directory as well.
     """
+    require_one(quiet, verbose)
     if resume and dry_run:
         raise GapyError("resume: --dry-run resumes nothing; give one of them")
     from gapy.active.config import read_config
@@ -37,11 +48,27 @@ def learn(
 
         print("\n".join(plan(stated)))
         return
+    path = checked_path(stated.directory) / PRINTED
+    with logged(Log(path, append=resume), quiet=quiet) as log:
+        _run(config, stated.arguments(), resume, log, quiet, verbose)
+
+
+def _run(config: str, arguments: dict, resume: bool, log: Log, quiet: bool, verbose: bool) -> None:
     from gapy.active.display import Live
     from gapy.active.run import learn as run
 
+    class Display(Live):
+        """Begins the log when the loop, and so its directory, is there."""
+
+        def update(self, progress) -> None:
+            log.begin()
+            super().update(progress)
+
+    display = Display(
+        Stream(log) if quiet else None, every_label=verbose, note=None if quiet else log.line
+    )
     try:
-        result = run(**stated.arguments(), resume=resume, display=Live())
+        result = run(**arguments, resume=resume, display=display)
     except (KeyboardInterrupt, Terminated):
         print(f"stopped; continue with: gapy learn {config} --resume")
         raise

@@ -6,12 +6,14 @@ import logging
 import math
 import sys
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from gapy.cli.bare_structures import start_structure
-from gapy.cli.options import Threads, Trust, require_threads
+from gapy.cli.log import Log, logged, require_one
+from gapy.cli.options import Quiet, Threads, Trust, require_threads
 from gapy.errors import GapyError
 
 EXPLODED = 1
@@ -73,33 +75,65 @@ def md(
     ] = None,
     trust: Trust = False,
     threads: Threads = 1,
+    quiet: Quiet = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Print a line for every step.")
+    ] = False,
 ) -> int:
     """Run molecular dynamics with error bars.
 
-    Log, trajectory and checkpoint go to DIR.
+    Log, trajectory and checkpoint go to DIR, what is printed to DIR/md.log as well.
 
     A run that stops because the force sigma of an atom exceeds --max-force-std has done what it
     was asked to: exit code 0, the reason on standard output, the frame in DIR/flagged.extxyz.
     SIGTERM and Ctrl-C end the run after the step at hand and save its state for --restart.
     """
     from gapy._support.outputs import output_files, require_outputs, require_own
-    from gapy.cli.md_progress import Progress
-    from gapy.cli.signals import StopRequest
-    from gapy.error_bars.calibration import POSTERIOR_EVERY
-    from gapy.md import run_md
-    from gapy.md.files import CHECKPOINT, LOCK, RUN_FILES
+    from gapy.md.files import CHECKPOINT, LOCK, PRINTED, RUN_FILES
     from gapy.model.potential import load
     from gapy.structures import input_files
 
+    require_one(quiet, verbose)
     require_threads(threads)
     require_outputs(output_files("output", output, RUN_FILES), [model, *input_files([start])])
     if overwrite:
         require_own(output, RUN_FILES, (LOCK, CHECKPOINT), "a run of gapy md")
     potential = load(model, trust=trust)
     atoms = _start(start, supercell, potential)
+    settings = {
+        "ensemble": ensemble,
+        "temperature": temperature,
+        "temperature_end": temperature_end,
+        "pressure": pressure,
+        "steps": steps,
+        "timestep": timestep,
+        "seed": seed,
+        "max_force_std": max_force_std,
+        "max_temperature": max_temperature,
+        "max_energy_jump": max_energy_jump,
+        "min_distance": min_distance,
+        "restart": restart,
+        "overwrite": overwrite,
+    }
+    with logged(Log(Path(output) / PRINTED, append=restart), quiet=quiet) as log:
+        return _run(
+            log, potential, atoms, output, settings, uncertainty, posterior_every, threads, verbose
+        )
+
+
+def _run(
+    log, potential, atoms, output, settings, uncertainty, posterior_every, threads, verbose
+) -> int:
+    """Run, print how it goes and ends; the exit code."""
+    from gapy.cli.md_progress import Progress
+    from gapy.cli.signals import StopRequest
+    from gapy.error_bars.calibration import POSTERIOR_EVERY
+    from gapy.md import run_md
+
+    steps, timestep = settings["steps"], settings["timestep"]
     print(
-        f"{atoms.get_chemical_formula()}, {ensemble} at {temperature:g} K, {steps} steps of "
-        f"{timestep:g} fs",
+        f"{atoms.get_chemical_formula()}, {settings['ensemble']} at {settings['temperature']:g} K, "
+        f"{steps} steps of {timestep:g} fs",
         flush=True,
     )
     every = POSTERIOR_EVERY if posterior_every is None else posterior_every
@@ -113,34 +147,22 @@ def md(
             "between; --posterior-every changes that",
             flush=True,
         )
-    progress = Progress(steps)
+    progress = Progress(steps, every_step=verbose)
+
+    def shown(record, frame) -> None:
+        log.begin()  # the directory is there, and nothing of an older run in it
+        progress(record, frame)
+
     try:
         with _limits_printed(), StopRequest() as stop, closing(progress):
-            result = run_md(
-                atoms,
-                calculator,
-                output,
-                ensemble=ensemble,
-                temperature=temperature,
-                temperature_end=temperature_end,
-                pressure=pressure,
-                steps=steps,
-                timestep=timestep,
-                seed=seed,
-                max_force_std=max_force_std,
-                max_temperature=max_temperature,
-                max_energy_jump=max_energy_jump,
-                min_distance=min_distance,
-                restart=restart,
-                overwrite=overwrite,
-                callback=progress,
-                stop=stop,
-            )
+            result = run_md(atoms, calculator, output, **settings, callback=shown, stop=stop)
     except KeyboardInterrupt:
         print(f"stopped by hand; continue with the same command and --restart (-o {output})")
         raise
     if result.status == "exploded":
-        print(f"gapy: error: {result.reason}; see {result.frame_path}", file=sys.stderr)
+        message = f"error: {result.reason}; see {result.frame_path}"
+        print(f"gapy: {message}", file=sys.stderr)
+        log.line(message)
         return EXPLODED
     print(f"{result.status}: {result.reason}")
     if result.status == "stopped":

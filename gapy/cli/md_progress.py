@@ -20,11 +20,12 @@ HEADER = "     step    time/ps      T/K       E_pot/eV  max sigma/(eV/A)    ns/d
 class Progress:
     """Callback of `run_md` that prints; `close` ends it.
 
-    Arguments: steps in total; the stream; a clock in seconds.
+    Arguments: steps in total; the stream; a clock in seconds; whether every step has a line.
     """
 
-    def __init__(self, steps: int, stream=None, clock=time.monotonic):
+    def __init__(self, steps: int, stream=None, clock=time.monotonic, every_step: bool = False):
         self.steps = steps
+        self._every_step = every_step
         self._stream = stream or sys.stdout
         self._live = self._stream.isatty()
         self._clock = clock
@@ -41,7 +42,7 @@ class Progress:
             self._print(now, record)
             return
         gap = min(max(FIRST_GAP, SHARE * (now - self._began)), LONGEST_GAP)
-        if record.step >= self.steps or now - self._marks[-1][0] >= gap:
+        if self._every_step or record.step >= self.steps or now - self._marks[-1][0] >= gap:
             self._print(now, record)
         elif self._live and now - self._shown >= LIVE_GAP:
             self._shown = now

@@ -30,6 +30,9 @@ Trust = Annotated[
 Scheduler = Annotated[
     str | None, typer.Option(metavar="ADDRESS", help="Work in parts on the Dask cluster there.")
 ]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print warnings and errors only; the log has all.")
+]
 Workers = Annotated[
     int | None, typer.Option(help="Work in parts in so many processes (gapy[dask]).")
 ]

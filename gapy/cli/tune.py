@@ -11,9 +11,11 @@ import typer
 
 from gapy._support.tables import columns, number
 from gapy.cli.idle import refuse_idle_keys, refuse_idle_noise
+from gapy.cli.log import Log, logged
 from gapy.cli.options import (
     EnergyKey,
     ForcesKey,
+    Quiet,
     Scheduler,
     StressKey,
     VirialKey,
@@ -25,7 +27,7 @@ from gapy.cli.tune_settings import LISTS, fit_toml, lists_of, read_lists
 from gapy.errors import GapyError
 
 Listed = str | None
-TOML, PARETO = "FIT.toml", "pareto.png"
+TOML, PARETO, PRINTED = "FIT.toml", "pareto.png", "tune.log"
 CRITERION = "loo, holdout or likelihood: what is minimised."
 HEAD = (
     "round", "r_cut", "sigma", "n_max", "l_max", "zeta", "comp.", "terms", "points", "meV/atom",
@@ -78,8 +80,12 @@ def tune(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Remove the results in DIR first.")
     ] = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Choose cutoff, basis, kernel and inducing points by error and cost."""
+    """Choose cutoff, basis, kernel and inducing points by error and cost.
+
+    What is printed goes into DIR/tune.log as well.
+    """
     flags = dict(locals())
     settings, lists = read_lists(config)
     lists |= lists_of({name: flags[name] for name in LISTS})
@@ -102,7 +108,6 @@ def tune(
         )
     refuse_idle_keys(settings)
     on_workers(settings.threads, workers, scheduler)
-    from gapy._support.files import write_whole
     from gapy._support.outputs import output_files, require_outputs, require_own
     from gapy.structures import input_files, read_structures
     from gapy.tuning.results import CSV, JSON
@@ -110,37 +115,43 @@ def tune(
 
     configs = [] if config is None else [config]
     require_outputs(
-        output_files("output", output, (JSON, CSV, TOML, PARETO)),
+        output_files("output", output, (JSON, CSV, TOML, PARETO, PRINTED)),
         [*input_files(settings.train), *configs],
     )
-    require_own(output, (CSV, TOML, PARETO), (JSON,), "a search by gapy tune")
+    require_own(output, (CSV, TOML, PARETO, PRINTED), (JSON,), "a search by gapy tune")
     structures = read_structures(
         settings.train, label_keys(*(getattr(settings, name) for name in keys))
     )
     refuse_idle_noise(settings, structures)
-    shown = _Lines()
-    try:
-        result = search(
-            structures,
-            output,
-            lists=lists,
-            criterion=criterion,
-            target=target,
-            budget_us=budget_us,
-            holdout=holdout,
-            n_coarse=n_coarse,
-            n_final=n_final,
-            options=settings.regressor_options(),
-            seed=settings.seed,
-            threads=settings.threads,
-            overwrite=overwrite,
-            report=shown,
-            workers=workers,
-            scheduler=scheduler,
-        )
-    except KeyboardInterrupt:
-        print(f"interrupted; the same command goes on from the rows in {output}/")
-        raise
+    options = {
+        "lists": lists,
+        "criterion": criterion,
+        "target": target,
+        "budget_us": budget_us,
+        "holdout": holdout,
+        "n_coarse": n_coarse,
+        "n_final": n_final,
+        "options": settings.regressor_options(),
+        "seed": settings.seed,
+        "threads": settings.threads,
+        "overwrite": overwrite,
+        "workers": workers,
+        "scheduler": scheduler,
+    }
+    log = Log(Path(output) / PRINTED, append=not overwrite)
+    with logged(log, quiet=quiet):
+        try:
+            result = search(structures, output, **options, report=_Lines(log))
+        except KeyboardInterrupt:
+            print(f"interrupted; the same command goes on from the rows in {output}/")
+            raise
+        _report(settings, result, output, configured=config is not None)
+
+
+def _report(settings, result, output: str, configured: bool) -> None:
+    """Write the recommended settings and the picture, print the last round."""
+    from gapy._support.files import write_whole
+
     toml = Path(output) / TOML
     write_whole(toml, fit_toml(settings, result.recommended.candidate, settings.seed).encode())
     if importlib.util.find_spec("matplotlib") is not None:
@@ -153,16 +164,17 @@ def tune(
     print(columns([(*HEAD[1:], ""), *rows]))
     print(f"\nresults: {output}/; the recommended fit is in {toml}, or as a command:")
     print(f"  gapy fit --config {shlex.quote(str(toml))} -o MODEL.gapy")
-    print(f"  {_command(settings, mark.candidate, config is not None)}")
+    print(f"  {_command(settings, mark.candidate, configured)}")
 
 
 class _Lines:
-    """Prints each row as it is known, in columns of fixed width."""
+    """Prints each row as it is known, in columns of fixed width; the first begins the log."""
 
-    def __init__(self):
-        self.begun = False
+    def __init__(self, log: Log):
+        self.log, self.begun = log, False
 
     def __call__(self, row) -> None:
+        self.log.begin()
         if not self.begun:
             print(_line(HEAD))
             self.begun = True

@@ -17,9 +17,10 @@ CHECKPOINT = "checkpoint.npz"
 RESULT = "result.json"
 FLAGGED = "flagged.extxyz"
 LAST_GOOD = "last_good.extxyz"
+PRINTED = "md.log"
 # Removed in this order by overwrite: without its checkpoint nothing can be mistaken for a run that
 # could be continued.
-RUN_FILES = (CHECKPOINT, LOG, TRAJECTORY, RESULT, FLAGGED, LAST_GOOD)
+RUN_FILES = (CHECKPOINT, LOG, TRAJECTORY, RESULT, FLAGGED, LAST_GOOD, PRINTED)
 
 
 class RunDirectory:

@@ -1,7 +1,8 @@
 """Names under which somebody may have stored labels."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 from ase import Atoms
@@ -31,6 +32,21 @@ def lookalikes(kind: str, atoms: Atoms, known: Collection[str]) -> Iterator[tupl
             continue
         if np.shape(value) in shapes[kind] and _is_numeric(value):
             yield place, str(name)
+
+
+def option(kind: str, name: str) -> str:
+    """The option of the command line that uses labels of a kind under a name."""
+    field = "virial" if kind == "stress" and "virial" in name.lower() else kind
+    return f"--{field}-key {name}"
+
+
+def suggested(frames: Sequence[Atoms], known: Collection[str]) -> str:
+    """The options for what looks most like labels of each kind; empty if nothing does."""
+    found = []
+    for kind in WORDS:
+        names = Counter(name for atoms in frames for _, name in lookalikes(kind, atoms, known))
+        found += [option(kind, name) for name, _ in names.most_common(1)]
+    return " ".join(found)
 
 
 def _is_numeric(value: object) -> bool:

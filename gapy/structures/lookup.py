@@ -14,7 +14,7 @@ from gapy.structures import values
 from gapy.structures.charge import charge_of, with_charge
 from gapy.structures.elements import require_elements
 from gapy.structures.labelled import LabelKeys, LabelledStructure, StructureWarning
-from gapy.structures.lookalikes import lookalikes
+from gapy.structures.lookalikes import lookalikes, option, suggested
 from gapy.structures.spins import signs_of, with_signs
 
 DEFAULT_KEYS = LabelKeys()
@@ -105,7 +105,7 @@ def label_sources(sources: Sequence[Source], keys: LabelKeys) -> list[LabelledSt
     if all(s.energy is None and s.forces is None for s in structures):
         raise StructureError(
             f"{_names(sources)}: expected energies under {keys.energy!r} or forces under "
-            f"{keys.forces!r}, found neither; {_present(sources)}; name the right keys"
+            f"{keys.forces!r}, found neither; {_present(sources)}; {_remedy(sources, keys)}"
         )
     require_labels(structures)
     for source, labelled in zip(sources, by_source):
@@ -250,12 +250,13 @@ def _warn_unused(source: Source, labelled: Sequence[LabelledStructure], keys: La
                 lost[where] = lost.get(where, 0) + 1
                 replaced |= held
         for (store, name), count in lost.items():
-            option = "virial" if kind == "stress" and "virial" in name.lower() else kind
+            use = option(kind, name)
+            field = use.removeprefix("--").partition("-")[0]
             only = "beside calculator results" if replaced else "only"
             warnings.warn(
                 f"{source.name}: {kind} found {only} as {store} {name!r} in {count} of "
-                f"{len(source.frames)} frames and not used; name {name!r} as the {option} key to "
-                f"use it (--{option}-key {name})",
+                f"{len(source.frames)} frames and not used; name {name!r} as the {field} key to "
+                f"use it ({use})",
                 StructureWarning,
                 stacklevel=2,
             )
@@ -263,6 +264,13 @@ def _warn_unused(source: Source, labelled: Sequence[LabelledStructure], keys: La
 
 def _names(sources: Sequence[Source]) -> str:
     return ", ".join(source.name for source in sources)
+
+
+def _remedy(sources: Sequence[Source], keys: LabelKeys) -> str:
+    """What to do where no label was found."""
+    atoms = [frame.atoms for source in sources for frame in source.frames]
+    options = suggested(atoms, {getattr(keys, field) for field in KEY_FIELDS})
+    return f"did you mean {options}?" if options else "name the right keys"
 
 
 def _present(sources: Sequence[Source]) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gapy._support.files import checked_path
 from gapy.errors import StructureError
+from gapy.structures.deepmd import is_deepmd
 from gapy.structures.labelled import StructureWarning
 
 ENDINGS = (".xyz", ".extxyz", ".traj", ".db", ".xml", ".pwo", ".castep", ".cfg", ".cif", ".vasp")
@@ -52,13 +53,15 @@ def split_selection(path: str) -> tuple[Path, str | None]:
 
 def _expanded(path: str) -> list[str]:
     file, selection = split_selection(path)
+    if is_deepmd(file):
+        return [path]
     if file.is_dir():
         found = [str(f) for f in sorted(file.iterdir()) if not f.name.startswith(".")]
     elif glob.has_magic(str(file)) and not file.exists():
         found = sorted(glob.glob(str(file), recursive=True))
     else:
         return [path]
-    files = [f for f in found if os.path.isfile(f)]
+    files = [f for f in found if os.path.isfile(f) or is_deepmd(f)]
     known = [f for f in files if _says_structures(f)]
     if not known:
         raise StructureError(
@@ -78,6 +81,8 @@ def _expanded(path: str) -> list[str]:
 
 
 def _says_structures(path: str) -> bool:
+    if is_deepmd(path):
+        return True
     name = os.path.basename(path)
     for ending in COMPRESSED:
         name = name.removesuffix(ending)

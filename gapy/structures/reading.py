@@ -1,4 +1,4 @@
-"""Reading labelled structures from files that ASE understands."""
+"""Reading labelled structures from files that ASE or dpdata understands."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -14,7 +14,8 @@ from ase.db.row import AtomsRow
 from ase.io import iread
 from ase.io.formats import filetype, open_with_compression, string2index
 
-from gapy.errors import StructureError
+from gapy.errors import GapyError, StructureError
+from gapy.structures.deepmd import FORMAT, is_deepmd, read_deepmd
 from gapy.structures.labelled import LabelKeys, LabelledStructure
 from gapy.structures.lookup import DEFAULT_KEYS, label_sources, make_source
 from gapy.structures.parts import Found, label_part
@@ -31,11 +32,13 @@ def read_structures(
 ) -> list[LabelledStructure]:
     """Read structures and their labels from one file or several.
 
-    Extended XYZ, ASE trajectories, ASE databases (key-value pairs and data become info and arrays)
-    and every other format of ``ase.io.read``. ASE does not write arrays of its user, REF_forces
-    say, to a trajectory: forces reach one only as calculator results.
+    Extended XYZ, ASE trajectories, ASE databases (key-value pairs and data become info and arrays),
+    every other format of ``ase.io.read``, and directories of DeePMD (by dpdata). ASE does not write
+    arrays of its user, REF_forces say, to a trajectory: forces reach one only as calculator
+    results.
 
-    A directory or a pattern ("data/*.xyz") stands for its files with known endings.
+    A directory or a pattern ("data/*.xyz") stands for its files with known endings, and its
+    systems of DeePMD.
     ``file.xyz@0:10`` takes a slice of that file in place of ``index``; a database also takes a
     selection, ``file.db@natoms=8``.
 
@@ -71,7 +74,7 @@ def read_part(
     file = Path(path)
     read: list[Atoms] = []
     try:
-        format_name = filetype(str(file))
+        format_name = _format(file)
         if format_name in DATABASES:
             stream = _rows(file, f"id>{start},id<={stop}")
         else:
@@ -79,7 +82,7 @@ def read_part(
             stream = _read(file, format_name, part)
         with closing(stream):
             read.extend(stream)
-    except StructureError:
+    except GapyError:
         raise
     except Exception as error:  # every format raises its own kinds
         raise _unreadable(file, start + len(read), error) from error
@@ -96,7 +99,7 @@ def frame_sizes(path: str | PathLike) -> list[int]:
     _require_content(file)
     sizes: list[int] = []
     try:
-        format_name = filetype(str(file))
+        format_name = _format(file)
         if format_name == "extxyz":
             return _frame_sizes(file)
         if format_name in DATABASES:
@@ -105,7 +108,7 @@ def frame_sizes(path: str | PathLike) -> list[int]:
             return [rows.get(i, 0) for i in range(1, max(rows, default=0) + 1)]
         with closing(_frames(file, format_name)) as stream:
             sizes.extend(map(len, stream))
-    except StructureError:
+    except GapyError:
         raise
     except Exception as error:
         raise _unreadable(file, len(sizes), error) from error
@@ -150,7 +153,7 @@ def _read_file(file: Path, selection: str | slice) -> list[tuple[int, Atoms]]:
     _require_content(file)
     read = []
     try:
-        format_name = filetype(str(file))
+        format_name = _format(file)
         query = ""
         if isinstance(selection, str):
             if format_name not in DATABASES:
@@ -161,7 +164,7 @@ def _read_file(file: Path, selection: str | slice) -> list[tuple[int, Atoms]]:
         stream = _rows(file, query) if format_name in DATABASES else _frames(file, format_name)
         with closing(stream):
             read.extend(islice(stream, _last(selection)))
-    except StructureError:
+    except GapyError:
         raise
     except Exception as error:  # every format raises its own kinds
         raise _unreadable(file, len(read), error) from error
@@ -174,7 +177,13 @@ def _read_file(file: Path, selection: str | slice) -> list[tuple[int, Atoms]]:
     return frames
 
 
+def _format(file: Path) -> str:
+    return FORMAT if is_deepmd(file) else filetype(str(file))
+
+
 def _require_content(file: Path) -> None:
+    if is_deepmd(file):
+        return
     if not file.is_file():
         raise StructureError(f"{file.name}: expected a file, found none; correct the path")
     if file.stat().st_size == 0:
@@ -199,10 +208,17 @@ def _frames(file: Path, format_name: str) -> Iterator[Atoms]:
 
 
 def _read(file: Path, format_name: str, index: str | slice) -> Iterator[Atoms]:
+    if format_name == FORMAT:
+        frames = read_deepmd(file)
+        return (frames[i] for i in range(*_slice(index).indices(len(frames))))
     # Under MPI, ASE would read on one rank and wait for the others, which have other work.
     return iread(
         str(file), index=index, format=format_name, parallel=False, do_not_split_by_at_sign=True
     )
+
+
+def _slice(index: str | slice) -> slice:
+    return slice(None) if isinstance(index, str) else index
 
 
 def _rows(file: Path, query: str) -> Iterator[Atoms]:

@@ -85,9 +85,15 @@ def test_it_runs_and_resumes(config, cli, tmp_path):
     assert result.code == 0, result.err
     assert "every explorer has finished" in result.out and "model.gapy" in result.out
     assert gapy.load(tmp_path / "out" / "model.gapy").species == (13, 29)
+    log = (tmp_path / "out" / "learn.log").read_text()
+    shown = [line for line in result.err.splitlines() if " labels" in line]
+    assert shown and all(line in log for line in shown) and result.out in log
     assert "already holds a loop" in cli("learn", path).error_line()
+    assert (tmp_path / "out" / "learn.log").read_text() == log
     again = cli("learn", path, "--resume")
     assert again.code == 0 and again.out == result.out
+    quiet = cli("learn", path, "--resume", "--quiet")
+    assert (quiet.code, quiet.out, quiet.err) == (0, "", "")
     other = config("seed = 2", "seed = 3")
     assert "seed: stored 2, given 3" in cli("learn", other, "--resume").error_line()
 

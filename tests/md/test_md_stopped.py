@@ -84,6 +84,7 @@ def test_terminated_program_says_so():
         "    finally:\n"
         "        print('closed')\n"
         "class Config:\n"
+        "    directory = 'none'\n"
         "    def arguments(self):\n"
         "        return {}\n"
         "import gapy.active.config, gapy.active.run\n"

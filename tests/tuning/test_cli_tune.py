@@ -16,7 +16,7 @@ def test_tune_writes_a_fit_that_works(cli, train_xyz, tmp_path):
     result = cli("tune", train_xyz, "-o", out, "--r-cut", "3.5,4.5", *SMALL, "--seed", 2)
     assert result.code == 0 and result.err == ""
     names = {p.name for p in out.iterdir()}
-    assert names == {"results.json", "results.csv", "FIT.toml", "pareto.png"}
+    assert names == {"results.json", "results.csv", "FIT.toml", "pareto.png", "tune.log"}
     settings = tomllib.loads((out / "FIT.toml").read_text())
     assert settings["train"] == [str(train_xyz)] and settings["seed"] == 2
     assert settings["r-cut"] in (3.5, 4.5) and settings["n-inducing"] == 8
