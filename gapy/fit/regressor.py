@@ -7,6 +7,7 @@ import time
 import numpy as np
 from ase import Atoms
 from sklearn.base import BaseEstimator
+from sklearn.utils import RegressorTags
 from sklearn.utils.validation import check_is_fitted
 
 from gapy._support.threads import blas_threads
@@ -340,6 +341,15 @@ class SparseGPRegressor(BaseEstimator):
         """R^2 of the force components (of the energies per atom if there are no forces)."""
         structures = from_atoms(X, self.label_keys())
         return r_squared(structures, self.predict([s.atoms for s in structures]))
+
+    def __sklearn_tags__(self):
+        """A regressor of structures, whose labels they carry, instead of arrays and targets."""
+        tags = super().__sklearn_tags__()
+        tags.estimator_type = "regressor"
+        tags.regressor_tags = RegressorTags()
+        tags.input_tags.two_d_array = False
+        tags.no_validation = True
+        return tags
 
     def log_marginal_likelihood(self, noise: Noise | None = None) -> float:
         """Log marginal likelihood of the labels; for another `noise` without touching the data."""

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from helpers import labelled_frames
-from sklearn.base import clone
+from sklearn.base import clone, is_regressor
 from sklearn.model_selection import GridSearchCV
+from sklearn.utils import get_tags
 
 from gapy import SparseGPRegressor
 from gapy.descriptors import SOAPSettings, as_descriptor, smooth_soap
@@ -25,6 +26,13 @@ def test_a_clone_does_not_share_them():
     gp = SparseGPRegressor(SOAPSettings(["Cu"], **BASIS))
     other = clone(gp).set_params(descriptor__r_cut=4.0)
     assert (gp.descriptor.r_cut, other.descriptor.r_cut) == (5.0, 4.0)
+
+
+def test_tags_say_that_structures_are_taken():
+    gp = SparseGPRegressor(SOAPSettings(["Cu"], **BASIS))
+    tags = get_tags(gp)
+    assert is_regressor(gp) and tags.no_validation
+    assert not tags.input_tags.two_d_array and not tags.target_tags.required
 
 
 def test_grid_search_over_the_cutoff_refits_the_best_potential():
