@@ -3,7 +3,7 @@
 import numpy as np
 
 from gapy.descriptors.auto import AutoSOAP, auto_soap
-from gapy.descriptors.base import known_species
+from gapy.descriptors.base import known_species, magnetic_elements
 from gapy.descriptors.magnetic import MagneticSOAP
 from gapy.descriptors.mixed import MixedSOAP
 from gapy.descriptors.mixed_total import MixedTotalSOAP
@@ -24,6 +24,7 @@ __all__ = [
     "auto_soap",
     "descriptor_from_settings",
     "known_species",
+    "magnetic_elements",
     "mixed_soap",
     "same_descriptor",
     "smooth_soap",

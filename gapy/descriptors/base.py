@@ -74,6 +74,11 @@ def by_atom(descriptor, atoms) -> np.ndarray:
     return x_nd
 
 
+def magnetic_elements(descriptors) -> set[int]:
+    """Atomic numbers of the elements whose signs of moments some descriptor looks at."""
+    return {z for descriptor in descriptors for z in descriptor.magnetic}
+
+
 def known_species(descriptors) -> list[int]:
     """Atomic numbers that at least one of the descriptors knows."""
     return sorted({z for d in descriptors for z in d.species})

@@ -74,7 +74,9 @@ def summary_of(part: Part, keys: LabelKeys, baselines, seed: int) -> Summary:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         structures, found = read_part(*part, keys)
-        check_structures(structures)
+        # The descriptors are not known yet: every order may be looked at.
+        species = {z for s in structures for z in s.atoms.numbers.tolist()}
+        check_structures(structures, magnetic=species)
         less = [without(s, baselines) for s in structures]
     rare: dict[int, LabelledStructure] = {}
     salt = f"{seed}:".encode()

@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 from ase.data import chemical_symbols
 
+from gapy.descriptors import magnetic_elements
 from gapy.errors import GapyError, StructureError
 from gapy.structures import (
     LabelKeys,
@@ -26,7 +27,11 @@ def labelled(structures, keys: LabelKeys, descriptors) -> list[LabelledStructure
     moments for one that looks at them.
     """
     out = from_atoms(structures, keys)
-    check_structures(out, species=sorted({z for d in descriptors for z in d.species}))
+    check_structures(
+        out,
+        species=sorted({z for d in descriptors for z in d.species}),
+        magnetic=magnetic_elements(descriptors),
+    )
     for descriptor in descriptors:
         _check_periodicity(descriptor, out)
         _check_signs(descriptor, out)
@@ -60,7 +65,7 @@ def _check_signs(descriptor, structures) -> None:
 
 def _warn_of_orders(descriptors, structures) -> None:
     """Moments of both signs that no descriptor looks at are noise in the labels."""
-    seen = {z for descriptor in descriptors for z in descriptor.magnetic}
+    seen = magnetic_elements(descriptors)
     lost = [z for z in ordered_elements([s.atoms for s in structures]) if z not in seen]
     if lost:
         symbols = ",".join(chemical_symbols[z] for z in lost)

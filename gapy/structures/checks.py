@@ -1,7 +1,7 @@
 """Checks of labelled structures before a fit: errors for the unusable, warnings for the odd."""
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 
 import numpy as np
@@ -41,6 +41,7 @@ def check_structures(
     structures: Sequence[LabelledStructure],
     *,
     species: Iterable[str | int] | None = None,
+    magnetic: Collection[int] = (),
     min_distance: float | None = None,
     max_force: float | None = 50.0,
 ) -> list[str]:
@@ -57,6 +58,8 @@ def check_structures(
     ----------
     structures : from read_structures or from_atoms
     species : symbols or atomic numbers that the descriptor knows; None for any
+    magnetic : atomic numbers whose signs of moments tell structures apart, those that a descriptor
+        looks at
     min_distance : warn of closer pairs, A; by default 0.35 of the sum of covalent radii
     max_force : warn of larger forces, eV/A; None for no limit
 
@@ -82,7 +85,7 @@ def check_structures(
         _close_pairs(structures, min_distance),
         _large_forces(structures, np.inf if max_force is None else max_force),
         (m for s in structures for m in _useless_isolated_atom(s)),
-        *find_duplicates(structures),
+        *find_duplicates(structures, magnetic),
     )
     messages = [message for kind in findings for message in _abridged(kind)]
     for message in messages:

@@ -1,12 +1,12 @@
 """Structures that occur more than once in a data set."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 
 from gapy.structures.labelled import LabelledStructure
-from gapy.structures.spins import signs_of
+from gapy.structures.spins import order_of
 
 SAME = 1e-4  # A; coordinates written with five decimals round within this
 # Labels further apart than this were not computed by one converged method.
@@ -16,19 +16,18 @@ STRESS_TOLERANCE = 0.001  # eV/A^3
 
 
 def find_duplicates(
-    structures: Sequence[LabelledStructure],
+    structures: Sequence[LabelledStructure], magnetic: Collection[int] = ()
 ) -> tuple[list[str], list[str]]:
     """Messages on equal structures with equal labels, and on those whose labels differ.
 
-    Equal: same species in the same order, same pbc and signs of moments, positions and cell within
-    SAME. Each structure
-    is compared with the first one of its kind.
+    Equal: same species in the same order, same pbc, same order of the moments of the `magnetic`
+    elements (atomic numbers), positions and cell within SAME. Each structure is compared with the
+    first one of its kind.
     """
     groups = defaultdict(list)
     for k, s in enumerate(structures):
-        signs = signs_of(s.atoms)
-        signs = b"" if signs is None else signs.tobytes()
-        groups[s.atoms.numbers.tobytes(), s.atoms.pbc.tobytes(), signs].append(k)
+        order = order_of(s.atoms, magnetic).tobytes() if magnetic else b""
+        groups[s.atoms.numbers.tobytes(), s.atoms.pbc.tobytes(), order].append(k)
     pairs = [pair for members in groups.values() for pair in _equal(structures, members)]
     repeated, contradicting = [], []
     for first, second in sorted(pairs):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from ase import Atoms
@@ -41,6 +41,24 @@ def signs_of(atoms: Atoms) -> np.ndarray | None:
     if not np.isfinite(moments).all():
         raise StructureError(f"{MOMENTS}: expected finite numbers, got nan or inf; correct them")
     return np.sign(moments).astype(np.int64)
+
+
+def order_of(atoms: Atoms, elements: Collection[int]) -> np.ndarray:
+    """Signs (n,) of the atoms of some elements (atomic numbers), of which the first is positive.
+
+    Zero for other atoms and where the structure says nothing: equal where magnetic descriptors of
+    these elements see the same, all moments turned around included.
+    """
+    signs = signs_of(atoms)
+    if signs is None:
+        return np.zeros(len(atoms), dtype=np.int64)
+    return one_way(np.where(np.isin(atoms.numbers, list(elements)), signs, 0))
+
+
+def one_way(moments: np.ndarray) -> np.ndarray:
+    """Moments or signs (n,), all turned around if the first that is not zero is negative."""
+    first = moments[moments != 0][:1]
+    return -moments if (first < 0).any() else moments
 
 
 def ordered_elements(frames: Sequence[Atoms]) -> tuple[int, ...]:

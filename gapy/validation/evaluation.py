@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from gapy.descriptors import magnetic_elements
 from gapy.errors import GapyError
 from gapy.gp.noise import outliers
 from gapy.structures import check_structures, from_atoms
@@ -122,7 +123,8 @@ def evaluate(
     """
     check_threshold(error_threshold)
     structures = from_atoms(structures)
-    check_structures(structures, species=potential.species)
+    magnetic = magnetic_elements([t.descriptor for t in potential.terms])
+    check_structures(structures, species=potential.species, magnetic=magnetic)
     return report_of(potential, compare(potential, structures, threads), error_threshold)
 
 

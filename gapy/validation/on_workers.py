@@ -9,6 +9,7 @@ from functools import reduce
 from operator import or_
 
 from gapy._support.progress import counted
+from gapy.descriptors import magnetic_elements
 from gapy.distributed.cluster import RETRIES, cluster_client, held
 from gapy.distributed.parts import Part, files_of, parts_among
 from gapy.fit.estimate import ATOMS_OF_A_PART
@@ -84,7 +85,8 @@ def _of_part(potential, part: Part, keys: LabelKeys) -> tuple[Comparison, Found,
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", StructureWarning)
         structures, found = read_part(*part, keys)
-        check_structures(structures, species=potential.species)
+        magnetic = magnetic_elements([t.descriptor for t in potential.terms])
+        check_structures(structures, species=potential.species, magnetic=magnetic)
         compared = compare(potential, structures)
     told = [str(w.message) for w in caught if issubclass(w.category, StructureWarning)]
     return compared, found, told

@@ -10,9 +10,11 @@ import gapy
 from gapy.active.frames import Request
 from gapy.active.initial import Initial
 from gapy.active.process import job_of
+from gapy.descriptors import MagneticSOAP, as_descriptor, smooth_soap
 from gapy.errors import StructureError
+from gapy.fit.checks import labelled
 from gapy.md.frames import to_extxyz
-from gapy.structures import from_atoms
+from gapy.structures import StructureWarning, from_atoms
 from gapy.structures.duplicates import find_duplicates
 from gapy.structures.spins import KEY, moments_of, ordered_elements, signs_of, with_signs
 
@@ -66,8 +68,26 @@ def test_they_are_part_of_what_a_structure_is():
     none, zero, up, mixed = from_atoms([iron(), iron([0, 0]), iron([1, 1]), iron([1, -1])])
     assert none.digest() == zero.digest()
     assert len({s.digest() for s in (none, up, mixed)}) == 3
-    assert find_duplicates([up, mixed]) == ([], [])
-    assert len(find_duplicates([up, up])[0]) == 1
+    assert find_duplicates([up, mixed], [26]) == ([], [])
+    assert len(find_duplicates([up, up], [26])[0]) == 1
+
+
+@pytest.mark.parametrize("magnetic", [(), (26,)])
+def test_orders_that_nobody_looks_at_are_no_excuse_for_other_labels(magnetic):
+    """E(m) = E(-m) always; other orders are told apart where a descriptor looks at them."""
+    signs = [1, 1], [-1, -1], [0, 0], None
+    frames = [iron(s) for s in signs]
+    for k, atoms in enumerate(frames):
+        atoms.info["REF_energy"] = -1.0 - k
+    soap = smooth_soap(["Fe"], r_cut=3.5, n_max=2, l_max=1)
+    descriptor = MagneticSOAP(soap, magnetic) if magnetic else as_descriptor(soap)
+    frames = frames[:3] if magnetic else frames
+    keys = gapy.structures.LabelKeys()
+    with pytest.warns(StructureWarning) as told:
+        labelled(frames, keys, [descriptor])
+    found = [str(w.message).partition(" but")[0] for w in told]
+    pairs = [(1, 0)] if magnetic else [(1, 0), (2, 0), (3, 0)]
+    assert found == [f"frames frame {a}: same structure as frames frame {b}" for a, b in pairs]
 
 
 def test_elements_of_both_signs():
