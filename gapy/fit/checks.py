@@ -59,7 +59,7 @@ def _check_signs(descriptor, structures) -> None:
             symbols = ", ".join(chemical_symbols[z] for z in descriptor.magnetic)
             raise StructureError(
                 f"magnetic: {symbols}, but {s.where} does not say the signs of its moments; add an "
-                f"array {KEY} of -1, 0 or 1, or initial magnetic moments, or leave magnetic out"
+                f"array {KEY} of -1, 0 or 1, or one initial moment per atom, or leave magnetic out"
             )
 
 

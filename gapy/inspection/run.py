@@ -34,7 +34,7 @@ from gapy.structures import (
     read_structures,
 )
 from gapy.structures.charge import charge_of, with_charge
-from gapy.structures.spins import ordered_elements, signs_of, with_signs
+from gapy.structures.spins import known_signs, ordered_elements, signs_of, with_signs
 
 QUICK_POINTS = 200
 """Inducing points per element of the fit that is made if no model is given."""
@@ -182,7 +182,7 @@ def bare(frames, source="frames") -> list[LabelledStructure]:
         LabelledStructure(
             with_signs(
                 with_charge(Atoms(a.numbers, a.positions, cell=a.cell, pbc=a.pbc), charge_of(a)),
-                signs_of(a),
+                known_signs(a),
             ),
             None, None, None,
             str(a.info.get("config_type", "default")), None, None, None, source, k,

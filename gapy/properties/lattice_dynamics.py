@@ -18,7 +18,7 @@ from ase import Atoms
 from gapy.errors import GapyError
 from gapy.properties.relaxing import at_rest, relax
 from gapy.properties.result import Result, require_periodic, required
-from gapy.structures.spins import signs_of, with_signs
+from gapy.structures.spins import known_signs, with_signs
 
 IMAGINARY = -0.1
 """Frequencies below it, THz, are imaginary; acoustic ones at Gamma vanish only to rounding."""
@@ -142,7 +142,7 @@ def _force_constants(calculator, crystal: Atoms, supercell, distance: float):
     from phonopy import Phonopy
     from phonopy.structure.atoms import PhonopyAtoms
 
-    signs = signs_of(crystal)
+    signs = known_signs(crystal)
     cell = PhonopyAtoms(
         symbols=crystal.get_chemical_symbols(),
         cell=crystal.cell.array,

@@ -15,7 +15,7 @@ from gapy.structures.charge import charge_of, with_charge
 from gapy.structures.elements import require_elements
 from gapy.structures.labelled import LabelKeys, LabelledStructure, StructureWarning
 from gapy.structures.lookalikes import lookalikes, option, suggested
-from gapy.structures.spins import signs_of, with_signs
+from gapy.structures.spins import known_signs, with_signs
 
 DEFAULT_KEYS = LabelKeys()
 # Label kind -> the fields of LabelKeys that may hold it, first choice first.
@@ -147,7 +147,7 @@ def _label(
     bare = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
     bare.info["config_type"] = config_type
     with_charge(bare, _of(charge_of, atoms, where))
-    with_signs(bare, _of(signs_of, atoms, where))
+    with_signs(bare, _of(known_signs, atoms, where))
     return LabelledStructure(
         atoms=bare,
         energy=None if energy is None else values.scalar(energy, energy_key, where),

@@ -43,6 +43,16 @@ def signs_of(atoms: Atoms) -> np.ndarray | None:
     return np.sign(moments).astype(np.int64)
 
 
+def known_signs(atoms: Atoms) -> np.ndarray | None:
+    """As `signs_of`, but None for moments that are vectors or not finite: for whoever only keeps
+    what a structure says, and need not look at it."""
+    if KEY not in atoms.arrays and MOMENTS in atoms.arrays:
+        moments = atoms.arrays[MOMENTS]
+        if moments.ndim != 1 or not np.isfinite(moments).all():
+            return None
+    return signs_of(atoms)
+
+
 def order_of(atoms: Atoms, elements: Collection[int]) -> np.ndarray:
     """Signs (n,) of the atoms of some elements (atomic numbers), of which the first is positive.
 
@@ -81,13 +91,16 @@ def with_signs(atoms: Atoms, signs: np.ndarray | None) -> Atoms:
 def moments_of(atoms: Atoms) -> np.ndarray | None:
     """Moments (n,) that a calculation may start from, Bohr magnetons; None without signs.
 
-    The initial ones with the signs of `signs_of`; 1 where there is a sign and no size.
+    The initial ones, or the lengths of vectors, with the signs of `known_signs`; 1 where there is
+    a sign and no size.
     """
-    signs = signs_of(atoms)
+    signs = known_signs(atoms)
     if signs is None:
         return None
     sizes = np.abs(atoms.arrays.get(MOMENTS, np.zeros(len(atoms))))
-    return signs * np.where(sizes > 0.0, sizes, 1.0)
+    if sizes.ndim > 1:
+        sizes = np.linalg.norm(sizes, axis=1)
+    return signs * np.where(np.isfinite(sizes) & (sizes > 0.0), sizes, 1.0)
 
 
 def with_moments(atoms: Atoms, moments: np.ndarray | None) -> Atoms:

@@ -21,6 +21,7 @@ from gapy.structures.spins import KEY, moments_of, ordered_elements, signs_of, w
 
 def iron(signs=None, moments=None):
     atoms = bulk("Fe", cubic=True)
+    atoms.set_initial_magnetic_moments(None)  # ASE has some of its own, of one shape
     atoms.set_initial_magnetic_moments(moments)
     atoms.info["REF_energy"] = -1.0
     return with_signs(atoms, signs)
@@ -62,6 +63,26 @@ def test_moments_that_are_vectors_are_refused():
         signs_of(Atoms("Fe2", magmoms=np.eye(3)[:2]))
     with pytest.raises(StructureError, match="finite numbers"):
         signs_of(iron(moments=[np.nan, 1.0]))
+
+
+@pytest.mark.parametrize("moments", [np.ones((2, 3)), [np.nan, 2.0]])
+def test_moments_that_cannot_be_read_are_unknown_until_a_descriptor_asks(moments):
+    atoms = iron(moments=moments)
+    (found,) = from_atoms([atoms])
+    assert signs_of(found.atoms) is None
+    assert Request.initial(atoms, "a").moments is None
+    soap = smooth_soap(["Fe"], r_cut=3.5, n_max=2, l_max=1)
+    labelled([atoms], gapy.structures.LabelKeys(), [as_descriptor(soap)])
+    with pytest.raises(StructureError, match="frame 0 does not say the signs of its moments"):
+        labelled([atoms], gapy.structures.LabelKeys(), [MagneticSOAP(soap, ["Fe"])])
+
+
+@pytest.mark.parametrize("n", [3, 4])
+def test_signs_beside_vectors_take_their_lengths(n):
+    atoms = Atoms(f"Fe{n}", np.eye(n, 3), magmoms=np.outer(np.arange(n), [0.0, 3.0, 4.0]))
+    signs = np.array([-1, -1, 1, 0])[:n]
+    sizes = np.array([1.0, 5.0, 10.0, 15.0])[:n]
+    assert moments_of(with_signs(atoms, signs)) == pytest.approx(signs * sizes)
 
 
 def test_they_are_part_of_what_a_structure_is():
