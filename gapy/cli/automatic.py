@@ -95,6 +95,32 @@ def _states_cutoffs(settings: FitSettings) -> bool:
     return settings.r_cut is not None or of_tables
 
 
+def choose_compression(
+    asked: FitSettings, settings: FitSettings, symbols, structures
+) -> tuple[FitSettings, str]:
+    """Settings with the compression that left-out errors prefer for few species, and a line on it.
+
+    asked: settings before `completed`; where the compression, the cutoff or any term is given, or
+    the number of species decides, nothing happens.
+    """
+    stated = asked.compression is not None or asked.r_cut is not None or bool(asked.term)
+    if stated or asked.terms is not None or settings.compression != "off" or len(symbols) < 2:
+        return settings, ""
+    from gapy.fit.descriptor_choice import CLEARLY_MIXED, choose_mixing
+
+    other = replace(settings, compression="mu1nu1")
+    with_total = other.descriptors(list(symbols))
+    choice = choose_mixing(regressor_of(settings, symbols, structures), with_total, structures)
+    if choice.gain is None:
+        return settings, ""  # the line on zeta says that there are too few
+    chosen = other if choice.other else settings
+    return chosen, (
+        f"compression {chosen.compression} by left-out errors of {choice.n_structures} structures: "
+        f"off and mu1nu1 {_gained(choice)} (mu1nu1 must gain {100 * CLEARLY_MIXED:.0f} % and three "
+        "standard errors)"
+    )
+
+
 def choose_terms(asked: FitSettings, settings: FitSettings, regressor, symbols, structures) -> str:
     """Give the regressor two SOAPs where left-out errors say that they pay; say so in a line.
 
@@ -103,28 +129,32 @@ def choose_terms(asked: FitSettings, settings: FitSettings, regressor, symbols, 
     """
     if asked.terms is not None or asked.term or asked.r_cut is not None:
         return ""
-    from gapy.fit.sum_choice import CLEARLY, choose_sum, fewer_of_each
+    from gapy.fit.descriptor_choice import CLEARLY, choose_sum, fewer_of_each
 
     two = replace(settings, terms="soap+soap").descriptors(list(symbols))
     choice = choose_sum(regressor, two, structures)
     if choice.gain is None:
         return ""  # the line on zeta says that there are too few
-    if choice.two:
+    if choice.other:
         points = fewer_of_each(regressor.n_inducing)
         if asked.n_inducing is not None:
             points = regressor.n_inducing
         regressor.set_params(descriptor=two, n_inducing=points)
+    return (
+        f"terms {'soap+soap' if choice.other else 'soap'} by left-out errors of "
+        f"{choice.n_structures} structures: of one SOAP and of two {_gained(choice)} (two must gain "
+        f"{100 * CLEARLY:.0f} % and three standard errors)"
+    )
+
+
+def _gained(choice) -> str:
+    """Left-out errors of both descriptors of a choice, and the gain."""
     units = {"energy": (1e3, "meV/atom"), "forces": (1.0, "eV/A")}
     errors = ", ".join(
         f"{units[kind][0] * a:.3g} and {units[kind][0] * b:.3g} {units[kind][1]}"
         for kind, (a, b) in (choice.errors or {}).items()
     )
-    return (
-        f"terms {'soap+soap' if choice.two else 'soap'} by left-out errors of "
-        f"{choice.n_structures} structures: of one SOAP and of two {errors}, gain "
-        f"{100 * choice.gain:.0f} ± {100 * choice.error:.0f} % (two must gain "
-        f"{100 * CLEARLY:.0f} % and three standard errors)"
-    )
+    return f"{errors}, gain {100 * choice.gain:.0f} ± {100 * choice.error:.0f} %"
 
 
 def choose_lengths(settings: FitSettings, symbols, structures) -> tuple[FitSettings, str]:

@@ -8,6 +8,7 @@ import typer
 
 from gapy._support.tables import errors_table, facts
 from gapy.cli.automatic import (
+    choose_compression,
     choose_lengths,
     choose_scale,
     choose_terms,
@@ -228,6 +229,9 @@ def _begun(settings: FitSettings, keys, *, fits: bool):
         settings, choice = choose_lengths(settings, symbols, structures)
         if choice:
             print(choice, flush=True)
+    settings, choice = choose_compression(asked, settings, symbols, structures)
+    if choice:
+        print(choice, flush=True)
     regressor = regressor_of(settings, symbols, structures)
     for choice in (
         choose_zeta(asked, regressor, structures),

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from gapy._support.threads import blas_threads
 from gapy.errors import GapyError
 from gapy.fit.setting_kinds import Whole
+from gapy.gp.inducing import capacity
 from gapy.gp.kernel import dot_product, prior
 from gapy.gp.likelihood import DELTA_LIMITS, Likelihood, group_moments, maximise
 from gapy.gp.posterior import Posterior, solve_blocks
@@ -36,18 +37,21 @@ class SparseGPR(RegressorMixin, BaseEstimator):
         cov(f(x), f(x')) = delta^2 [ (x . x' + c) / sqrt((x . x + c) (x' . x' + c)) ]^zeta
 
     with c = coef0, and the posterior of `SparseGPRegressor` (its selection of inducing points,
-    sufficient statistic, likelihood and solution): memory does not grow with the number of rows.
+    sufficient statistic, likelihood and solution): beside X itself memory does not grow with the
+    number of rows. Points are chosen among a random sample of the rows where these are very many.
 
     Arguments
     ---------
     n_inducing : int
         Inducing points, rows of X; fewer where fewer rows are distinct.
     zeta : int
-        Exponent of the kernel.
+        Exponent of the kernel. The functions it describes are polynomials of degree zeta in the unit
+        vectors of (x, sqrt(c)): take a larger one for targets that vary faster.
     coef0 : float
         c, at least 0. With 0 only the direction of x counts, as for local energies.
     sigma, delta : float or None
-        Noise and prior standard deviation, in the unit of y. None: the likeliest ones.
+        Noise and prior standard deviation, in the unit of y. None: the likeliest ones, sigma not
+        below 1e-4 of the standard deviation of y.
     selection : "cholesky", "farthest", "cur", "kmeans" or "random"
         How inducing points are chosen.
     random_state : int, RandomState or None
@@ -91,24 +95,29 @@ class SparseGPR(RegressorMixin, BaseEstimator):
         self.y_mean_ = float(np.mean(y))
         self.y_scale_ = float(np.std(y)) or 1.0
         with blas_threads(1):  # others sum in another order
-            x_id = self._rows(X)
             rng = np.random.default_rng(seed)
+            candidates = np.arange(len(X))
+            most = capacity(X.shape[1] + 1, self.n_inducing)
+            if len(X) > most:
+                candidates = np.sort(rng.choice(candidates, most, replace=False))
+            x_id = self._rows(X[candidates])
             chosen = select(x_id, self.n_inducing, self.zeta, self.selection, rng)
             points = np.ascontiguousarray(x_id[chosen])
+            del x_id
             block = Block(0, 0, 0, len(chosen), points, self.zeta, 1.0)
             (self.cholesky_,) = factors_of([block])
             statistic = SufficientStatistic(len(chosen))
             for begin in range(0, len(y), AT_ONCE):
                 part = slice(begin, begin + AT_ONCE)
                 rows = whitened(
-                    [block], [self.cholesky_], dot_product(x_id[part], points, self.zeta)
+                    [block], [self.cholesky_], dot_product(self._rows(X[part]), points, self.zeta)
                 )
                 statistic.add(TARGETS, rows, (y[part] - self.y_mean_) / self.y_scale_)
             sigma, delta = self._scales(block, statistic)
             self.posterior_: Posterior = solve_blocks(
                 (replace(block, delta=delta),), (self.cholesky_,), statistic, lambda *group: sigma
             )
-        self.inducing_indices_ = chosen
+        self.inducing_indices_ = candidates[chosen]
         self.sigma_, self.delta_ = sigma * self.y_scale_, delta * self.y_scale_
         self.log_marginal_likelihood_ = float(
             self.posterior_.log_marginal_likelihood - len(y) * np.log(self.y_scale_)
@@ -137,8 +146,9 @@ class SparseGPR(RegressorMixin, BaseEstimator):
 
     def _rows(self, X) -> np.ndarray:
         """(x, sqrt(c)) at unit length, whose products are the kernel's."""
-        extended = np.column_stack([X, np.full(len(X), np.sqrt(self.coef0))])
-        return normalised(extended if self.coef0 else X)
+        rows = np.column_stack([X, np.full(len(X), np.sqrt(self.coef0))]) if self.coef0 else X
+        largest = np.abs(rows).max(axis=1, initial=0.0)  # squares of large numbers overflow
+        return normalised(rows / np.where(largest > 0.0, largest, 1.0)[:, None])
 
     def _scales(self, block, statistic) -> tuple[float, float]:
         """sigma and delta for targets of unit variance, the likeliest where none are given."""

@@ -36,7 +36,7 @@ def choose_inducing(
         for z in descriptor.species
     ]
     n_features = descriptor.n_features
-    pools = [Reservoir(_capacity(n_features, n), n_features, rng) for n in wanted]
+    pools = [Reservoir(capacity(n_features, n), n_features, rng) for n in wanted]
     computed = frames.values(term, threads)
     for parts in track(computed, "descriptors", progress, total=len(frames)):
         for slot, x_id in parts:
@@ -55,12 +55,12 @@ def pool_bytes(settings, n_atoms: float, factor: float) -> float:
     """Memory of the candidates of one species with so many atoms times a factor, and of their
     kernel values with the points."""
     n_features, n_points = settings.descriptor.n_features, settings.most_points
-    n = min(factor * n_atoms, _capacity(n_features, n_points))
+    n = min(factor * n_atoms, capacity(n_features, n_points))
     return 8.0 * n * (n_features + n_points)
 
 
-def _capacity(n_features: int, n_points: int) -> int:
-    """Candidates that fit the memory, but always several for each point wanted."""
+def capacity(n_features: int, n_points: int) -> int:
+    """Candidates of one species that fit CANDIDATE_BYTES, always several for each point wanted."""
     per_candidate = 8 * max(n_features, n_points)
     return max(CANDIDATE_BYTES // per_candidate, 4 * n_points)
 

@@ -1,11 +1,13 @@
 """A loop whose reference depends on magnetic orders: moments go to the labels and come back."""
 
 import numpy as np
+import pytest
 from active_calculators import Here
 from magnetic_iron import Moments, iron, label
 
 import gapy
 from gapy.active import MD, GPModel, Initial, Oracle, Policy, Store, learn
+from gapy.errors import GapyError
 from gapy.structures.spins import moments_of, signs_of, with_signs
 
 
@@ -29,3 +31,26 @@ def test_each_walker_keeps_its_order(tmp_path):
     potential = gapy.load(tmp_path / "loop" / "model.gapy")
     ours = [potential.evaluate(atoms).energy for atoms in starts]
     assert abs((ours[1] - ours[0]) / (gap[1] - gap[0]) - 1.0) < 0.1
+
+
+def test_another_order_or_charge_is_another_loop(tmp_path):
+    start = with_signs(iron(1, 1)[0], [1, -1, 1, -1])
+
+    def go(atoms, **options):
+        return learn(
+            tmp_path / "loop",
+            oracle=Oracle(Moments(), executor=Here()),
+            model=GPModel(["Fe"], magnetic=["Fe"], r_cut=3.6, n_max=2, l_max=1, n_inducing=10),
+            policy=Policy(max_force_std=5.0),
+            explorers=MD(atoms, ps=0.002, temperature=300),
+            initial=Initial(rattles=1),
+            **options,
+        )
+
+    go(start)
+    charged = start.copy()
+    charged.info["charge"] = 1.0
+    for other in (with_signs(start.copy(), [1, 1, 1, 1]), charged):
+        with pytest.raises(GapyError, match="explorers"):
+            go(other, resume=True)
+    go(start, resume=True)

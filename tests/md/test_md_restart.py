@@ -23,6 +23,7 @@ from md_calculators import (
 
 from gapy.errors import GapyError
 from gapy.md import ENSEMBLES, run_md
+from gapy.structures.spins import with_signs
 
 
 class Interrupted(Exception):
@@ -191,3 +192,16 @@ def test_log_that_lost_rows(tmp_path):
     (tmp_path / "md.csv").write_text("step\n")
     with pytest.raises(GapyError, match="altered or lost"):
         run_md(ring(), springs(ring()), tmp_path, steps=6, restart=True)
+
+
+def test_other_signs_of_moments_are_named(tmp_path):
+    def start(signs):
+        return with_signs(copper((1, 1, 1)), signs)
+
+    order = [1, -1, 1, -1]
+    options = {"temperature": 300.0, "ensemble": "nvt"}
+    run_md(start(order), MemorylessEMT(), tmp_path, steps=2, **options)
+    for other in ([1, 1, 1, 1], None):
+        with pytest.raises(GapyError, match="other signs of magnetic moments than those of the"):
+            run_md(start(other), MemorylessEMT(), tmp_path, steps=4, restart=True, **options)
+    run_md(start(order), MemorylessEMT(), tmp_path, steps=4, restart=True, **options)

@@ -1,8 +1,8 @@
-"""One SOAP or two, chosen by left-out errors of a part of the training structures.
+"""Another descriptor, or two, chosen by left-out errors of a part of the training structures.
 
-As the exponent is (`gapy.fit.exponent`, whose sample, score J and jackknife these are): both sums
-are fitted to a bounded sample with learnt noise, and two SOAPs, which cost 1.4 to 2 times as much,
-have to gain at least CLEARLY and three standard errors.
+As the exponent is (`gapy.fit.exponent`, whose sample, score J and jackknife these are): both models
+are fitted to a bounded sample with learnt noise, and the other one has to gain three standard
+errors, and more the more it costs.
 """
 
 from __future__ import annotations
@@ -36,38 +36,49 @@ from gapy.gp.terms import blocks
 from gapy.structures import LabelledStructure, is_isolated_atom
 
 CLEARLY = 0.1
-"""Gain from which two SOAPs are worth their cost."""
+"""Gain from which two SOAPs are worth their cost, 1.4 to 2 times that of one."""
+CLEARLY_MIXED = 0.05
+"""Gain from which the total density is taken, whose cost is about the same."""
 SHARE = 0.7
 """Inducing points of each of two SOAPs, as a share of those of one: the fit goes by their sum."""
 
 
 @dataclass(frozen=True)
-class SumChoice:
-    """two: whether two SOAPs are worth it; gain, error: 1 - exp[J(two) - J(one)] and its standard
-    error; errors: {"energy": (eV/atom of one, of two), "forces": (eV/A, eV/A)}. Without a gain
-    where the structures are too few."""
+class DescriptorChoice:
+    """other: whether the other descriptor is worth it; gain, error: 1 - exp[J(other) - J(one)] and
+    its standard error; errors: {"energy": (eV/atom of one, of the other), "forces": (eV/A, eV/A)}.
+    Without a gain where the structures are too few."""
 
-    two: bool
+    other: bool
     n_structures: int
     gain: float | None = None
     error: float = 0.0
     errors: dict[str, tuple[float, float]] | None = None
 
 
-def choose_sum(regressor, pair_of_soaps, structures: Sequence[LabelledStructure]) -> SumChoice:
+def choose_sum(
+    regressor, pair_of_soaps, structures: Sequence[LabelledStructure]
+) -> DescriptorChoice:
     """For a fit of `regressor`, of one SOAP, which is left as it is; or of these two instead."""
+    return _choice(regressor, pair_of_soaps, fewer_of_each, CLEARLY, structures)
+
+
+def choose_mixing(regressor, compressed, structures: Sequence[LabelledStructure]):
+    """The same for one SOAP without compression, or one whose densities meet the total one."""
+    return _choice(regressor, compressed, lambda points: points, CLEARLY_MIXED, structures)
+
+
+def _choice(regressor, other, points_of, clearly: float, structures) -> DescriptorChoice:
+    """points_of: inducing points of the other descriptor from those of the first."""
     sample = sample_of(structures, int(regressor.seed))
     if len(sample) < FEWEST:
-        return SumChoice(False, len(sample))
+        return DescriptorChoice(False, len(sample))
     alone = [s for s in structures if is_isolated_atom(s)]
     fewer: Any = fewer_points(regressor.n_inducing, sample)
     states, kept = [], []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # what is odd is said by the fit itself
-        for descriptor, points in (
-            (regressor.descriptor, fewer),
-            (pair_of_soaps, fewer_of_each(fewer)),
-        ):
+        for descriptor, points in ((regressor.descriptor, fewer), (other, points_of(fewer))):
             few = clone(regressor, safe=False)
             few.set_params(descriptor=descriptor, n_inducing=points, progress=False)
             start = few.begin([*sample, *alone])
@@ -82,13 +93,13 @@ def choose_sum(regressor, pair_of_soaps, structures: Sequence[LabelledStructure]
             for state, rows in zip(states, kept)
         ]
     if not tried[0][0]:
-        return SumChoice(False, len(sample))
+        return DescriptorChoice(False, len(sample))
     one, two = (min(of, key=score) for of in tried)
     gain, error = gain_of(two, one, len(sample))
     means = [mean_errors(of) for of in (one, two)]
     errors = {kind: (means[0][kind], means[1][kind]) for kind in means[0]}
-    better = gain >= max(CLEARLY, ERRORS * error) and bool(np.isfinite(gain))
-    return SumChoice(better, len(sample), gain, error, errors)
+    better = gain >= max(clearly, ERRORS * error) and bool(np.isfinite(gain))
+    return DescriptorChoice(better, len(sample), gain, error, errors)
 
 
 def _with_labels(start: TrainingState, sample) -> tuple[TrainingState, SampleRows]:

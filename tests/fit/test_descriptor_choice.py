@@ -1,16 +1,17 @@
-"""One SOAP or two by left-out errors."""
+"""One SOAP or two, and with which compression, by left-out errors."""
 
 import numpy as np
 import pytest
 from ase.build import bulk
+from ase.calculators.emt import EMT
 from ase.calculators.morse import MorsePotential
 from ase.io import write
 from helpers import labelled_frames
 
 import gapy
 from gapy.descriptors import smooth_soap
+from gapy.fit.descriptor_choice import choose_mixing, choose_sum, fewer_of_each
 from gapy.fit.exponent import FEWEST
-from gapy.fit.sum_choice import choose_sum, fewer_of_each
 from gapy.structures import from_atoms
 
 WIDE = smooth_soap(["Cu"], r_cut=4.6, n_max=3, l_max=2)
@@ -40,7 +41,7 @@ def regressor(soap):
 def test_two_where_one_does_not_see_enough(structures):
     one = regressor(SHORT)
     choice = choose_sum(one, [WIDE, SHORT], structures)
-    assert choice.two and choice.gain > 3 * choice.error and choice.gain > 0.1
+    assert choice.other and choice.gain > 3 * choice.error and choice.gain > 0.1
     assert choice.errors["forces"][1] < 0.7 * choice.errors["forces"][0]
     assert one.get_params()["descriptor"] is SHORT  # it is left as it was
     again = choose_sum(one, [WIDE, SHORT], structures[::-1])
@@ -49,12 +50,34 @@ def test_two_where_one_does_not_see_enough(structures):
 
 def test_one_where_it_sees_everything(structures):
     choice = choose_sum(regressor(WIDE), [WIDE, SHORT], structures)
-    assert not choice.two and choice.gain < 0.1
+    assert not choice.other and choice.gain < 0.1
+
+
+def test_total_density_where_species_hardly_differ():
+    """Three names of one element: products of densities by species only scatter the data."""
+    rng = np.random.default_rng(1)
+    frames = []
+    for _ in range(100):
+        atoms = bulk("Cu", a=rng.uniform(3.5, 4.0), cubic=True)
+        atoms.rattle(0.15, rng=rng)
+        atoms.calc = EMT()
+        atoms.info["REF_energy"] = atoms.get_potential_energy()
+        atoms.arrays["REF_forces"] = atoms.get_forces()
+        atoms.calc = None
+        atoms.symbols = rng.choice(["Cu", "Ag", "Au"], len(atoms))
+        frames.append(atoms)
+    basis = {"species": ["Cu", "Ag", "Au"], "r_cut": 4.0, "n_max": 4, "l_max": 3}
+    one = regressor(smooth_soap(**basis)).set_params(n_inducing=60)
+    total = smooth_soap(**basis, compression={"mode": "mu1nu1"})
+    choice = choose_mixing(one, total, from_atoms(frames))
+    assert choice.other and choice.errors["forces"][1] < choice.errors["forces"][0]
+    back = choose_mixing(one.set_params(descriptor=total), smooth_soap(**basis), from_atoms(frames))
+    assert not back.other and back.gain < 0.0
 
 
 def test_too_few_to_tell(structures):
     choice = choose_sum(regressor(SHORT), [WIDE, SHORT], structures[: FEWEST - 1])
-    assert not choice.two and choice.gain is None
+    assert not choice.other and choice.gain is None
 
 
 def test_points_of_each():
@@ -73,3 +96,4 @@ def test_the_command_says_why(cli, tmp_path, flags, said):
     )  # fmt: skip
     assert out.code == 0, out.err
     assert ("by left-out errors of" in out.out and "two must gain" in out.out) == said
+    assert ("mu1nu1 must gain" in out.out) == (not flags)
