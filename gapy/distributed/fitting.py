@@ -18,7 +18,7 @@ from gapy.distributed.summary import WARNINGS, Summary, joined, summary_of
 from gapy.distributed.tree import reduced
 from gapy.errors import GapyError
 from gapy.fit.beginning import empty_state, reach_of, term_of, with_components
-from gapy.fit.checks import labelled
+from gapy.fit.checks import labelled, warn_of_moments
 from gapy.fit.estimate import ATOMS_OF_A_PART
 from gapy.fit.parameter_checks import check_overrides_among, check_settings
 from gapy.fit.regressor import SparseGPRegressor
@@ -142,6 +142,7 @@ def _started(client, regressor, summary: Summary, parts, keys: LabelKeys, progre
     chosen = [term_of(term, of) for term, of in zip(terms, points)]
     known = known_species([t.descriptor for t in terms])
     baselines = made_for(regressor.baselines, known, lambda: summary.closest)
+    warn_of_moments(baselines, typical)
     start = empty_state(chosen, e0, noise, regressor, reach, baselines)
     return held(client, start)
 

@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 from ase.data import chemical_symbols
 
+from gapy.baselines import ASECalculator
 from gapy.descriptors import magnetic_elements
 from gapy.errors import GapyError, StructureError
 from gapy.structures import (
@@ -37,6 +38,20 @@ def labelled(structures, keys: LabelKeys, descriptors) -> list[LabelledStructure
         _check_signs(descriptor, out)
     _warn_of_orders(descriptors, out)
     return out
+
+
+def warn_of_moments(baselines, structures) -> None:
+    """Calculators beneath the process are asked without moments: say so where there are some."""
+    calculators = [b.path for b in baselines if isinstance(b, ASECalculator)]
+    found = (s for s in structures if (signs := signs_of(s.atoms)) is not None and signs.any())
+    if calculators and (first := next(found, None)):
+        warnings.warn(
+            f"baseline calculator: {first.where} has magnetic moments, which {calculators[0]} does "
+            "not get; expected structures without any, or a method that knows none. If its "
+            "energies depend on them, subtract what it gives from the labels instead",
+            StructureWarning,
+            stacklevel=3,
+        )
 
 
 def _check_periodicity(descriptor, structures) -> None:

@@ -18,7 +18,7 @@ from gapy.errors import GapyError
 from gapy.fit.as_fitted import require_as_fitted, taken_once
 from gapy.fit.beginning import baselines_for, empty_state, reach_of, term_of, with_components
 from gapy.fit.charge_scale import with_scales
-from gapy.fit.checks import labelled
+from gapy.fit.checks import labelled, warn_of_moments
 from gapy.fit.labels import without
 from gapy.fit.parameter_checks import check_overrides, check_settings, check_size
 from gapy.fit.predictions import gather, r_squared
@@ -185,6 +185,7 @@ class SparseGPRegressor(BaseEstimator):
         with blas_threads(1):
             terms, frames = with_components(terms, frames, int(self.seed))
             baselines = baselines_for(self, descriptors, frames.atoms)
+            warn_of_moments(baselines, structures)
             baselines = with_scales(self, baselines, structures)
             less = [without(s, baselines) for s in structures]
             e0 = isolated_atom_energies(less, self.e0)
@@ -210,6 +211,7 @@ class SparseGPRegressor(BaseEstimator):
         require_as_fitted(self)
         descriptors = [term.descriptor for term in self.training_.terms]
         structures = labelled(X, self.label_keys(), descriptors)
+        warn_of_moments(self.training_.baselines, structures)
         self.training_ = self._absorbed(self.training_, structures)
         self.fit_seconds_ = time.perf_counter() - began
         return self

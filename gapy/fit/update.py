@@ -20,7 +20,7 @@ from gapy.baselines import isolated_atom_energies
 from gapy.errors import GapyError, SpeciesError
 from gapy.fit import growing
 from gapy.fit.as_fitted import require_as_fitted
-from gapy.fit.checks import labelled
+from gapy.fit.checks import labelled, warn_of_moments
 from gapy.fit.growing import COLUMNS
 from gapy.fit.labels import without
 from gapy.fit.sample import SampleRows
@@ -177,6 +177,7 @@ def _updated(
     require_as_fitted(gp, but=("e0",))  # that of new species is still to be found
     state, threads = gp.training_, int(gp.threads)
     new = labelled(structures, gp.label_keys(), [term.descriptor for term in state.terms])
+    warn_of_moments(state.baselines, new)
     less = [without(s, state.baselines) for s in new]
     e0 = isolated_atom_energies(less, _mode(gp, state, new), known=state.e0) | state.e0
     state = replace(state, e0=e0)

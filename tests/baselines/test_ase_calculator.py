@@ -21,6 +21,7 @@ from gapy.fit.checkpoint import load_state, save_state
 from gapy.fit.settings import ModelSettings
 from gapy.fit.training import merge
 from gapy.fit.training_file import load_training, save_training
+from gapy.structures import StructureWarning
 
 PATH = "ase.calculators.emt.EMT"
 BASE = ASECalculator(PATH)
@@ -254,6 +255,20 @@ def test_a_calculator_that_fails_names_the_structure():
     potential = gp.fit(frames[:2]).potential_
     with pytest.raises(StructureError, match=r"structures\[2\]: baseline calculator"):
         potential.evaluate_many(frames)
+
+
+def test_moments_that_the_calculator_does_not_get_are_named():
+    oxygen = molecule("O2", cell=[8, 8, 8])
+    oxygen.info["REF_energy"] = -1.0
+    plain = oxygen.copy()
+    plain.set_initial_magnetic_moments(None)
+    soap = smooth_soap(["O"], r_cut=3.0, n_max=2, l_max=1)
+    base = ASECalculator("odd_calculators.Odd")
+    gp = gapy.SparseGPRegressor(soap, n_inducing=2, baselines=[base])
+    gp.fit([plain])  # no warning
+    for learn in (gp.fit, gp.partial_fit):
+        with pytest.warns(StructureWarning, match="frame 0 has magnetic moments, which odd_cal"):
+            learn([oxygen])
 
 
 def test_what_has_no_whole_structure_is_refused():
