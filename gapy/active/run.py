@@ -25,6 +25,8 @@ from gapy.active.walkers import Walker
 from gapy.errors import GapyError
 from gapy.md.settings import whole
 from gapy.structures import from_atoms
+from gapy.structures.charge import charge_of
+from gapy.structures.spins import moments_of
 
 PLAIN = (bool, int, float, str, tuple, list, dict, type(None))
 
@@ -169,6 +171,11 @@ def _described(explorer: Explorer) -> dict:
     """An explorer's settings as plain data, its start structure as a hash."""
     start = explorer.start
     content = [start.numbers, start.positions, start.cell.array, start.pbc, start.get_momenta()]
+    moments = moments_of(start)
+    if moments is not None and moments.any():
+        content.append(moments)
+    if charge := charge_of(start):
+        content.append(np.array(charge))
     values = {
         "kind": explorer.kind,
         "start": hashlib.sha256(b"".join(np.ascontiguousarray(c) for c in content)).hexdigest(),

@@ -13,6 +13,7 @@ from gapy._support.schema import Anything, Map, Number, Optional, Record, Text
 from gapy._support.zip_arrays import Members
 from gapy.errors import GapyError
 from gapy.md.settings import Settings
+from gapy.structures.spins import known_signs, with_signs
 
 FORMAT = 1
 # A calculator that gives another energy for the stored positions is not the one of the run.
@@ -57,7 +58,7 @@ class Checkpoint:
     """All that a run needs to go on as if it had never stopped."""
 
     step: int
-    atoms: Atoms  # positions, momenta, cell, numbers, masses, pbc
+    atoms: Atoms  # positions, momenta, cell, numbers, masses, pbc, signs of moments if any
     energy: float  # eV
     random: dict  # state of the generator
     barostat: dict | None
@@ -77,6 +78,7 @@ class Checkpoint:
             "sizes": self.sizes,
             "settings": self.settings,
         }
+        signs = known_signs(self.atoms)
         buffer = io.BytesIO()
         np.savez(
             buffer,
@@ -87,6 +89,7 @@ class Checkpoint:
             masses=self.atoms.get_masses(),
             cell=self.atoms.cell.array,
             pbc=self.atoms.pbc,
+            **({} if signs is None else {"signs": signs}),
         )
         return buffer.getvalue()
 
@@ -103,7 +106,9 @@ class Checkpoint:
                 raise ValueError("another format version")
             np.random.default_rng(0).bit_generator.state = header["random"]  # refused if damaged
             masses, momenta = arrays.pop("masses"), arrays.pop("momenta")
-            atoms = Atoms(**arrays, masses=masses)
+            signs = arrays.pop("signs", None)
+            atoms = with_signs(Atoms(**arrays, masses=masses), signs)
+            known_signs(atoms)  # refused if damaged
             atoms.set_momenta(momenta)
             averages = Averages(**header.pop("averages"))
             return cls(atoms=atoms, averages=averages, **header)
@@ -136,6 +141,13 @@ class Checkpoint:
                 f"({self.atoms.get_chemical_formula()}): species, order, masses and pbc must be "
                 "the same at a restart; give the structure that the run began with"
             )
+        run_signs, signs = known_signs(self.atoms), known_signs(atoms)
+        # Files of older versions hold none; their energy is compared all the same.
+        if run_signs is not None and not np.array_equal(run_signs, _or_zeros(signs, atoms)):
+            raise GapyError(
+                f"atoms ({atoms.get_chemical_formula()}) have other signs of magnetic moments than "
+                "those of the run; give the structure that the run began with"
+            )
         restored = atoms.copy()
         restored.set_cell(self.atoms.cell)
         restored.set_positions(self.atoms.positions, apply_constraint=False)
@@ -151,3 +163,7 @@ class Checkpoint:
                 f"{self.energy:.9g} eV: it is another potential; restart with the same one, or "
                 "begin a new run in another directory"
             )
+
+
+def _or_zeros(signs: np.ndarray | None, atoms: Atoms) -> np.ndarray:
+    return np.zeros(len(atoms), dtype=np.int64) if signs is None else signs
