@@ -15,6 +15,7 @@ import numpy as np
 from ase import Atoms
 
 from gapy.baselines import Contribution, system_of, total
+from gapy.descriptors import magnetic_elements
 from gapy.errors import GapyError, StructureError
 from gapy.geometry.many import pairs_of_many, pairs_of_part
 from gapy.gp.neighbourhood import is_magnetic, select
@@ -97,16 +98,23 @@ def _together(potential, batch: list[Atoms], **options) -> list[Evaluation]:
     if potential.baselines:
         base, shared = _baselines(potential, batch, pairs, limits)
     if is_magnetic(potential.terms):
-        pairs = replace(pairs, signs=_signs(batch))
+        pairs = replace(pairs, signs=_signs(potential, batch, numbers, pairs))
     found = select(potential.terms, numbers, pairs)
     whole = arrays.parts(potential, numbers, found, free_atoms, base, first_m=first_m, **options)
     return list(_divided(whole, limits, shared))
 
 
-def _signs(batch) -> np.ndarray | None:
-    """Of all atoms; None if one of the structures says none, which is found out by itself."""
-    each = [signs for atoms in batch if (signs := signs_of(atoms)) is not None]
-    return np.concatenate(each) if len(each) == len(batch) else None
+def _signs(potential, batch, numbers, pairs) -> np.ndarray | None:
+    """Of all atoms; None if a structure that needs some says none, which is found out by itself."""
+    each = [signs_of(atoms) for atoms in batch]
+    unknown = np.repeat([signs is None for signs in each], [len(atoms) for atoms in batch])
+    magnetic = np.isin(numbers, list(magnetic_elements([t.descriptor for t in potential.terms])))
+    asked = magnetic & unknown
+    centre_p = np.repeat(pairs.centre_i, np.diff(pairs.first_i)) if asked.any() else []
+    if len(centre_p) and (asked[centre_p] & asked[pairs.j_p]).any():
+        return None
+    known = [np.zeros(len(a), dtype=np.int64) if s is None else s for a, s in zip(batch, each)]
+    return np.concatenate(known)
 
 
 def _baselines(potential, batch, pairs, limits) -> tuple[Contribution, list[float]]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.io import read, write
 from helpers import along_atom, along_strain
 from magnetic_iron import REACH, iron, label
@@ -113,6 +114,14 @@ def test_ways_to_the_same_numbers(potential):
     del without.arrays[KEY]
     with pytest.raises(StructureError, match=r"structures\[1\]: magmom_sign: expected the signs"):
         potential.evaluate_many([NEW[0], without])
+
+
+def test_a_structure_without_magnetic_pairs_needs_no_signs_among_others(potential, monkeypatch):
+    lone = Atoms("Fe", cell=[9, 9, 9], pbc=True)
+    alone = [potential.evaluate(atoms).energy for atoms in (NEW[0], lone, NEW[1])]
+    monkeypatch.setattr(type(potential), "evaluate", None)  # all of them together, or not at all
+    together = potential.evaluate_many([NEW[0], lone, NEW[1]])
+    assert [one.energy for one in together] == pytest.approx(alone, abs=1e-12)
 
 
 def test_the_calculator_notices_other_signs_and_moments(potential):
