@@ -18,8 +18,9 @@ second is the product of the signs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from numbers import Integral
 
 import ase.data
 import numpy as np
@@ -28,7 +29,8 @@ from gapy._jit.spin_pairs import with_spin_pairs
 from gapy.descriptors.base import Environments
 from gapy.descriptors.channels import Channels, channels
 from gapy.descriptors.radial_tables import RadialTables
-from gapy.descriptors.soap import CompiledSOAP
+from gapy.descriptors.soap import CompiledSOAP, require_soap
+from gapy.descriptors.stated import SOAPSettings
 from gapy.errors import SpeciesError, StructureError
 from gapy.geometry.pairs import Pairs, pairs_within
 from gapy.structures.spins import KEY, signs_of
@@ -39,7 +41,7 @@ class MagneticSOAP(CompiledSOAP):
 
     Arguments
     ---------
-    soap : dscribe.descriptors.SOAP, as of CompiledSOAP
+    soap : dscribe.descriptors.SOAP, as of CompiledSOAP; SOAPSettings, or a CompiledSOAP itself
     magnetic : symbols or atomic numbers of the elements whose signs count
 
     Structures say their signs under ``magmom_sign`` of their arrays, or by initial magnetic moments
@@ -54,7 +56,12 @@ class MagneticSOAP(CompiledSOAP):
     kind = "magnetic SOAP"
 
     def __init__(self, soap, magnetic: Sequence[str | int]):
-        species = tuple(int(z) for z in getattr(soap, "_atomic_numbers", ()))
+        if isinstance(soap, SOAPSettings):
+            soap = soap.made()
+        elif isinstance(soap, CompiledSOAP):
+            soap = soap.soap
+        require_soap(soap)
+        species = tuple(int(z) for z in soap._atomic_numbers)
         self.magnetic = _magnetic_of(magnetic, species)
         super().__init__(soap)
         kinds = np.full(len(species), -1, dtype=np.int64)
@@ -113,14 +120,14 @@ class MagneticSOAP(CompiledSOAP):
 
 def _magnetic_of(given: Sequence[str | int], species: tuple[int, ...]) -> tuple[int, ...]:
     """Ascending atomic numbers."""
-    listed = [given] if isinstance(given, str | int) else list(given)
-    numbers = {ase.data.atomic_numbers.get(s, s) for s in listed}
-    if not numbers or not numbers <= set(species):
+    listed = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
+    known = {name: z for z in species for name in (z, ase.data.chemical_symbols[z])}
+    if not listed or not all(isinstance(s, str | Integral) and s in known for s in listed):
         raise SpeciesError(
             f"magnetic: expected some of {', '.join(_symbols(species))}, the species of the "
-            f"descriptor, got {listed}; correct them"
+            f"descriptor, got {given!r}; correct them"
         )
-    return tuple(sorted(numbers))
+    return tuple(sorted({known[s] for s in listed}))
 
 
 def _symbols(numbers: Sequence[int]) -> list[str]:

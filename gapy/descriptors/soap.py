@@ -66,6 +66,15 @@ def smooth_soap(species, r_cut=5.0, n_max=8, l_max=8, sigma=0.5, **options):
     )  # fmt: skip
 
 
+def require_soap(soap) -> None:
+    """Raise GapyError for what is no dscribe SOAP."""
+    if not hasattr(soap, "_alphas") and getattr(soap, "_rbf", None) != "polynomial":
+        raise GapyError(
+            f"soap: expected a dscribe SOAP object, got {type(soap).__name__}; take "
+            "gapy.descriptors.smooth_soap"
+        )
+
+
 class CompiledSOAP:
     """Compiled twin of a dscribe `SOAP` object: the same numbers, with derivatives.
 
@@ -90,8 +99,7 @@ class CompiledSOAP:
     magnetic: tuple[int, ...] = ()
 
     def __init__(self, soap):
-        if not hasattr(soap, "_alphas") and getattr(soap, "_rbf", None) != "polynomial":
-            raise GapyError(f"soap: expected a dscribe SOAP object, got {type(soap).__name__}")
+        require_soap(soap)
         if soap.average != "off":
             raise GapyError(
                 f"soap: expected average='off', got {soap.average!r}; local energies need one "

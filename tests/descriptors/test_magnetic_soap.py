@@ -9,13 +9,14 @@ from helpers import along_atom
 from gapy.descriptors import (
     CompiledSOAP,
     MagneticSOAP,
+    SOAPSettings,
     as_descriptor,
     descriptor_from_settings,
     same_descriptor,
     smooth_soap,
 )
 from gapy.descriptors.base import by_atom
-from gapy.errors import SpeciesError, StructureError
+from gapy.errors import GapyError, SpeciesError, StructureError
 from gapy.structures.spins import KEY, with_signs
 
 MODES = ("off", "mu2", "mu1nu1", "crossover")
@@ -133,10 +134,19 @@ def test_settings_make_it_again():
     assert np.array_equal(by_atom(ours, atoms), ours.create(atoms))
 
 
+def test_whatever_states_a_soap():
+    stated = SOAPSettings(["Fe", "O"], r_cut=3.5, n_max=3, l_max=2)
+    ours = MagneticSOAP(stated.made(), ["Fe"])
+    for given in (stated, as_descriptor(stated), ours):
+        assert same_descriptor(MagneticSOAP(given, ["Fe"]), ours)
+
+
 def test_wrong_use():
-    for wrong in (["Co"], [], ["Iron"], [27]):
+    for wrong in (["Co"], [], ["Iron"], [27], None, [["Fe"]], 26.0):
         with pytest.raises(SpeciesError, match="magnetic: expected some of Fe, the species of"):
             MagneticSOAP(soap(), wrong)
+    with pytest.raises(GapyError, match="soap: expected a dscribe SOAP object, got str; take"):
+        MagneticSOAP("soap", ["Fe"])
     ours = MagneticSOAP(soap(("Fe", "O")), "Fe")
     with pytest.raises(StructureError, match=f"{KEY}: expected the signs .* for Fe, got a struct"):
         ours.create(iron(None))
