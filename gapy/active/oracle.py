@@ -20,6 +20,7 @@ from gapy.active.labels import Failure, Label
 from gapy.active.process import Job, OracleError, WorkerProcess, job_of, run_job, stop_workers
 from gapy.errors import GapyError
 from gapy.md.settings import real, whole
+from gapy.structures.spins import one_way
 
 UNCONVERGED = (
     "convergence NOT achieved",  # Quantum ESPRESSO
@@ -113,7 +114,9 @@ class Oracle:
         if request.charge:
             digest.update(np.array(request.charge).tobytes())
         if request.moments is not None and request.moments.any():
-            digest.update(np.ascontiguousarray(request.moments, dtype=float).tobytes())
+            # All turned around they have the same label: no reference method knows up from down.
+            moments = one_way(np.asarray(request.moments, dtype=float)) + 0.0  # no -0.0
+            digest.update(np.ascontiguousarray(moments).tobytes())
         return digest.hexdigest()
 
     def label(

@@ -56,6 +56,9 @@ def test_moments_of_a_structure_are_stored_and_tell_labels_apart(tmp_path):
         keys.append(oracle.key(request))
         store.add(keys[k], k, request, label, "{}")
     assert len(set(keys)) == 3 and keys[0] == oracle.key(Request.initial(cell(1), "w"))
+    turned = cell(1)
+    turned.set_initial_magnetic_moments(-np.array(orders[-1]))
+    assert oracle.key(Request.initial(turned, "w")) == keys[-1]
     again = Store(tmp_path / "l.db", "loop")
     for key, moments in zip(keys, orders):
         assert np.array_equal(again.structure(key).get_initial_magnetic_moments(), moments)
