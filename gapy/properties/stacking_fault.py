@@ -19,7 +19,7 @@ from ase.build import surface
 from ase.constraints import FixedLine
 
 from gapy.errors import PropertyError
-from gapy.properties.lattices import conventional, lattice_of
+from gapy.properties.lattices import conventional, lattice_of, with_moments_of
 from gapy.properties.relaxing import relax
 from gapy.properties.result import Result, require_periodic
 from gapy.properties.surface_energy import PER_AREA
@@ -55,8 +55,8 @@ def has_stacking(atoms: Atoms) -> bool:
 def stacking(calculator, atoms: Atoms, *, force: float = 1e-2, steps: int = 300) -> StackingFault:
     """Energy of a stacking fault at the lattice constant of the crystal.
 
-    Raises PropertyError for lattices other than fcc, diamond, zincblende and bcc, and where a
-    relaxation fails.
+    Raises PropertyError for lattices other than fcc, diamond, zincblende and bcc, for moments of
+    different signs, and where a relaxation fails.
     """
     require_periodic(atoms, "stacking")
     lattice = lattice_of(atoms)
@@ -92,7 +92,7 @@ def _intrinsic(cell: Atoms, lattice: str) -> Atoms:
     box = np.vstack([hexagonal, [0.0, 0.0, MOST_LAYERS * apart]])
     out = Atoms(numbers, positions, cell=box, pbc=True)
     out.wrap()
-    return out
+    return with_moments_of(cell, out)
 
 
 def _sheared(cell: Atoms) -> Atoms:
