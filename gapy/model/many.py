@@ -110,9 +110,10 @@ def _signs(potential, batch, numbers, pairs) -> np.ndarray | None:
     unknown = np.repeat([signs is None for signs in each], [len(atoms) for atoms in batch])
     magnetic = np.isin(numbers, list(magnetic_elements([t.descriptor for t in potential.terms])))
     asked = magnetic & unknown
-    centre_p = np.repeat(pairs.centre_i, np.diff(pairs.first_i)) if asked.any() else []
-    if len(centre_p) and (asked[centre_p] & asked[pairs.j_p]).any():
-        return None
+    if asked.any():
+        centre_p = np.repeat(pairs.centre_i, np.diff(pairs.first_i))
+        if (asked[centre_p] & asked[pairs.j_p]).any():
+            return None
     known = [np.zeros(len(a), dtype=np.int64) if s is None else s for a, s in zip(batch, each)]
     return np.concatenate(known)
 
