@@ -36,7 +36,7 @@ def find_duplicates(
         if difference:
             contradicting.append(
                 f"{b.where}: same structure as {a.where} but {difference}; expected one label, "
-                "remove the wrong one"
+                + _remedy(a, b)
             )
         else:
             repeated.append(
@@ -69,6 +69,14 @@ def _equal(
             firsts.append(row)
         else:
             yield tuple(sorted((members[twin], members[row])))
+
+
+def _remedy(a: LabelledStructure, b: LabelledStructure) -> str:
+    """What to do about two labels of one structure."""
+    species = set(a.atoms.numbers.tolist())
+    if np.array_equal(order_of(a.atoms, species), order_of(b.atoms, species)):
+        return "remove the wrong one"
+    return "remove one, or fit with the magnetic elements: their moments have other signs"
 
 
 def _label_difference(a: LabelledStructure, b: LabelledStructure) -> str:

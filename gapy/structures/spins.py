@@ -56,10 +56,10 @@ def known_signs(atoms: Atoms) -> np.ndarray | None:
 def order_of(atoms: Atoms, elements: Collection[int]) -> np.ndarray:
     """Signs (n,) of the atoms of some elements (atomic numbers), of which the first is positive.
 
-    Zero for other atoms and where the structure says nothing: equal where magnetic descriptors of
+    Zero for other atoms and where no signs are known: equal where magnetic descriptors of
     these elements see the same, all moments turned around included.
     """
-    signs = signs_of(atoms)
+    signs = known_signs(atoms)
     if signs is None:
         return np.zeros(len(atoms), dtype=np.int64)
     return one_way(np.where(np.isin(atoms.numbers, list(elements)), signs, 0))

@@ -108,6 +108,8 @@ def test_orders_that_nobody_looks_at_are_no_excuse_for_other_labels(magnetic):
         labelled(frames, keys, [descriptor])
     found = [str(w.message).partition(" but")[0] for w in told]
     pairs = [(1, 0)] if magnetic else [(1, 0), (2, 0), (3, 0)]
+    with_other_signs = ["other signs" in str(w.message) for w in told]
+    assert with_other_signs == ([False] if magnetic else [False, True, True])
     assert found == [f"frames frame {a}: same structure as frames frame {b}" for a, b in pairs]
 
 
