@@ -101,6 +101,10 @@ def inspect(
     )
     if plot is not None or html_path is not None:
         require_matplotlib()
+    if chemiscope_path is not None:
+        from gapy.inspection.chemiscope_file import require_chemiscope
+
+        require_chemiscope()
     keys = label_keys(energy_key, forces_key, stress_key, virial_key)
     structures = read_labelled_or_bare(train, keys)
     report = look(

@@ -45,8 +45,8 @@ class SparseGPR(RegressorMixin, BaseEstimator):
     n_inducing : int
         Inducing points, rows of X; fewer where fewer rows are distinct.
     zeta : int
-        Exponent of the kernel. The functions it describes are polynomials of degree zeta in the unit
-        vectors of (x, sqrt(c)): take a larger one for targets that vary faster.
+        Exponent of the kernel. The functions it describes are polynomials of degree zeta in the
+        unit vectors of (x, sqrt(c)): take a larger one for targets that vary faster.
     coef0 : float
         c, at least 0. With 0 only the direction of x counts, as for local energies.
     sigma, delta : float or None

@@ -1,8 +1,8 @@
 """Another descriptor, or two, chosen by left-out errors of a part of the training structures.
 
 As the exponent is (`gapy.fit.exponent`, whose sample, score J and jackknife these are): both models
-are fitted to a bounded sample with learnt noise, and the other one has to gain three standard
-errors, and more the more it costs.
+are fitted to a bounded sample with learnt noise. Two SOAPs, which cost more, have to gain three
+standard errors; a mixing that costs less has to be no worse.
 """
 
 from __future__ import annotations
@@ -37,8 +37,6 @@ from gapy.structures import LabelledStructure, is_isolated_atom
 
 CLEARLY = 0.1
 """Gain from which two SOAPs are worth their cost, 1.4 to 2 times that of one."""
-CLEARLY_MIXED = 0.05
-"""Gain from which the total density is taken, whose cost is about the same."""
 SHARE = 0.7
 """Inducing points of each of two SOAPs, as a share of those of one: the fit goes by their sum."""
 
@@ -60,16 +58,23 @@ def choose_sum(
     regressor, pair_of_soaps, structures: Sequence[LabelledStructure]
 ) -> DescriptorChoice:
     """For a fit of `regressor`, of one SOAP, which is left as it is; or of these two instead."""
-    return _choice(regressor, pair_of_soaps, fewer_of_each, CLEARLY, structures)
+    found = _compared(regressor, pair_of_soaps, fewer_of_each, structures)
+    if found.gain is None:
+        return found
+    return replace(found, other=bool(found.gain >= max(CLEARLY, ERRORS * found.error)))
 
 
 def choose_mixing(regressor, compressed, structures: Sequence[LabelledStructure]):
-    """The same for one SOAP without compression, or one whose densities meet the total one."""
-    return _choice(regressor, compressed, lambda points: points, CLEARLY_MIXED, structures)
+    """The same for one SOAP without compression, or one whose densities meet the total one.
+
+    The second has fewer components, and costs less.
+    """
+    found = _compared(regressor, compressed, lambda points: points, structures)
+    return replace(found, other=found.gain is not None and found.gain > 0.0)
 
 
-def _choice(regressor, other, points_of, clearly: float, structures) -> DescriptorChoice:
-    """points_of: inducing points of the other descriptor from those of the first."""
+def _compared(regressor, other, points_of, structures) -> DescriptorChoice:
+    """Both fits to a sample, nothing chosen; points_of: points of the other from the first's."""
     sample = sample_of(structures, int(regressor.seed))
     if len(sample) < FEWEST:
         return DescriptorChoice(False, len(sample))
@@ -98,8 +103,9 @@ def _choice(regressor, other, points_of, clearly: float, structures) -> Descript
     gain, error = gain_of(two, one, len(sample))
     means = [mean_errors(of) for of in (one, two)]
     errors = {kind: (means[0][kind], means[1][kind]) for kind in means[0]}
-    better = gain >= max(clearly, ERRORS * error) and bool(np.isfinite(gain))
-    return DescriptorChoice(better, len(sample), gain, error, errors)
+    if not np.isfinite(gain):
+        return DescriptorChoice(False, len(sample))
+    return DescriptorChoice(False, len(sample), gain, error, errors)
 
 
 def _with_labels(start: TrainingState, sample) -> tuple[TrainingState, SampleRows]:

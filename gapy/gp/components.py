@@ -54,7 +54,8 @@ force error with 8 of 24 channels is 3 % lower than with 1)."""
 def projected(frames: Frames, term: int, descriptor, components, n_points: int, seed: int):
     """The descriptor of a term with the components that training environments ask for.
 
-    components: number of them, the share of the moments that may be lost (below 1), "auto", or
+    components: number of them, the share of the moments of what is mixed that may be lost (below 1;
+    the mixing comes before, and a number may ask for more channels), "auto", or
     "off" for the descriptor as it is, which is also returned where nothing would be saved. With
     "auto" that goes by the products with n_points inducing points of a species; compressed
     descriptors whose densities cannot be mixed stay (measured: their components are too many).

@@ -6,9 +6,11 @@ Source: Fraux, Cersonsky and Ceriotti, J. Open Source Softw. 5, 2117 (2020).
 from __future__ import annotations
 
 import gzip
+import importlib
 import json
 import warnings
 from collections.abc import Sequence
+from types import ModuleType
 
 import numpy as np
 from ase import Atoms
@@ -29,6 +31,16 @@ OF_STRUCTURES = {
 """What the report knows of every structure, and its unit."""
 
 
+def require_chemiscope() -> ModuleType:
+    """The package, or PackageError with what brings it."""
+    try:
+        return importlib.import_module("chemiscope")
+    except ImportError as error:
+        raise PackageError(
+            "chemiscope: not installed; pip install 'gapy[clients]', or leave the file out"
+        ) from error
+
+
 def write_chemiscope(report: InspectionReport, frames: Sequence[Atoms], path) -> None:
     """Write mapped environments, coloured and sorted by what the report says of their structures.
 
@@ -47,12 +59,7 @@ def write_chemiscope(report: InspectionReport, frames: Sequence[Atoms], path) ->
         )
     if not report.maps:
         raise GapyError("chemiscope: expected environments to map, got none; add structures")
-    try:
-        import chemiscope
-    except ImportError as error:
-        raise PackageError(
-            "chemiscope: not installed; pip install 'gapy[clients]', or leave the file out"
-        ) from error
+    chemiscope = require_chemiscope()
     structure = np.concatenate([m.structure for m in report.maps])
     atom = np.concatenate([m.atom for m in report.maps])
     shown, place = np.unique(structure, return_inverse=True)

@@ -64,6 +64,23 @@ def test_the_unit_of_the_targets_does_not_matter():
     assert b.sigma_ == pytest.approx(1e3 * a.sigma_)
 
 
+def test_huge_numbers_keep_their_directions():
+    x, y = rows_and_targets()
+    model = SparseGPR(30, coef0=0.0).fit(x, y)
+    again = clone(model).fit(1e200 * x, y)
+    np.testing.assert_allclose(again.predict(1e200 * x), model.predict(x), rtol=1e-6)
+
+
+def test_points_are_chosen_among_a_sample_of_very_many_rows(monkeypatch):
+    x, y = rows_and_targets(400)
+    every = [SparseGPR(30, random_state=seed).fit(x, y).inducing_indices_ for seed in (0, 1)]
+    assert set(every[0]) == set(every[1])  # the choice itself is not random
+    monkeypatch.setattr("gapy.gp.inducing.CANDIDATE_BYTES", 8 * 30 * 130)
+    one, other = (SparseGPR(30, random_state=seed).fit(x, y) for seed in (0, 1))
+    assert set(one.inducing_indices_) != set(other.inducing_indices_)
+    assert one.score(x, y) > 0.9
+
+
 def test_grid_search_finds_the_kernel_that_made_the_targets():
     x, y = rows_and_targets(200)
     search = GridSearchCV(SparseGPR(30), {"zeta": [1, 2], "coef0": [0.0, 1.0]}, cv=3).fit(x, y)
