@@ -7,6 +7,7 @@ from ase.build import bulk, fcc111, molecule
 from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.emt import EMT
 from ase.calculators.lj import LennardJones
+from ase.neighborlist import neighbor_list
 from ase.units import _e
 
 from gapy.errors import GapyError, PropertyError
@@ -21,10 +22,11 @@ from gapy.properties import (
     torsions,
 )
 from gapy.properties.at_temperature import displacements
+from gapy.properties.cutting import cut, layers_for
 from gapy.properties.lattices import conventional, lattice_of
 from gapy.properties.melting_point import halved, order
 from gapy.properties.scans import turning, turns
-from gapy.properties.stacking_fault import _intrinsic
+from gapy.properties.stacking_fault import _intrinsic, _sheared
 
 J_PER_M2 = _e * 1e20
 """1 eV/A^2."""
@@ -55,6 +57,50 @@ def test_polar_planes_are_left_out():
     assert set(found.relaxed) == {"(110)"} and not found.failed
     with pytest.raises(PropertyError, match="all slabs have two unlike sides"):
         surfaces(EMT(), alloy, planes=((1, 0, 0),))
+
+
+def noisy(atoms, rng):
+    """A crystal as a relaxation leaves it: rounding on positions and cell."""
+    out = atoms.copy()
+    out.positions += 1e-6 * rng.normal(size=out.positions.shape)
+    out.set_cell(out.cell.array @ (np.eye(3) + 1e-7 * rng.normal(size=(3, 3))), scale_atoms=True)
+    return out
+
+
+def per_plane(atoms):
+    """Numbers of atoms that share a height."""
+    z = np.sort(atoms.positions[:, 2])
+    return [len(part) for part in np.split(z, np.flatnonzero(np.diff(z) > 0.05) + 1)]
+
+
+@pytest.mark.parametrize("plane", [(1, 0, 0), (1, 1, 0), (1, 1, 1)])
+@pytest.mark.parametrize("crystal", [bulk("Si", a=5.4), bulk("Fe", a=2.85), bulk("Cu", a=3.6)])
+def test_rounding_does_not_tear_a_plane(plane, crystal):
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        cell = conventional(noisy(crystal, rng))
+        slab = cut(cell, plane, layers_for(cell, plane, 10.0))
+        assert len(set(per_plane(slab))) == 1
+        assert (
+            10.0
+            < np.ptp(slab.positions[:, 2])
+            < 10.0 + 1.0 / np.linalg.norm(cell.cell.reciprocal().array.T @ plane)
+        )
+
+
+def test_a_cut_of_diamond_breaks_one_bond_of_an_atom_and_bcc_shears_whole_planes():
+    rng = np.random.default_rng(0)
+    slab = cut(conventional(noisy(bulk("Si", a=5.4), rng)), (1, 1, 1), 4)
+    slab.center(5.0, axis=2)
+    bonds_of = np.bincount(neighbor_list("i", slab, 2.6))
+    assert sorted(set(bonds_of)) == [3, 4] and (bonds_of == 3).sum() == 8
+    iron = conventional(noisy(bulk("Fe", a=2.85), rng))
+    whole, sheared = cut(iron, (1, 1, 0), 8), _sheared(iron)
+    assert set(per_plane(sheared)) == {2} and len(sheared) == 16
+    assert (np.bincount(neighbor_list("i", whole, 2.6)) == 8).all()
+    assert np.linalg.norm(sheared.cell[2] - whole.cell[2]) == pytest.approx(
+        2.85 * np.sqrt(3.0) / 4.0, rel=1e-4
+    )
 
 
 def test_lattices_by_name():
@@ -88,8 +134,6 @@ def test_a_stacking_fault_is_a_shifted_half():
 
 
 def test_a_fault_of_diamond_keeps_four_neighbours_and_bcc_has_a_way_over():
-    from ase.neighborlist import neighbor_list
-
     faulted = _intrinsic(conventional(bulk("Si", a=5.43)), "diamond")
     i = neighbor_list("i", faulted, 2.6)
     assert (np.bincount(i) == 4).all() and len(faulted) == 16
