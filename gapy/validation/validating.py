@@ -11,10 +11,10 @@ from ase import Atoms
 import gapy
 from gapy.validation.evaluation import EvaluationReport, evaluate
 from gapy.validation.health.check import Check, Settings, plain
-from gapy.validation.health.run import run_health, settings_of
+from gapy.validation.health.run import chosen_checks, run_health, settings_of
 from gapy.validation.property_bars import described
 from gapy.validation.starting import ground_state
-from gapy.validation.suites import Computed, PropertyRow, computed, entries
+from gapy.validation.suites import Computed, PropertyRow, chosen_entries, computed
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,7 @@ def validate(
     Raises GapyError for unknown names, structures that the model does not know, and no `atoms`
     where the model keeps none to begin from. What fails is in the result.
     """
+    checks = chosen_checks(checks)
     seconds, began = {}, time.perf_counter()
     source = "as given"
     if atoms is None:
@@ -101,7 +102,7 @@ def validate(
     else:
         potential.check_species(atoms.numbers)
         source = f"{atoms.get_chemical_formula()}, as given"
-    entries(suite, atoms)
+    only = tuple(e.name for e in chosen_entries(suite, atoms, only))
     calculator = potential.calculator(uncertainty=True, threads=threads)
     settings = settings_of(potential, calculator, seed)
 

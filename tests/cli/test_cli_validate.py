@@ -13,6 +13,7 @@ from test_cli_properties import labelled
 import gapy
 from gapy.descriptors import smooth_soap
 from gapy.errors import GapyError
+from gapy.validation import validating
 from gapy.validation.references import reference_of
 from gapy.validation.starting import ground_state
 from gapy.validation.validating import validate
@@ -93,6 +94,7 @@ def test_without_a_start_it_is_the_ground_state_that_the_model_knows(files):
         (["--energy-key", "dft"], "of no labelled structures; give --test"),
         (["--checks", "colour", "--properties", "none"], "checks: expected some of"),
         (["--checks", "none", "--properties", "colour"], "only: expected some of"),
+        (["--checks", ""], "got ''; correct it"),
     ],
 )
 def test_bad_values_are_one_line(files, cli, tmp_path, options, words):
@@ -100,6 +102,14 @@ def test_bad_values_are_one_line(files, cli, tmp_path, options, words):
     out = cli("validate", files / "cu.gapy", *start, "-o", tmp_path / "v", *options)
     assert words in out.error_line()
     assert not (tmp_path / "v").exists()
+
+
+def test_names_are_checked_before_anything_is_computed(files, monkeypatch):
+    monkeypatch.setattr(validating, "run_health", lambda *a, **k: pytest.fail("computed"))
+    potential = gapy.load(files / "cu.gapy")
+    for options in ({"only": ["colour"]}, {"checks": ["colour"]}, {"only": "colour"}):
+        with pytest.raises(GapyError, match="got 'colour'"):
+            validate(potential, bulk("Cu"), **options)
 
 
 def test_nothing_is_written_over(files, cli, tmp_path):

@@ -19,6 +19,7 @@ from gapy.validation.health import (
     symmetries,
 )
 from gapy.validation.health.check import Check, Settings, judged
+from gapy.validation.names import names_among
 
 HEALTH: dict[str, Callable] = {
     "forces": derivatives.forces,
@@ -57,6 +58,11 @@ def settings_of(potential, calculator, seed: int = 0) -> Settings:
     )
 
 
+def chosen_checks(only: Iterable[str] | None) -> tuple[str, ...]:
+    """The names given, all by default; GapyError for an unknown one."""
+    return tuple(HEALTH) if only is None else names_among(only, tuple(HEALTH), "checks")
+
+
 def run_health(
     calculator, atoms: Atoms, settings: Settings, *, plain=None, only: Iterable[str] | None = None
 ) -> tuple[Check, ...]:
@@ -69,11 +75,7 @@ def run_health(
     A check that cannot be computed fails, and its note says why. Raises GapyError for an unknown
     name.
     """
-    chosen = tuple(HEALTH) if only is None else tuple(only)
-    if unknown := sorted(set(chosen) - set(HEALTH)):
-        raise GapyError(
-            f"checks: expected some of {', '.join(HEALTH)}, got {', '.join(unknown)}; correct it"
-        )
+    chosen = chosen_checks(only)
     found: list[Check] = []
     for name, function in HEALTH.items():
         if name not in chosen:
