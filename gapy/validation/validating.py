@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from ase import Atoms
 
@@ -13,7 +13,7 @@ from gapy.validation.evaluation import EvaluationReport, evaluate
 from gapy.validation.health.check import Check, Settings, plain
 from gapy.validation.health.run import chosen_checks, run_health, settings_of
 from gapy.validation.property_bars import described
-from gapy.validation.starting import ground_state
+from gapy.validation.starting import ground_state, lowest_energy
 from gapy.validation.suites import Computed, PropertyRow, chosen_entries, computed
 
 
@@ -105,6 +105,8 @@ def validate(
     only = tuple(e.name for e in chosen_entries(suite, atoms, only))
     calculator = potential.calculator(uncertainty=True, threads=threads)
     settings = settings_of(potential, calculator, seed)
+    if "random" in checks:
+        settings = replace(settings, lowest=lowest_energy(potential, atoms))
 
     def lap(name: str) -> None:
         nonlocal began

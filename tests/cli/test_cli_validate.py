@@ -15,7 +15,7 @@ from gapy.descriptors import smooth_soap
 from gapy.errors import GapyError
 from gapy.validation import validating
 from gapy.validation.references import reference_of
-from gapy.validation.starting import ground_state
+from gapy.validation.starting import ground_state, lowest_energy
 from gapy.validation.validating import validate
 
 QUICK = ("--checks", "forces,rotation,dimers,pulled", "--properties", "eos,stacking")
@@ -75,6 +75,11 @@ def test_without_a_start_it_is_the_ground_state_that_the_model_knows(files):
     found = validate(potential, members=0, checks=[], only=["eos"])
     assert found.source == source and not found.checks and found.evaluation is None
     assert {r.verdict for r in found.rows} == {"no reference"} and found.failures == ()
+    # A given start is judged by that of its composition; a cell may have one atom.
+    each = atoms.get_potential_energy() / len(atoms)
+    one = potential.with_references([bulk("Cu")])
+    assert lowest_energy(one, bulk("Cu", "bcc", a=2.9)) == pytest.approx(each, abs=1e-4)
+    assert lowest_energy(one, Atoms("Cu2", [[0, 0, 0], [0, 0, 2.4]])) is None
     with pytest.raises(GapyError, match="give one, --start FILE"):
         ground_state(potential.with_references([Atoms("Cu")]))
 

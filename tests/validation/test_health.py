@@ -1,5 +1,7 @@
 """Checks of health pass for a potential that is right, and each fails for one that is not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ase import Atoms
@@ -12,7 +14,7 @@ from gapy.validation.health.check import Settings
 from gapy.validation.health.run import HEALTH, run_health, settings_of
 
 CRYSTAL = bulk("Cu", "fcc", a=1.38 * BOND)
-SETTINGS = Settings(cutoffs=(CUTOFF,), flag=0.5, shortest={(29, 29): 0.85 * BOND})
+SETTINGS = Settings(cutoffs=(CUTOFF,), flag=0.5, shortest={(29, 29): 0.85 * BOND}, lowest=0.0)
 QUICK = [name for name in HEALTH if name not in ("nve", "heating", "squeezing", "random")]
 
 
@@ -125,6 +127,19 @@ def test_what_has_no_sigma_or_no_cell_is_skipped():
     assert set(verdicts(Toy(), "stress", "squeezing", atoms=pair).values()) == {"skipped"}
     alone = verdicts(Toy(), "forces", "rotation", "translation", "extensivity", atoms=pair)
     assert set(alone.values()) == {"pass"}
+
+
+def test_random_structures_below_a_metastable_start_are_no_fault_of_the_model():
+    """A simple cubic start that others lie below, with and without the ground state known."""
+    sure = Toy(sigma=constant(0.1), flag=0.5)
+    start = Atoms("Cu", cell=3.4 * BOND * np.eye(3), pbc=True)  # atoms apart, no forces
+    unknown = replace(SETTINGS, lowest=None)
+    (check,) = run_health(sure, start, unknown, only=["random"])
+    assert check.verdict == "skipped" and "no ground state is known" in check.note
+    (check,) = run_health(sure, start, replace(SETTINGS, lowest=-9.0), only=["random"])
+    assert check.verdict == "pass"
+    (check,) = run_health(sure, CRYSTAL, unknown, only=["random"])
+    assert check.verdict == "pass"
 
 
 def test_settings_are_those_of_the_model(potential):
