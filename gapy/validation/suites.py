@@ -111,6 +111,8 @@ MOLECULE = (
     Entry("torsions", torsions, "molecule", {"": 0.02}, turns),
 )
 """Ours: distances 0.02 A, frequencies 30 cm^-1, energies of bonds 0.05 and of torsions 0.02 eV."""
+REFERENCE_FAILS = "the reference fails"
+"""How the note of a row without a reference begins where there should be one."""
 SUITES = {"bulk": BULK, "molecule": MOLECULE}
 
 
@@ -151,9 +153,15 @@ class PropertyRow:
 def entries(suite: str, atoms: Atoms) -> tuple[Entry, ...]:
     """The entries of a suite, "auto" for that of the structure.
 
-    Raises GapyError for an unknown suite, or one whose structures these are not.
+    Raises GapyError for an unknown suite, or one whose structures these are not, and for slabs and
+    wires, of which there is none.
     """
     crystal = is_crystal(atoms)
+    if not crystal and atoms.pbc.any():
+        raise GapyError(
+            f"suite: expected a crystal or a molecule, got {atoms.get_chemical_formula()} with pbc="
+            f"{atoms.pbc.tolist()}; there are no properties of slabs and wires: choose none of them"
+        )
     if suite == "auto":
         return BULK if crystal else MOLECULE
     if suite not in SUITES:
@@ -219,6 +227,8 @@ def chosen_entries(suite: str, atoms: Atoms, only: Iterable[str] | None) -> tupl
 
     Raises GapyError for an unknown suite or entry.
     """
+    if only is not None and not (only := tuple(only)):
+        return ()  # nothing to compute, of any structure
     known = entries(suite, atoms)
     if only is None:
         return tuple(e for e in known if not e.on_request and _applies(e, atoms))
@@ -242,7 +252,7 @@ def reference_numbers(reference, entry: Entry, atoms: Atoms) -> Mapping[str, flo
     try:
         return _finite(named(entry, entry.function(reference, atoms)))
     except Exception as error:  # whatever a user's calculator may raise
-        return f"the reference fails, {error}"
+        return f"{REFERENCE_FAILS}, {error}"
 
 
 def _finite(numbers: Mapping[str, float]) -> dict[str, float]:

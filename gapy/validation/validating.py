@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 
@@ -123,6 +124,7 @@ def validate(
         threads=threads,
     )  # fmt: skip
     lap("properties")
+    _warn_of_unused(reference, found)
     errors = None if test is None else evaluate(potential, test, threads=threads)
     lap("test")
     return Validation(
@@ -135,6 +137,17 @@ def validate(
         _facts(potential, reference, members, seed),
         seconds,
     )
+
+
+def _warn_of_unused(reference, found: Iterable[Computed]) -> None:
+    """A warning of numbers in a table of references that stand beside no row."""
+    rows = {row.name for one in found for row in one.rows}
+    if isinstance(reference, Mapping) and (unused := sorted(set(reference) - rows)):
+        warnings.warn(
+            f"reference: no row is named {', '.join(map(repr, unused))}; rows are "
+            f"{', '.join(sorted(rows)) or 'none'}",
+            stacklevel=3,
+        )
 
 
 def _facts(potential, reference, members: int, seed: int) -> dict[str, str]:

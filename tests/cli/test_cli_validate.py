@@ -13,9 +13,10 @@ from test_cli_properties import labelled
 import gapy
 from gapy.descriptors import smooth_soap
 from gapy.errors import GapyError
-from gapy.validation import validating
+from gapy.validation import validating, validation_report
 from gapy.validation.references import reference_of
 from gapy.validation.starting import ground_state, lowest_energy
+from gapy.validation.summary import reasons, text, verdict
 from gapy.validation.validating import validate
 
 QUICK = ("--checks", "forces,rotation,dimers,pulled", "--properties", "eos,stacking")
@@ -36,7 +37,7 @@ def files(tmp_path_factory):
 def test_the_report_has_all_parts_and_the_json_the_same_numbers(files, cli, tmp_path):
     out = cli(
         "validate", files / "cu.gapy", "--start", files / "start.xyz", "--test",
-        files / "test.xyz", "--reference", "ase.calculators.emt.EMT", "--members", 3, *QUICK,
+        files / "test.xyz", "--reference", "ase.calculators.emt.EMT", "--members", 2, *QUICK,
         "-o", tmp_path / "v",
     )  # fmt: skip
     assert out.code == 0, out.err
@@ -136,6 +137,23 @@ def test_a_reference_is_read_for_what_it_is(files, tmp_path):
         table.write_text(wrong)
         with pytest.raises(GapyError, match="reference: expected"):
             reference_of(str(table))
+
+
+def test_what_failed_is_said_why_and_nothing_judged_is_not_good(files, cli, tmp_path):
+    cu, start = gapy.load(files / "cu.gapy"), bulk("Cu", a=3.65)
+    with pytest.warns(UserWarning, match="reference: no row is named 'eos q'; rows are eos B"):
+        found = validate(cu, start, members=0, checks=[], only=["eos"], reference={"eos q": 1.0})
+    assert verdict(found) == "nothing judged" and reasons(found) == []
+    validation_report.write(found, tmp_path / "v")
+    for old in ("nve.png", "mine.png"):
+        (tmp_path / "v" / old).write_text("of an earlier report")
+    page = validation_report.write(found, tmp_path / "v").read_text()
+    assert "nothing judged</span>" in page
+    assert {p.name for p in (tmp_path / "v").glob("*.png")} == {"eos.png", "mine.png"}
+    small = bulk("Cu", "sc", a=1.6)
+    found = validate(cu, small, members=0, checks=["forces"], only=["eos"], reference=EMT())
+    (why,) = [line for line in reasons(found) if line.startswith("eos: ")]
+    assert why in text(found) and len(why) > 20 and verdict(found).endswith("failed")
 
 
 def test_an_inspection_is_the_same_kind_of_page(files, cli, tmp_path):

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
-from toy_calculators import BOND, CUTOFF, Toy, constant, cut, hole, wavy
+from toy_calculators import BOND, CUTOFF, Toy, constant, cut, hole, kinked, wavy
 
+from gapy.baselines import FreeAtoms
 from gapy.errors import GapyError
 from gapy.validation.health import continuity, dimers, dynamics, randomly, squeezing
 from gapy.validation.health.check import Settings
@@ -114,6 +115,28 @@ def test_waves_of_a_dimer_are_counted():
     np.testing.assert_allclose(np.gradient(energy, at)[5:-5], -force[5:-5], rtol=1e-3, atol=0.3)
     assert found["minima"].value == dimers.minima(energy) > 3
     assert dimers.minima(np.array([1.0, 0.0, 1.0])) == 1 == dimers.flips(np.array([1.0, 0, -1.0]))
+
+
+def test_a_kink_in_the_well_of_a_dimer_is_not_smooth_and_attraction_at_short_range_is_found():
+    verdict = {c.name: c.verdict for c in dimers.dimers(Toy(kinked), CRYSTAL, SETTINGS)}
+    assert verdict["dimer Cu-Cu: smooth"] == "fail" and verdict["dimer Cu-Cu: minima"] == "pass"
+    verdict = {c.name: c.verdict for c in dimers.dimers(Toy(hole), CRYSTAL, SETTINGS)}
+    assert verdict["dimer Cu-Cu: repulsive"] == "fail"
+
+
+def test_one_atom_a_slab_and_a_wire_have_what_holds_of_any():
+    alone = verdicts(Toy(), "forces", "rotation", atoms=Atoms("Cu", cell=np.zeros((3, 3))))
+    assert set(alone.values()) == {"pass"}
+    for pbc in ((True, True, False), (False, False, True)):
+        sheet = CRYSTAL.repeat((2, 2, 2))
+        sheet.pbc = pbc
+        assert verdicts(Toy(), "extensivity", atoms=sheet) == {"extensivity": "pass"}
+
+
+def test_free_atoms_couple_no_copies(potential):
+    """A baseline without pairs has no cutoff, and is not without an end."""
+    free = replace(potential, baselines=(FreeAtoms({"Al": 1.0, "Cu": 2.0}),))
+    assert not settings_of(free, potential.calculator(uncertainty=True)).endless
 
 
 def test_what_has_no_sigma_or_no_cell_is_skipped():

@@ -123,5 +123,8 @@ def test_a_suite_is_for_its_structures(copper):
         entries("liquid", bulk("Cu"))
     with pytest.raises(GapyError, match="suite: bulk needs a crystal"):
         entries("bulk", molecule("H2O"))
+    with pytest.raises(GapyError, match="no properties of slabs"):
+        entries("auto", Atoms("Cu", cell=[3.0, 3.0, 0.0], pbc=(1, 1, 0)))
+    assert suites.chosen_entries("auto", Atoms("Cu", pbc=(1, 1, 0)), []) == ()
     with pytest.raises(GapyError, match="only: expected some of"):
         run_suite(copper, bulk("Cu"), only=["colour"])

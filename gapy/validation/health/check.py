@@ -10,8 +10,6 @@ from ase import Atoms
 
 from gapy.errors import GapyError
 
-VERDICTS = ("pass", "fail", "skipped")
-
 
 @dataclass(frozen=True)
 class Settings:
@@ -58,9 +56,10 @@ class Settings:
 class Check:
     """One check.
 
-    value: what was found, the smaller the better, in `unit`; None where it was skipped.
-    threshold: largest value that passes. note: one sentence. arrays: name with unit -> (k,), for a
-    picture, the first along x. flagged: caption -> structure that is worth a look.
+    verdict: "pass", "fail" or "skipped". value: what was found, the smaller the better, in `unit`;
+    None where it was skipped. threshold: largest value that passes. note: one sentence. arrays:
+    name with unit -> (k,), for a picture, the first along x. flagged: caption -> structure that is
+    worth a look.
     """
 
     name: str

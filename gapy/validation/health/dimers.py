@@ -26,8 +26,8 @@ SHORT = 0.7
 SHALLOW = 1e-3
 """eV: a minimum that is less deep on either side is none."""
 ROUGH = 0.05
-"""Of the largest force from SHORT on: change of the force between neighbouring places that a smooth
-curve does not have."""
+"""Of the force there, or of the largest beyond the covalent radii: second difference of the force over
+STEP that a smooth curve does not have."""
 
 
 def dimers(calculator, atoms: Atoms, settings: Settings) -> tuple[Check, ...]:
@@ -44,7 +44,8 @@ def of_pair(calculator, a: int, b: int, settings: Settings) -> tuple[Check, ...]
     name = f"dimer {chemical_symbols[a]}-{chemical_symbols[b]}"
     at, energy, force = scan(calculator, a, b, settings.cutoff)
     arrays = {"distance (A)": at, "energy (eV)": energy, "force (eV/A)": force}
-    short = at < SHORT * (covalent_radii[a] + covalent_radii[b])
+    bond = covalent_radii[a] + covalent_radii[b]
+    short = at < SHORT * bond
     pulled = at[short & (force <= 0.0)]
     note = f"places below {at[short].max():.2f} A where the atoms attract each other"
     if len(pulled):
@@ -74,11 +75,11 @@ def of_pair(calculator, a: int, b: int, settings: Settings) -> tuple[Check, ...]
         ),
         judged(
             f"{name}: smooth",
-            roughness(force[~short]),
+            roughness(force[~short], at[~short] >= bond),
             ROUGH,
             "relative",
             f"largest second difference of the force over {STEP:g} A beyond {SHORT:g} of the "
-            "covalent radii, relative to the largest force there",
+            "covalent radii, relative to the force there or the largest beyond those radii",
         ),
     )
 
@@ -114,6 +115,11 @@ def minima(energy: np.ndarray) -> int:
     return count
 
 
-def roughness(force: np.ndarray) -> float:
-    """Largest second difference of the force, relative to the largest force."""
-    return float(np.abs(np.diff(force, 2)).max() / max(np.abs(force).max(), QUIET))
+def roughness(force: np.ndarray, beyond: np.ndarray) -> float:
+    """Largest second difference of forces (k,) relative to the force there.
+
+    beyond (k,) : places of bonds and farther; the largest force there is the least scale, so that
+        the wall at short range does not hide a kink in the well
+    """
+    least = max(np.abs(force[beyond]).max(initial=0.0), QUIET)
+    return float((np.abs(np.diff(force, 2)) / np.maximum(np.abs(force[1:-1]), least)).max())

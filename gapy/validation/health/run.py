@@ -50,7 +50,7 @@ def settings_of(potential, calculator, seed: int = 0) -> Settings:
     farthest = {} if nearest is None else dict(zip(potential.species, map(float, nearest)))
     return Settings(
         cutoffs=tuple(r for r in [*own, *below] if r is not None and 0.0 < r < float("inf")),
-        endless=None in below,
+        endless=any(b.cutoff is None and not b.pairwise for b in potential.baselines),
         flag=calculator.largest_force_std,
         shortest=calculator.shortest_distances,
         farthest={z: r for z, r in farthest.items() if 0.0 < r < float("inf")},
