@@ -1,8 +1,8 @@
 """Cutting a crystal along a plane, between atoms and never through a plane of them.
 
 With Miller indices h and scaled coordinates x the planes lie at h . x, modulo one spacing. The cut
-goes through the middle of the widest gap between them, so that rounding cannot move an atom from one
-side of the cut to the other.
+goes through the middle of the widest gap between them, so that rounding cannot move an atom from
+one side of the cut to the other.
 """
 
 from __future__ import annotations

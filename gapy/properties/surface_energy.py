@@ -69,8 +69,8 @@ def surfaces(
 
     Slabs are cut where planes of atoms are farthest apart. A plane of a compound whose slab has two
     unlike sides (a polar one) has no energy and is left out; one of an element with unlike sides,
-    or whose relaxation fails or reaches into the crystal, is in `failed`. Raises PropertyError where
-    no plane is left.
+    or whose relaxation fails or reaches into the crystal, is in `failed`. Raises PropertyError
+    where no plane is left.
     """
     require_periodic(atoms, "surfaces")
     if not (thickness > 0.0 and vacuum > 0.0 and len(planes)):

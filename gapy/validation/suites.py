@@ -279,6 +279,9 @@ def _computed(potential, committee, atoms: Atoms, entry: Entry, known, threads: 
     bars, note = {}, why
     if committee is not None:
         bars, note = _bars(potential, committee, atoms, entry, result, why)
+    most = max((len(frame) for frame in result.frames()), default=0)
+    if most > len(atoms):
+        note = "; ".join(filter(None, (note, f"{most} atoms")))
     out = []
     for key, value in result.numbers().items():
         name = _name(entry, key)

@@ -21,12 +21,13 @@ from gapy.properties import (
     surfaces,
     torsions,
 )
-from gapy.properties.at_temperature import displacements
+from gapy.properties.at_temperature import diffusion, displacements
 from gapy.properties.cutting import cut, layers_for
 from gapy.properties.lattices import conventional, lattice_of
-from gapy.properties.melting_point import halved, order
+from gapy.properties.melting_point import halved, order, share
 from gapy.properties.scans import turning, turns
 from gapy.properties.stacking_fault import _intrinsic, _sheared
+from gapy.properties.supercells import repeats_of
 
 J_PER_M2 = _e * 1e20
 """1 eV/A^2."""
@@ -146,7 +147,7 @@ def test_a_fault_of_diamond_keeps_four_neighbours_and_bcc_has_a_way_over():
 
 
 def test_the_barrier_of_a_vacancy_lies_in_the_middle():
-    found = migration(EMT(), bulk("Cu", cubic=True), supercell=(2, 2, 2), images=3)
+    found = migration(EMT(), bulk("Cu", cubic=True), supercell=(2, 2, 1), images=3)
     assert 0.1 < found.barrier < 1.0 and len(found.images) == 5
     assert np.argmax(found.energies) == 2
     np.testing.assert_allclose(found.energies, found.energies[::-1], atol=0.02)
@@ -157,17 +158,28 @@ def test_the_barrier_of_a_vacancy_lies_in_the_middle():
 
 
 def test_atoms_of_a_cold_crystal_stay_and_of_a_walk_leave():
-    found = motion(EMT(), bulk("Cu", cubic=True), steps=200, timestep=4.0, supercell=(2, 2, 2))
+    found = motion(EMT(), bulk("Cu"), steps=200, timestep=4.0, supercell=(3, 3, 2))
     assert found.peak == pytest.approx(2.55, abs=0.1)
     assert found.neighbours == pytest.approx(12.0, abs=0.5)
     assert abs(found.diffusion) < 0.3 and found.g[:20].max() == 0.0
     rng = np.random.default_rng(0)
     steps = rng.normal(scale=0.1, size=(400, 50, 3))
     walk = displacements(steps.cumsum(axis=0))
-    slope = np.polyfit(np.arange(40), walk[:40], 1)[0]
-    assert slope == pytest.approx(3 * 0.1**2 * 49 / 50, rel=0.1)
+    times = 0.02 * np.arange(40)  # ps
+    assert diffusion(times, walk[:40]) == pytest.approx(0.1**2 / (2 * 0.02), rel=0.1)
+    assert found.times[1] == pytest.approx(2 * 0.004)
     with pytest.raises(GapyError, match="steps, reach"):
         motion(EMT(), bulk("Cu"), steps=10)
+
+
+def test_supercells_are_as_large_from_the_primitive_cell_as_from_the_cubic_one():
+    assert repeats_of(bulk("Si"), None) == (3, 3, 3)
+    assert repeats_of(bulk("Si", cubic=True), None) == (2, 2, 2)
+    assert repeats_of(bulk("Cu"), None) == (4, 4, 4)
+    assert repeats_of(bulk("Cu"), (3, 2, 1)) == (3, 2, 1)
+    for wrong in ((2, 2), (2, 2, 0), (2, 2, 1.5)):
+        with pytest.raises(GapyError, match="supercell: expected three whole numbers"):
+            repeats_of(bulk("Cu"), wrong)
 
 
 def test_order_of_a_crystal_of_half_of_it_and_of_none():
@@ -178,7 +190,16 @@ def test_order_of_a_crystal_of_half_of_it_and_of_none():
     upper = half.get_scaled_positions()[:, 2] >= 0.5
     half.positions[upper] = rng.random((upper.sum(), 3)) @ half.cell.array
     assert order(half, (3, 3, 6)) == pytest.approx(0.5, abs=0.1)
+    # The same half and the same whole, hot: the order falls, the share of the crystal does not.
+    begun = order(half, (3, 3, 6))
+    for amplitude in (0.1, 0.2):
+        hot, whole = half.copy(), crystal.copy()
+        hot.rattle(amplitude, rng=rng)
+        whole.rattle(amplitude, rng=rng)
+        assert share(hot, whole, (3, 3, 6)) == pytest.approx(begun, abs=0.06)
+    assert order(hot, (3, 3, 6)) < 0.7 * begun
     half.set_scaled_positions(rng.random((len(half), 3)))
+    assert share(half, half, (3, 3, 6)) == 0.0
     assert order(half, (3, 3, 6)) < 0.15
 
 
