@@ -227,7 +227,8 @@ def chosen_entries(suite: str, atoms: Atoms, only: Iterable[str] | None) -> tupl
 
     Raises GapyError for an unknown suite or entry.
     """
-    if only is not None and not (only := tuple(only)):
+    only = only if only is None or isinstance(only, str) else tuple(only)
+    if only == ():
         return ()  # nothing to compute, of any structure
     known = entries(suite, atoms)
     if only is None:

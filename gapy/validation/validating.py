@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from ase import Atoms
 
 import gapy
+from gapy.errors import GapyError
 from gapy.validation.evaluation import EvaluationReport, evaluate
 from gapy.validation.health.check import Check, Settings, plain
 from gapy.validation.health.run import chosen_checks, run_health, settings_of
@@ -92,10 +93,18 @@ def validate(
     only, checks : names of properties and of checks of health, all by default
     threads : results do not depend on them
 
-    Raises GapyError for unknown names, structures that the model does not know, and no `atoms`
-    where the model keeps none to begin from. What fails is in the result.
+    Raises GapyError for unknown names, one member, a reference that is a text, structures that the
+    model does not know, and no `atoms` where the model keeps none to begin from. What fails is in
+    the result.
     """
     checks = chosen_checks(checks)
+    if members < 0 or members == 1:
+        raise GapyError(f"members: expected 0, or at least 2 for an error bar, got {members}")
+    if isinstance(reference, str):
+        raise GapyError(
+            f"reference: expected an ASE calculator or a table of numbers, got {reference!r}; make "
+            "it, as EMT()"
+        )
     seconds, began = {}, time.perf_counter()
     source = "as given"
     if atoms is None:

@@ -93,6 +93,10 @@ def test_without_a_start_it_is_the_ground_state_that_the_model_knows(files):
         (["--suite", "molecule"], "suite: molecule needs a molecule"),
         (["--reference", "nothing.here"], "reference: cannot import"),
         (["--reference", "missing/file.xyz"], "which is no file"),
+        (["--reference", "missing.json"], "which is no file"),
+        (["--reference", ""], "which is no file"),
+        (["--reference", "/"], "a directory"),
+        (["--reference", "si.gapy"], "a model"),
         (
             ["--reference", "collections.Counter"],
             "reference: expected what makes an ASE calculator",
@@ -116,6 +120,17 @@ def test_names_are_checked_before_anything_is_computed(files, monkeypatch):
     for options in ({"only": ["colour"]}, {"checks": ["colour"]}, {"only": "colour"}):
         with pytest.raises(GapyError, match="got 'colour'"):
             validate(potential, bulk("Cu"), **options)
+
+
+def test_one_member_and_texts_are_refused(files, tmp_path):
+    potential = gapy.load(files / "cu.gapy")
+    for options in ({"members": 1}, {"reference": "ase.calculators.emt.EMT"}):
+        with pytest.raises(GapyError, match=f"{next(iter(options))}: expected"):
+            validate(potential, bulk("Cu"), **options)
+    found = validate(potential, bulk("Cu"), checks=[], only=[], members=0)
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(GapyError, match="expected a directory"):
+        validation_report.write(found, tmp_path / "file")
 
 
 def test_nothing_is_written_over(files, cli, tmp_path):
