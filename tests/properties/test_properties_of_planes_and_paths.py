@@ -228,6 +228,39 @@ def test_halving_ends_about_the_melting_point(monkeypatch):
         melting(EMT(), bulk("Cu"), low=3000.0, high=300.0)
 
 
+def test_a_crystal_that_grows_below_a_temperature_melts_there(
+    monkeypatch,
+):
+    """Runs that end in a hot crystal below a temperature, and mostly melted above it."""
+
+    def melting_at(at):
+        rng = np.random.default_rng(1)
+
+        def heated(calculator, frame, **options):
+            out = frame.copy()
+            if options["ensemble"] == "nvt":
+                liquid = out.get_scaled_positions()[:, 2] >= 0.5
+                out.positions[liquid] = rng.random((liquid.sum(), 3)) @ out.cell.array
+                return out
+            if options["temperature"] < at:
+                out = bulk("Cu", a=frame.cell.lengths()[0] / 2, cubic=True).repeat((2, 2, 4))
+                out.set_cell(frame.cell, scale_atoms=True)
+            elif order(frame, (2, 2, 4)) < 0.9:
+                upper = out.get_scaled_positions()[:, 2] >= 0.25
+                out.positions[upper] = rng.random((upper.sum(), 3)) @ out.cell.array
+            out.rattle(0.15, rng=rng)
+            return out
+
+        monkeypatch.setattr(melting_point, "_end", heated)
+        return melting(EMT(), bulk("Cu"), halvings=5)
+
+    found = melting_at(1234.0)
+    assert abs(found.temperature - 1234.0) < found.within + 1.0
+    assert all(share > found.begun for kelvin, share in found.tried.items() if kelvin < 1234.0)
+    with pytest.raises(PropertyError, match="shrinks at every temperature"):
+        melting_at(0.0)
+
+
 def test_bonds_and_torsions_find_their_places():
     water = molecule("H2O")
     found = bonds(EMT(), water)
