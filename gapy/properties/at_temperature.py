@@ -21,6 +21,7 @@ from ase.neighborlist import neighbor_list
 from gapy.errors import GapyError, PropertyError
 from gapy.md.run import run_md
 from gapy.properties.result import Result, require_periodic
+from gapy.properties.supercells import repeats_of
 
 BINS = 120
 FRAMES = 100
@@ -69,7 +70,7 @@ def motion(
     temperature: float = 300.0,
     steps: int = 2000,
     timestep: float = 1.0,
-    supercell=(2, 2, 2),
+    supercell=None,
     reach: float = 6.0,
     seed: int = 0,
 ) -> Motion:
@@ -78,9 +79,9 @@ def motion(
     Arguments
     ---------
     atoms : crystal or liquid; its volume is kept
-    temperature : K, of the Langevin thermostat
+    temperature : K, of a thermostat that rescales velocities and so leaves diffusion alone
     steps, timestep (fs) : of the run, of which the second half counts
-    supercell : repeats of the cell
+    supercell : repeats of the cell, by default those of `repeats_of`
     reach : largest distance of the radial distribution, A
 
     Raises PropertyError where the run ends early, GapyError for a run too short.
@@ -91,12 +92,13 @@ def motion(
             f"steps, reach: expected at least {2 * FRAMES} steps and a positive distance, got "
             f"{steps} and {reach}"
         )
-    start = atoms.repeat(tuple(supercell))
+    start = atoms.repeat(repeats_of(atoms, supercell))
     every = steps // FRAMES
     with tempfile.TemporaryDirectory() as folder:
         result = run_md(
             start, calculator, Path(folder) / "run", temperature=temperature, steps=steps,
             timestep=timestep, traj_interval=every, seed=seed, max_force_std=np.inf,
+            ensemble="nvt-bussi",
         )  # fmt: skip
         if result.status != "finished":
             raise PropertyError(
@@ -108,15 +110,19 @@ def motion(
     distances, g, density = _distribution(frames, reach)
     times = np.arange(len(frames) // 2) * every * timestep / 1000.0
     msd = displacements(np.array([frame.positions for frame in frames]))[: len(times)]
-    half = len(times) // 2
-    slope = float(np.polyfit(times[half:], msd[half:], 1)[0])
     k = int(np.argmax(g))
     behind = k + int(np.argmin(g[k : np.searchsorted(distances, 1.6 * distances[k])]))
     shell = 4.0 * np.pi * density * np.diff(distances, prepend=0.0) * distances**2 * g
     return Motion(
         distances, g, times, msd, float(distances[k]), float(shell[: behind + 1].sum()),
-        slope / 6.0, float(np.mean([f.get_temperature() for f in frames])), frames[-1],
+        diffusion(times, msd), float(np.mean([f.get_temperature() for f in frames])), frames[-1],
     )  # fmt: skip
+
+
+def diffusion(times: np.ndarray, msd: np.ndarray) -> float:
+    """D (A^2/ps): a sixth of the slope of msd (k,) A^2 over the second half of times (k,) ps."""
+    half = len(times) // 2
+    return float(np.polyfit(times[half:], msd[half:], 1)[0]) / 6.0
 
 
 def displacements(positions: np.ndarray) -> np.ndarray:

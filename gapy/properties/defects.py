@@ -21,6 +21,7 @@ from gapy.errors import GapyError
 from gapy.properties.phase import phase_of
 from gapy.properties.relaxing import at_rest, relax
 from gapy.properties.result import Result, require_periodic
+from gapy.properties.supercells import repeats_of
 
 
 @dataclass(frozen=True)
@@ -47,14 +48,15 @@ class Defect(Result):
 
 
 def vacancy(
-    calculator, atoms: Atoms, *, supercell=(2, 2, 2), force: float = 1e-2, steps: int = 300
+    calculator, atoms: Atoms, *, supercell=None, force: float = 1e-2, steps: int = 300
 ) -> Defect:
     """Formation energy of vacancies at constant volume of a supercell.
 
     Arguments
     ---------
     atoms : cell of the crystal; its volume and positions relax first
-    supercell : repeats of it; the first atom of each element is taken out
+    supercell : repeats of it, by default those of `repeats_of`; the first atom of each element is
+        taken out
     force : largest force that remains around the vacancy, eV/A
 
     Raises PropertyError where a relaxation fails, or where atoms that were no neighbours of the
@@ -92,11 +94,12 @@ def vacancies_at(calculator, crystal: Atoms, supercell, force: float, steps: int
 
 
 def interstitial(
-    calculator, atoms: Atoms, *, site, supercell=(2, 2, 2), force: float = 1e-2, steps: int = 300
+    calculator, atoms: Atoms, *, site, supercell=None, force: float = 1e-2, steps: int = 300
 ) -> Defect:
     """Formation energy of an atom more in a crystal of one element.
 
     site : scaled coordinates (3,) in the cell of `atoms`, where the atom begins
+    supercell : repeats of that cell, by default those of `repeats_of`
 
     Raises PropertyError where the relaxation fails, GapyError for a compound, whose interstitials
     depend on chemical potentials.
@@ -111,7 +114,7 @@ def interstitial(
     crystal = _supercell(calculator, start, supercell)
     whole, n = crystal.get_potential_energy(), len(crystal)
     # The relaxed cell of `atoms` is that of the crystal over the repeats.
-    cell = crystal.cell.array / np.asarray(supercell)[:, None]
+    cell = crystal.cell.array / np.asarray(repeats_of(start, supercell))[:, None]
     defect = crystal.copy() + Atoms(atoms.numbers[:1], [np.asarray(site, dtype=float) @ cell])
     bare, end = _relaxed(calculator, defect, crystal, force, steps)
     known = whole * (n + 1) / n
@@ -120,10 +123,7 @@ def interstitial(
 
 def _supercell(calculator, atoms: Atoms, supercell) -> Atoms:
     """The crystal, repeated, with its results."""
-    repeats = tuple(int(n) for n in supercell)
-    if len(repeats) != 3 or min(repeats) < 1:
-        raise GapyError(f"supercell: expected three whole numbers of at least 1, got {supercell}")
-    crystal = atoms.repeat(repeats)
+    crystal = atoms.repeat(repeats_of(atoms, supercell))
     crystal.calc = calculator
     return at_rest(crystal)
 

@@ -1,8 +1,10 @@
 """Melting by two phases: half of a box is melted, and either half grows at a temperature.
 
 The order of the crystal is the mean of |sum_j exp(i G . r_j)| / N over the reflections G of (220),
-which fcc, bcc and diamond crystals have. Where it has grown at the end of a run at no pressure, the
-temperature is below the melting point; halving the interval again and again finds that.
+which fcc, bcc and diamond crystals have. Heat lowers it, so it is divided by that of a whole
+crystal after a shorter run at the same temperature. Where this share has grown at the end of a run
+at no pressure, the temperature is below the melting point; halving the interval again and again
+finds that.
 """
 
 from __future__ import annotations
@@ -23,6 +25,10 @@ from gapy.properties.lattices import conventional, lattice_of
 from gapy.properties.relaxing import relax
 from gapy.properties.result import Result, require_periodic
 
+WHOLE = 4
+"""The run of the whole crystal is shorter by this factor: it has to warm up, not to grow."""
+LOST = 0.15
+"""Order of a liquid in a small box, at most."""
 MELT = 1.3
 """Temperature of the half that is melted, in the upper end of the interval."""
 
@@ -31,7 +37,7 @@ MELT = 1.3
 class Melting(Result):
     """temperature: K, the middle of the last interval, whose half width is `within`.
 
-    tried: temperature -> order at its end; begun: order of the two phases where all runs begin.
+    tried: temperature -> share of the crystal at its end; begun: where all runs begin.
     start: the two phases.
     """
 
@@ -90,7 +96,7 @@ def melting(
     cells = np.array([supercell, supercell, 2 * supercell])
     crystal = conventional(relax(calculator, atoms, cell="isotropic").atoms).repeat(cells)
 
-    def run(frame: Atoms, **options) -> Atoms:
+    def run(frame: Atoms, steps: int = steps, **options) -> Atoms:
         return _end(calculator, frame, steps=steps, timestep=timestep, seed=seed, **options)
 
     half = crystal.copy()
@@ -105,14 +111,15 @@ def melting(
         )
 
     def grows(kelvin: float) -> float:
-        return order(run(start, ensemble="npt", temperature=kelvin), cells)
+        at = {"ensemble": "npt", "temperature": kelvin}
+        return share(run(start, **at), run(crystal, max(steps // WHOLE, 1), **at), cells)
 
     tried, low, high = halved(grows, begun, low, high, halvings)
     return Melting(0.5 * (low + high), 0.5 * (high - low), tried, begun, start)
 
 
 def halved(grows: Callable, begun: float, low: float, high: float, halvings: int):
-    """Temperature -> order of each try, and the last interval, for `grows`: kelvin -> order.
+    """Temperature -> share of each try, and the last interval, for `grows`: kelvin -> share.
 
     Raises PropertyError where all tries end alike.
     """
@@ -129,6 +136,15 @@ def halved(grows: Callable, begun: float, low: float, high: float, halvings: int
             "know the liquid"
         )
     return tried, low, high
+
+
+def share(atoms: Atoms, whole: Atoms, cells) -> float:
+    """How much of a box is crystal, by its order beside that of a whole crystal as hot.
+
+    0 where the whole crystal is none any more: it has melted by itself.
+    """
+    known = order(whole, cells)
+    return order(atoms, cells) / known if known > LOST else 0.0
 
 
 def order(atoms: Atoms, cells) -> float:

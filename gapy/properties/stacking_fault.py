@@ -15,11 +15,12 @@ from typing import ClassVar
 
 import numpy as np
 from ase import Atoms
-from ase.build import surface
 from ase.constraints import FixedLine
 
 from gapy.errors import PropertyError
+from gapy.properties.cutting import cut
 from gapy.properties.lattices import conventional, lattice_of, with_moments_of
+from gapy.properties.phase import PRECISION
 from gapy.properties.relaxing import relax
 from gapy.properties.result import Result, require_periodic
 from gapy.properties.surface_energy import PER_AREA
@@ -97,7 +98,7 @@ def _intrinsic(cell: Atoms, lattice: str) -> Atoms:
 
 def _sheared(cell: Atoms) -> Atoms:
     """(110) planes whose repeat is shifted by half of the shortest lattice vector in the plane."""
-    out = surface(cell, (1, 1, 0), MOST_LAYERS // 2, periodic=True)
+    out = cut(cell, (1, 1, 0), MOST_LAYERS)
     burgers = _shortest_in_plane(out)
     out.cell[2] += 0.5 * burgers
     out.set_constraint(FixedLine(range(len(out)), np.cross(out.cell[0], out.cell[1])))
@@ -107,8 +108,8 @@ def _sheared(cell: Atoms) -> Atoms:
 def _shortest_in_plane(atoms: Atoms) -> np.ndarray:
     """Shortest translation of the crystal along its first two cell vectors, A."""
     same = atoms.positions - atoms.positions[0]
-    flat = same[np.abs(same[:, 2]) < 1e-6]
+    flat = same[np.abs(same[:, 2]) < PRECISION]
     steps = np.array(list(np.ndindex(5, 5))) - 2
     found = (flat[:, None, :] + (steps @ atoms.cell.array[:2])[None]).reshape(-1, 3)
     lengths = np.linalg.norm(found, axis=1)
-    return found[np.argmin(np.where(lengths > 1e-6, lengths, np.inf))]
+    return found[np.argmin(np.where(lengths > PRECISION, lengths, np.inf))]

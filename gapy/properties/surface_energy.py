@@ -13,10 +13,10 @@ from typing import ClassVar
 
 import numpy as np
 from ase import Atoms
-from ase.build import surface
 from ase.units import J, m
 
 from gapy.errors import GapyError, PropertyError
+from gapy.properties.cutting import cut, layers_for
 from gapy.properties.lattices import conventional
 from gapy.properties.phase import phase_of
 from gapy.properties.relaxing import at_rest, relax
@@ -67,8 +67,9 @@ def surfaces(
     thickness, vacuum : of a slab at least, and between slabs, A
     force : largest that remains, eV/A
 
-    A plane whose slab has two unlike sides (polar planes of compounds) has no energy and is left
-    out; one whose relaxation fails or reaches into the crystal is in `failed`. Raises PropertyError
+    Slabs are cut where planes of atoms are farthest apart. A plane of a compound whose slab has two
+    unlike sides (a polar one) has no energy and is left out; one of an element with unlike sides,
+    or whose relaxation fails or reaches into the crystal, is in `failed`. Raises PropertyError
     where no plane is left.
     """
     require_periodic(atoms, "surfaces")
@@ -83,8 +84,11 @@ def surfaces(
     relaxed, unrelaxed, failed, ends = {}, {}, {}, []
     for plane in planes:
         name = "(" + "".join(map(str, plane)) + ")"
-        slab = _slab(cell, plane, thickness, vacuum)
+        slab = cut(cell, plane, layers_for(cell, plane, thickness))
+        slab.center(0.5 * vacuum, axis=2)
         if not _is_symmetric(slab):
+            if len(set(cell.numbers.tolist())) == 1:
+                failed[name] = f"the two sides of a slab of {cell.symbols} are unlike"
             continue
         try:
             bare, end = _at_rest(calculator, slab, crystal, force, steps)
@@ -100,14 +104,6 @@ def surfaces(
         why = "; ".join(failed.values()) or "all slabs have two unlike sides"
         raise PropertyError(f"surfaces: no plane has an energy: {why}")
     return Surfaces(relaxed, unrelaxed, failed, tuple(ends))
-
-
-def _slab(cell: Atoms, plane, thickness: float, vacuum: float) -> Atoms:
-    for layers in range(1, 20):
-        slab = surface(cell, tuple(plane), layers, vacuum=0.5 * vacuum, periodic=True)
-        if np.ptp(slab.positions[:, 2]) >= thickness:
-            break
-    return slab
 
 
 def _is_symmetric(slab: Atoms) -> bool:

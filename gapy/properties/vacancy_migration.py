@@ -45,13 +45,14 @@ def migration(
     calculator,
     atoms: Atoms,
     *,
-    supercell=(2, 2, 2),
+    supercell=None,
     images: int = 3,
     force: float = 5e-2,
     steps: int = 200,
 ) -> Migration:
     """Barrier of a vacancy that moves by one neighbour, at constant volume of a supercell.
 
+    supercell : repeats of the cell, by default those of `repeats_of`
     images : between the ends, an odd number so that one is on the middle
     force : largest that remains on an image, across the path, eV/A
 
@@ -80,8 +81,8 @@ def migration(
     low, high = first.get_potential_energy(), last.get_potential_energy()
     if abs(high - low) > SYMMETRIC:
         raise PropertyError(
-            f"migration: the vacancy one site further has {high - low:+.3f} eV more; the ends are "
-            "not one defect, or begin from a larger supercell"
+            f"migration: the energies of the vacancy in two neighbouring sites differ by "
+            f"{abs(high - low):.3f} eV; the sites are not alike, or take a larger supercell"
         )
     return _path(calculator, first, last, images, force, steps)
 

@@ -18,6 +18,9 @@ KINDS = (
     'with the key "class" and the arguments of an ASE calculator, or the import path of one'
 )
 
+FILES = (".json", ".xyz", ".extxyz", ".traj", ".cif", ".db")
+"""Ends of names that are of a file, and not an import path."""
+
 
 @dataclass(frozen=True)
 class Reference:
@@ -45,18 +48,22 @@ def reference_of(given: str | None) -> Reference:
     """
     if given is None:
         return Reference()
-    if Path(given).suffix == ".json" and Path(given).exists():
+    path = Path(given.partition("@")[0])
+    if path.suffix == ".json" and path.is_file():
         return _of_table(given)
-    if Path(given.partition("@")[0]).exists():
+    if path.suffix == ".gapy" or (given and path.is_dir()):
+        kind = "directory" if path.is_dir() else "model"
+        raise GapyError(f"reference: expected {KINDS}, got {given}, a {kind}; name another")
+    if is_file(given):
         return Reference(given, labelled=(given,))
-    if "/" in given or "." not in given.strip("."):
+    if "/" in given or "." not in given.strip(".") or path.suffix in FILES:
         raise GapyError(f"reference: expected {KINDS}, got {given!r}, which is no file; correct it")
     return Reference(given, calculator=_calculator(given, {}))
 
 
 def is_file(given: str | None) -> bool:
     """Whether a reference is read from a file, which no output may replace."""
-    return given is not None and Path(given.partition("@")[0]).exists()
+    return given is not None and Path(given.partition("@")[0]).is_file()
 
 
 def _of_table(path: str) -> Reference:

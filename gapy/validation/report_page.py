@@ -172,4 +172,5 @@ def _chip(verdict: str) -> str:
 
 
 def _text(text: str) -> str:
-    return html.escape(str(text))
+    """Text as HTML shows it; control characters, which no page may hold, as question marks."""
+    return html.escape(re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "?", str(text)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from ase import Atoms
 
 from gapy._support.voigt import is_crystal
@@ -17,16 +18,22 @@ ROUGH = 0.05
 """eV/A: enough to know the density."""
 
 
-def ground_state(potential) -> tuple[Atoms, str]:
+def ground_state(potential, like: Atoms | None = None) -> tuple[Atoms, str]:
     """A structure at rest that the model knows, and where it comes from, in words.
 
     The reference of the model file with the lowest energy per atom less free atoms. Of a crystal
     whose composition has simple phases, the lowest of these instead.
 
+    like : of its composition alone, a crystal or a molecule as it is
+
     Raises GapyError where there is no such structure.
     """
     calculator = potential.calculator()
-    known = [(a, e) for a, e in potential.references if 1 < len(a) <= MOST_ATOMS]
+    known = [
+        (a, e)
+        for a, e in potential.references
+        if (len(a) > 1 or is_crystal(a)) and len(a) <= MOST_ATOMS and _is_like(a, like)
+    ]
     known.sort(key=lambda item: _binding(potential, *item))
     for atoms, _ in known:
         try:
@@ -37,6 +44,29 @@ def ground_state(potential) -> tuple[Atoms, str]:
         "start: expected a structure that the model file keeps and that relaxes, found none among "
         f"{len(potential.references)}; give one, --start FILE"
     )
+
+
+def lowest_energy(potential, atoms: Atoms) -> float | None:
+    """Energy per atom (eV) of the `ground_state` of a composition; None where none is known."""
+    try:
+        ground, _ = ground_state(potential, atoms)
+    except GapyError:
+        return None
+    return float(ground.get_potential_energy()) / len(ground)
+
+
+def _is_like(atoms: Atoms, like: Atoms | None) -> bool:
+    if like is None:
+        return True
+    if not is_crystal(like):
+        return not is_crystal(atoms) and sorted(atoms.numbers) == sorted(like.numbers)
+    return is_crystal(atoms) and _shares(atoms) == _shares(like)
+
+
+def _shares(atoms: Atoms) -> dict[int, int]:
+    """Atomic number -> atoms in the formula unit."""
+    elements, counts = np.unique(atoms.numbers, return_counts=True)
+    return dict(zip(elements.tolist(), (counts // np.gcd.reduce(counts)).tolist()))
 
 
 def _binding(potential, atoms: Atoms, energy: float) -> float:

@@ -16,7 +16,7 @@ from ase import Atoms
 
 from gapy._support.voigt import is_crystal
 from gapy.error_bars.energy import WITHIN
-from gapy.errors import GapyError, PropertyError
+from gapy.errors import GapyError, PackageError, PropertyError
 from gapy.properties import competing_phases
 from gapy.properties.at_temperature import motion
 from gapy.properties.defects import vacancy
@@ -32,6 +32,7 @@ from gapy.properties.scans import bonds, torsions, turns
 from gapy.properties.stacking_fault import has_stacking, stacking
 from gapy.properties.surface_energy import surfaces
 from gapy.properties.vacancy_migration import migration
+from gapy.validation.names import names_among
 from gapy.validation.propagation import about
 from gapy.validation.property_bars import calibrated
 
@@ -110,6 +111,8 @@ MOLECULE = (
     Entry("torsions", torsions, "molecule", {"": 0.02}, turns),
 )
 """Ours: distances 0.02 A, frequencies 30 cm^-1, energies of bonds 0.05 and of torsions 0.02 eV."""
+REFERENCE_FAILS = "the reference fails"
+"""How the note of a row without a reference begins where there should be one."""
 SUITES = {"bulk": BULK, "molecule": MOLECULE}
 
 
@@ -150,9 +153,15 @@ class PropertyRow:
 def entries(suite: str, atoms: Atoms) -> tuple[Entry, ...]:
     """The entries of a suite, "auto" for that of the structure.
 
-    Raises GapyError for an unknown suite, or one whose structures these are not.
+    Raises GapyError for an unknown suite, or one whose structures these are not, and for slabs and
+    wires, of which there is none.
     """
     crystal = is_crystal(atoms)
+    if not crystal and atoms.pbc.any():
+        raise GapyError(
+            f"suite: expected a crystal or a molecule, got {atoms.get_chemical_formula()} with pbc="
+            f"{atoms.pbc.tolist()}; there are no properties of slabs and wires: choose none of them"
+        )
     if suite == "auto":
         return BULK if crystal else MOLECULE
     if suite not in SUITES:
@@ -200,29 +209,39 @@ def computed(
     samples : posterior samples behind the bars, 0 for none
     only : names of entries; by default all that apply to the structure and are not for requests
 
-    Raises GapyError for an unknown suite or entry, PackageError where a package is missing. A
-    property that fails is a row with the verdict "failed".
+    Raises GapyError for an unknown suite or entry. A property that fails, that a named structure
+    does not have, or that needs a missing package, is a row with the verdict "failed".
     """
-    chosen = entries(suite, atoms)
-    wanted = None if only is None else tuple(only)
-    unknown = set(wanted or ()) - {e.name for e in chosen}
-    if unknown:
-        raise GapyError(
-            f"only: expected some of {', '.join(e.name for e in chosen)}, got "
-            f"{', '.join(sorted(unknown))}; correct it"
-        )
+    chosen = chosen_entries(suite, atoms, only)
     committee = potential.sample(samples, seed) if samples else None
     return tuple(
         _computed(
             potential, committee, atoms, entry, reference_numbers(reference, entry, atoms), threads
         )
         for entry in chosen
-        if (_belongs(entry, atoms) if wanted is None else entry.name in wanted)
     )
 
 
-def _belongs(entry: Entry, atoms: Atoms) -> bool:
-    return not entry.on_request and entry.applies(atoms)
+def chosen_entries(suite: str, atoms: Atoms, only: Iterable[str] | None) -> tuple[Entry, ...]:
+    """The entries of a suite that are named, or all that apply and are not for requests.
+
+    Raises GapyError for an unknown suite or entry.
+    """
+    only = only if only is None or isinstance(only, str) else tuple(only)
+    if only == ():
+        return ()  # nothing to compute, of any structure
+    known = entries(suite, atoms)
+    if only is None:
+        return tuple(e for e in known if not e.on_request and _applies(e, atoms))
+    wanted = names_among(only, [e.name for e in known], "only")
+    return tuple(e for e in known if e.name in wanted)
+
+
+def _applies(entry: Entry, atoms: Atoms) -> bool:
+    try:
+        return entry.applies(atoms)
+    except PackageError:
+        return True  # its row then says what is missing
 
 
 def reference_numbers(reference, entry: Entry, atoms: Atoms) -> Mapping[str, float] | str:
@@ -230,11 +249,15 @@ def reference_numbers(reference, entry: Entry, atoms: Atoms) -> Mapping[str, flo
     if reference is None:
         return {}
     if isinstance(reference, Mapping):
-        return reference
+        return _finite(reference)
     try:
-        return named(entry, entry.function(reference, atoms))
+        return _finite(named(entry, entry.function(reference, atoms)))
     except Exception as error:  # whatever a user's calculator may raise
-        return f"the reference fails, {error}"
+        return f"{REFERENCE_FAILS}, {error}"
+
+
+def _finite(numbers: Mapping[str, float]) -> dict[str, float]:
+    return {name: value for name, value in numbers.items() if np.isfinite(value)}
 
 
 def named(entry: Entry, result: Result) -> dict[str, float]:
@@ -251,12 +274,15 @@ def _computed(potential, committee, atoms: Atoms, entry: Entry, known, threads: 
     known = {} if isinstance(known, str) else known
     try:
         result = entry.function(potential.calculator(threads=threads), atoms)
-    except PropertyError as error:
+    except GapyError as error:
         row = PropertyRow(entry.name, None, None, "", None, None, "failed", str(error))
         return Computed(entry.name, (row,), None)
     bars, note = {}, why
     if committee is not None:
         bars, note = _bars(potential, committee, atoms, entry, result, why)
+    most = max((len(frame) for frame in result.frames()), default=0)
+    if most > len(atoms):
+        note = "; ".join(filter(None, (note, f"{most} atoms")))
     out = []
     for key, value in result.numbers().items():
         name = _name(entry, key)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from gapy._support.tables import GPA, columns, number, with_bar
 from gapy.validation.health.check import Check
-from gapy.validation.suites import PropertyRow
+from gapy.validation.suites import REFERENCE_FAILS, PropertyRow
 
 ORDER = ("pass", "good", "fail", "failed", "off", "no reference", "not judged", "skipped")
 
@@ -45,6 +45,23 @@ def errors_cells(report) -> tuple[tuple[str, ...], ...]:
     )  # fmt: skip
 
 
+def reasons(validation) -> list[str]:
+    """Why checks and properties failed, and references, each reason once: "name: note"."""
+    said = {c.note: c.name for c in reversed(validation.checks) if c.verdict == "fail"}
+    for row in reversed(validation.rows):
+        if row.note and (row.verdict == "failed" or REFERENCE_FAILS in row.note):
+            said[row.note] = row.name
+    return [f"{name}: {note}" for note, name in reversed(said.items())]
+
+
+def verdict(validation) -> str:
+    """In a word or two: "2 failed", "good", or "nothing judged" where nothing could fail."""
+    if validation.failures:
+        return f"{len(validation.failures)} failed"
+    passed = {*(c.verdict for c in validation.checks), *(r.verdict for r in validation.rows)}
+    return "good" if passed & {"pass", "good"} else "nothing judged"
+
+
 def text(validation) -> str:
     """Tables of checks and properties for a terminal."""
     parts = [validation.source]
@@ -56,5 +73,6 @@ def text(validation) -> str:
         rows = [("property", "verdict", "value", "+-", "reference", "difference", "unit")]
         rows += [row_cells(r)[:7] for r in validation.rows]
         parts.append(columns(rows))
+    parts += reasons(validation)
     verdicts = [*(c.verdict for c in validation.checks), *(r.verdict for r in validation.rows)]
     return "\n".join([*parts, counted(verdicts)])

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from ase import Atoms
 
 import gapy
+from gapy.errors import GapyError
 from gapy.validation.evaluation import EvaluationReport, evaluate
 from gapy.validation.health.check import Check, Settings, plain
-from gapy.validation.health.run import run_health, settings_of
+from gapy.validation.health.run import chosen_checks, run_health, settings_of
 from gapy.validation.property_bars import described
-from gapy.validation.starting import ground_state
-from gapy.validation.suites import Computed, PropertyRow, computed, entries
+from gapy.validation.starting import ground_state, lowest_energy
+from gapy.validation.suites import Computed, PropertyRow, chosen_entries, computed
 
 
 @dataclass(frozen=True)
@@ -91,9 +93,18 @@ def validate(
     only, checks : names of properties and of checks of health, all by default
     threads : results do not depend on them
 
-    Raises GapyError for unknown names, structures that the model does not know, and no `atoms`
-    where the model keeps none to begin from. What fails is in the result.
+    Raises GapyError for unknown names, one member, a reference that is a text, structures that the
+    model does not know, and no `atoms` where the model keeps none to begin from. What fails is in
+    the result.
     """
+    checks = chosen_checks(checks)
+    if members < 0 or members == 1:
+        raise GapyError(f"members: expected 0, or at least 2 for an error bar, got {members}")
+    if isinstance(reference, str):
+        raise GapyError(
+            f"reference: expected an ASE calculator or a table of numbers, got {reference!r}; make "
+            "it, as EMT()"
+        )
     seconds, began = {}, time.perf_counter()
     source = "as given"
     if atoms is None:
@@ -101,9 +112,11 @@ def validate(
     else:
         potential.check_species(atoms.numbers)
         source = f"{atoms.get_chemical_formula()}, as given"
-    entries(suite, atoms)
+    only = tuple(e.name for e in chosen_entries(suite, atoms, only))
     calculator = potential.calculator(uncertainty=True, threads=threads)
     settings = settings_of(potential, calculator, seed)
+    if "random" in checks:
+        settings = replace(settings, lowest=lowest_energy(potential, atoms))
 
     def lap(name: str) -> None:
         nonlocal began
@@ -120,6 +133,7 @@ def validate(
         threads=threads,
     )  # fmt: skip
     lap("properties")
+    _warn_of_unused(reference, found)
     errors = None if test is None else evaluate(potential, test, threads=threads)
     lap("test")
     return Validation(
@@ -132,6 +146,17 @@ def validate(
         _facts(potential, reference, members, seed),
         seconds,
     )
+
+
+def _warn_of_unused(reference, found: Iterable[Computed]) -> None:
+    """A warning of numbers in a table of references that stand beside no row."""
+    rows = {row.name for one in found for row in one.rows}
+    if isinstance(reference, Mapping) and (unused := sorted(set(reference) - rows)):
+        warnings.warn(
+            f"reference: no row is named {', '.join(map(repr, unused))}; rows are "
+            f"{', '.join(sorted(rows)) or 'none'}",
+            stacklevel=3,
+        )
 
 
 def _facts(potential, reference, members: int, seed: int) -> dict[str, str]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from gapy._support.drawing import new_figure, png
 from gapy._support.files import write_whole
+from gapy._support.outputs import require_directory
 from gapy.properties.equation_of_state import EOS
 from gapy.properties.lattice_dynamics import Phonons
 from gapy.validation import plots, property_plots
@@ -18,7 +19,7 @@ from gapy.validation.health.check import Check
 from gapy.validation.reliability_plot import reliability
 from gapy.validation.report_page import Picture, Section, Table, page
 from gapy.validation.structure_pictures import structures
-from gapy.validation.summary import check_cells, counted, errors_cells, row_cells
+from gapy.validation.summary import check_cells, counted, errors_cells, row_cells, verdict
 from gapy.validation.validating import Validation
 
 REPORT, NUMBERS = "report.html", "validate.json"
@@ -27,19 +28,24 @@ PNGS = (
     "flagged.png", "continuity.png", "eos.png", "phonons.png", "parity.png", "sigma-error.png",
     "reliability.png",
 )  # fmt: skip
-FILES = (REPORT, NUMBERS, *PNGS)
 
 
 def write(validation: Validation, directory) -> Path:
     """Write the files into a directory, made if missing; the path of the report.
 
-    Raises GapyError without matplotlib, or where a file cannot be written.
+    Pictures of an earlier report that this one has not are removed. Raises GapyError without
+    matplotlib, or where a file cannot be written.
     """
     directory = Path(directory)
+    require_directory(directory)
     directory.mkdir(parents=True, exist_ok=True)
     shown = tuple(sections(validation))
-    for name, picture in _pictures(shown):
-        write_whole(directory / name, picture.png)
+    drawn, again = dict(_pictures(shown)), (directory / REPORT).exists()
+    for name in PNGS:
+        if name in drawn:
+            write_whole(directory / name, drawn[name].png)
+        elif again:
+            (directory / name).unlink(missing_ok=True)  # of the earlier report
     text = json.dumps(validation.to_dict(), indent=1, allow_nan=False) + "\n"
     write_whole(directory / NUMBERS, text.encode())
     title = f"Validation of {validation.atoms.get_chemical_formula()}"
@@ -67,7 +73,6 @@ def _times(validation: Validation):
 
 def _overview(validation: Validation) -> Section:
     failures = validation.failures
-    verdict = f"{len(failures)} failed" if failures else "good"
     facts = [("structure", validation.source)]
     if validation.checks:
         facts.append(("checks of health", counted(c.verdict for c in validation.checks)))
@@ -79,7 +84,7 @@ def _overview(validation: Validation) -> Section:
             facts.append(("error bars cover the reference", f"{share:.0f} % of {len(covered)}"))
     if failures:
         facts.append(("what failed", ", ".join(failures)))
-    return Section("Overview", verdict, facts=tuple(facts))
+    return Section("Overview", verdict(validation), facts=tuple(facts))
 
 
 def _health(validation: Validation):
@@ -98,9 +103,9 @@ def _health(validation: Validation):
             f" The flag is up where the largest force sigma is above {flag:.3g} eV/A, the largest "
             "that the model saw in its own data."
         )
-    verdict = counted(c.verdict for c in checks)
+    counts = counted(c.verdict for c in checks)
     pics = tuple(picture for _, picture in made)
-    yield Section("Health", verdict, prose, table=table, pictures=pics), tuple(n for n, _ in made)
+    yield Section("Health", counts, prose, table=table, pictures=pics), tuple(n for n, _ in made)
     flagged = {name: a for c in checks for name, a in c.flagged.items()}
     if flagged:
         drawn = Picture("Structures that the checks point at", png(structures(flagged)))
@@ -190,8 +195,8 @@ def _properties(validation: Validation):
         "+- is one calibrated standard deviation. Marks for a good difference: elastic constants 5 "
         "GPa and vacancies 0.05 eV as in ML-PEG, the others are ours (docs/properties.md)."
     )
-    verdict = counted(r.verdict for r in rows)
-    yield Section("Properties", verdict, prose, table=table, pictures=tuple(drawn)), tuple(names)
+    counts = counted(r.verdict for r in rows)
+    yield Section("Properties", counts, prose, table=table, pictures=tuple(drawn)), tuple(names)
 
 
 def _errors(validation: Validation):

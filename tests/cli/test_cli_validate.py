@@ -13,8 +13,10 @@ from test_cli_properties import labelled
 import gapy
 from gapy.descriptors import smooth_soap
 from gapy.errors import GapyError
+from gapy.validation import validating, validation_report
 from gapy.validation.references import reference_of
-from gapy.validation.starting import ground_state
+from gapy.validation.starting import ground_state, lowest_energy
+from gapy.validation.summary import reasons, text, verdict
 from gapy.validation.validating import validate
 
 QUICK = ("--checks", "forces,rotation,dimers,pulled", "--properties", "eos,stacking")
@@ -35,7 +37,7 @@ def files(tmp_path_factory):
 def test_the_report_has_all_parts_and_the_json_the_same_numbers(files, cli, tmp_path):
     out = cli(
         "validate", files / "cu.gapy", "--start", files / "start.xyz", "--test",
-        files / "test.xyz", "--reference", "ase.calculators.emt.EMT", "--members", 3, *QUICK,
+        files / "test.xyz", "--reference", "ase.calculators.emt.EMT", "--members", 2, *QUICK,
         "-o", tmp_path / "v",
     )  # fmt: skip
     assert out.code == 0, out.err
@@ -74,6 +76,11 @@ def test_without_a_start_it_is_the_ground_state_that_the_model_knows(files):
     found = validate(potential, members=0, checks=[], only=["eos"])
     assert found.source == source and not found.checks and found.evaluation is None
     assert {r.verdict for r in found.rows} == {"no reference"} and found.failures == ()
+    # A given start is judged by that of its composition; a cell may have one atom.
+    each = atoms.get_potential_energy() / len(atoms)
+    one = potential.with_references([bulk("Cu")])
+    assert lowest_energy(one, bulk("Cu", "bcc", a=2.9)) == pytest.approx(each, abs=1e-4)
+    assert lowest_energy(one, Atoms("Cu2", [[0, 0, 0], [0, 0, 2.4]])) is None
     with pytest.raises(GapyError, match="give one, --start FILE"):
         ground_state(potential.with_references([Atoms("Cu")]))
 
@@ -86,6 +93,10 @@ def test_without_a_start_it_is_the_ground_state_that_the_model_knows(files):
         (["--suite", "molecule"], "suite: molecule needs a molecule"),
         (["--reference", "nothing.here"], "reference: cannot import"),
         (["--reference", "missing/file.xyz"], "which is no file"),
+        (["--reference", "missing.json"], "which is no file"),
+        (["--reference", ""], "which is no file"),
+        (["--reference", "/"], "a directory"),
+        (["--reference", "si.gapy"], "a model"),
         (
             ["--reference", "collections.Counter"],
             "reference: expected what makes an ASE calculator",
@@ -93,6 +104,7 @@ def test_without_a_start_it_is_the_ground_state_that_the_model_knows(files):
         (["--energy-key", "dft"], "of no labelled structures; give --test"),
         (["--checks", "colour", "--properties", "none"], "checks: expected some of"),
         (["--checks", "none", "--properties", "colour"], "only: expected some of"),
+        (["--checks", ""], "got ''; correct it"),
     ],
 )
 def test_bad_values_are_one_line(files, cli, tmp_path, options, words):
@@ -100,6 +112,25 @@ def test_bad_values_are_one_line(files, cli, tmp_path, options, words):
     out = cli("validate", files / "cu.gapy", *start, "-o", tmp_path / "v", *options)
     assert words in out.error_line()
     assert not (tmp_path / "v").exists()
+
+
+def test_names_are_checked_before_anything_is_computed(files, monkeypatch):
+    monkeypatch.setattr(validating, "run_health", lambda *a, **k: pytest.fail("computed"))
+    potential = gapy.load(files / "cu.gapy")
+    for options in ({"only": ["colour"]}, {"checks": ["colour"]}, {"only": "colour"}):
+        with pytest.raises(GapyError, match="got 'colour'"):
+            validate(potential, bulk("Cu"), **options)
+
+
+def test_one_member_and_texts_are_refused(files, tmp_path):
+    potential = gapy.load(files / "cu.gapy")
+    for options in ({"members": 1}, {"reference": "ase.calculators.emt.EMT"}):
+        with pytest.raises(GapyError, match=f"{next(iter(options))}: expected"):
+            validate(potential, bulk("Cu"), **options)
+    found = validate(potential, bulk("Cu"), checks=[], only=[], members=0)
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(GapyError, match="expected a directory"):
+        validation_report.write(found, tmp_path / "file")
 
 
 def test_nothing_is_written_over(files, cli, tmp_path):
@@ -121,6 +152,23 @@ def test_a_reference_is_read_for_what_it_is(files, tmp_path):
         table.write_text(wrong)
         with pytest.raises(GapyError, match="reference: expected"):
             reference_of(str(table))
+
+
+def test_what_failed_is_said_why_and_nothing_judged_is_not_good(files, cli, tmp_path):
+    cu, start = gapy.load(files / "cu.gapy"), bulk("Cu", a=3.65)
+    with pytest.warns(UserWarning, match="reference: no row is named 'eos q'; rows are eos B"):
+        found = validate(cu, start, members=0, checks=[], only=["eos"], reference={"eos q": 1.0})
+    assert verdict(found) == "nothing judged" and reasons(found) == []
+    validation_report.write(found, tmp_path / "v")
+    for old in ("nve.png", "mine.png"):
+        (tmp_path / "v" / old).write_text("of an earlier report")
+    page = validation_report.write(found, tmp_path / "v").read_text()
+    assert "nothing judged</span>" in page
+    assert {p.name for p in (tmp_path / "v").glob("*.png")} == {"eos.png", "mine.png"}
+    small = bulk("Cu", "sc", a=1.6)
+    found = validate(cu, small, members=0, checks=["forces"], only=["eos"], reference=EMT())
+    (why,) = [line for line in reasons(found) if line.startswith("eos: ")]
+    assert why in text(found) and len(why) > 20 and verdict(found).endswith("failed")
 
 
 def test_an_inspection_is_the_same_kind_of_page(files, cli, tmp_path):

@@ -122,7 +122,7 @@ def test_elastic_settings_are_checked(options, words):
 
 def test_vacancies_of_a_compound_are_those_of_a_formula_unit():
     crystal = bulk("CuAu", "cesiumchloride", a=3.0)
-    found = vacancy(EMT(), crystal, force=0.05)
+    found = vacancy(EMT(), crystal, supercell=(2, 2, 2), force=0.05)
     start = relax(EMT(), crystal, cell="isotropic").atoms.repeat(2)
     start.calc = EMT()
     whole = start.get_potential_energy()
@@ -157,7 +157,7 @@ def test_a_vacancy_costs_what_the_energies_say():
     hole.calc = EMT()
     bare = hole.get_potential_energy() - 7 * per_atom
     BFGS(hole, logfile=None).run(fmax=0.01)
-    found = vacancy(EMT(), bulk("Cu")).numbers()
+    found = vacancy(EMT(), bulk("Cu"), supercell=(2, 2, 2)).numbers()
     assert found["unrelaxed vacancy"] == pytest.approx(bare, abs=2e-3)
     assert found["vacancy"] == pytest.approx(hole.get_potential_energy() - 7 * per_atom, abs=5e-3)
     more = interstitial(EMT(), bulk("Cu", cubic=True), site=(0.5, 0.5, 0.5), force=0.05)

@@ -7,6 +7,7 @@ from ase.build import bulk, fcc111, molecule
 from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.emt import EMT
 from ase.calculators.lj import LennardJones
+from ase.neighborlist import neighbor_list
 from ase.units import _e
 
 from gapy.errors import GapyError, PropertyError
@@ -20,11 +21,14 @@ from gapy.properties import (
     surfaces,
     torsions,
 )
-from gapy.properties.at_temperature import displacements
+from gapy.properties.at_temperature import diffusion, displacements
+from gapy.properties.cutting import cut, layers_for
 from gapy.properties.lattices import conventional, lattice_of
-from gapy.properties.melting_point import halved, order
+from gapy.properties.melting_point import halved, order, share
+from gapy.properties.relaxing import relax
 from gapy.properties.scans import turning, turns
-from gapy.properties.stacking_fault import _intrinsic
+from gapy.properties.stacking_fault import _intrinsic, _sheared
+from gapy.properties.supercells import repeats_of
 
 J_PER_M2 = _e * 1e20
 """1 eV/A^2."""
@@ -55,6 +59,50 @@ def test_polar_planes_are_left_out():
     assert set(found.relaxed) == {"(110)"} and not found.failed
     with pytest.raises(PropertyError, match="all slabs have two unlike sides"):
         surfaces(EMT(), alloy, planes=((1, 0, 0),))
+
+
+def noisy(atoms, rng):
+    """A crystal as a relaxation leaves it: rounding on positions and cell."""
+    out = atoms.copy()
+    out.positions += 1e-6 * rng.normal(size=out.positions.shape)
+    out.set_cell(out.cell.array @ (np.eye(3) + 1e-7 * rng.normal(size=(3, 3))), scale_atoms=True)
+    return out
+
+
+def per_plane(atoms):
+    """Numbers of atoms that share a height."""
+    z = np.sort(atoms.positions[:, 2])
+    return [len(part) for part in np.split(z, np.flatnonzero(np.diff(z) > 0.05) + 1)]
+
+
+@pytest.mark.parametrize("plane", [(1, 0, 0), (1, 1, 0), (1, 1, 1)])
+@pytest.mark.parametrize("crystal", [bulk("Si", a=5.4), bulk("Fe", a=2.85), bulk("Cu", a=3.6)])
+def test_rounding_does_not_tear_a_plane(plane, crystal):
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        cell = conventional(noisy(crystal, rng))
+        slab = cut(cell, plane, layers_for(cell, plane, 10.0))
+        assert len(set(per_plane(slab))) == 1
+        assert (
+            10.0
+            < np.ptp(slab.positions[:, 2])
+            < 10.0 + 1.0 / np.linalg.norm(cell.cell.reciprocal().array.T @ plane)
+        )
+
+
+def test_a_cut_of_diamond_breaks_one_bond_of_an_atom_and_bcc_shears_whole_planes():
+    rng = np.random.default_rng(0)
+    slab = cut(conventional(noisy(bulk("Si", a=5.4), rng)), (1, 1, 1), 4)
+    slab.center(5.0, axis=2)
+    bonds_of = np.bincount(neighbor_list("i", slab, 2.6))
+    assert sorted(set(bonds_of)) == [3, 4] and (bonds_of == 3).sum() == 8
+    iron = conventional(noisy(bulk("Fe", a=2.85), rng))
+    whole, sheared = cut(iron, (1, 1, 0), 8), _sheared(iron)
+    assert set(per_plane(sheared)) == {2} and len(sheared) == 16
+    assert (np.bincount(neighbor_list("i", whole, 2.6)) == 8).all()
+    assert np.linalg.norm(sheared.cell[2] - whole.cell[2]) == pytest.approx(
+        2.85 * np.sqrt(3.0) / 4.0, rel=1e-4
+    )
 
 
 def test_lattices_by_name():
@@ -88,21 +136,25 @@ def test_a_stacking_fault_is_a_shifted_half():
 
 
 def test_a_fault_of_diamond_keeps_four_neighbours_and_bcc_has_a_way_over():
-    from ase.neighborlist import neighbor_list
-
     faulted = _intrinsic(conventional(bulk("Si", a=5.43)), "diamond")
     i = neighbor_list("i", faulted, 2.6)
     assert (np.bincount(i) == 4).all() and len(faulted) == 16
     calculator = LennardJones(sigma=2.3, epsilon=0.4, rc=5.0, smooth=True)
     start = bulk("Fe", "bcc", a=2.3 * 1.25)
     found = stacking(calculator, start, force=0.05)
-    assert found.numbers().keys() == {"unstable"} and found.energy > 0.1
+    assert found.numbers().keys() == {"unstable"}
+    cell = conventional(relax(calculator, start, cell="isotropic").atoms)
+    rigid, whole = _sheared(cell), cut(cell, (1, 1, 0), 8)
+    rigid.calc = whole.calc = calculator
+    area = np.linalg.norm(np.cross(whole.cell[0], whole.cell[1]))
+    most = (rigid.get_potential_energy() - whole.get_potential_energy()) / area * J_PER_M2
+    assert 0.1 < found.energy < most  # atoms free to move across the planes cost less
     with pytest.raises(PropertyError, match="stacking: expected an fcc"):
         stacking(EMT(), bulk("Ti"))
 
 
 def test_the_barrier_of_a_vacancy_lies_in_the_middle():
-    found = migration(EMT(), bulk("Cu", cubic=True), supercell=(2, 2, 2), images=3)
+    found = migration(EMT(), bulk("Cu", cubic=True), supercell=(2, 2, 1), images=3)
     assert 0.1 < found.barrier < 1.0 and len(found.images) == 5
     assert np.argmax(found.energies) == 2
     np.testing.assert_allclose(found.energies, found.energies[::-1], atol=0.02)
@@ -113,17 +165,28 @@ def test_the_barrier_of_a_vacancy_lies_in_the_middle():
 
 
 def test_atoms_of_a_cold_crystal_stay_and_of_a_walk_leave():
-    found = motion(EMT(), bulk("Cu", cubic=True), steps=200, timestep=4.0, supercell=(2, 2, 2))
+    found = motion(EMT(), bulk("Cu"), steps=200, timestep=4.0, supercell=(3, 3, 2))
     assert found.peak == pytest.approx(2.55, abs=0.1)
     assert found.neighbours == pytest.approx(12.0, abs=0.5)
     assert abs(found.diffusion) < 0.3 and found.g[:20].max() == 0.0
     rng = np.random.default_rng(0)
     steps = rng.normal(scale=0.1, size=(400, 50, 3))
     walk = displacements(steps.cumsum(axis=0))
-    slope = np.polyfit(np.arange(40), walk[:40], 1)[0]
-    assert slope == pytest.approx(3 * 0.1**2 * 49 / 50, rel=0.1)
+    times = 0.02 * np.arange(40)  # ps
+    assert diffusion(times, walk[:40]) == pytest.approx(0.1**2 / (2 * 0.02), rel=0.1)
+    assert found.times[1] == pytest.approx(2 * 0.004)
     with pytest.raises(GapyError, match="steps, reach"):
         motion(EMT(), bulk("Cu"), steps=10)
+
+
+def test_supercells_are_as_large_from_the_primitive_cell_as_from_the_cubic_one():
+    assert repeats_of(bulk("Si"), None) == (3, 3, 3)
+    assert repeats_of(bulk("Si", cubic=True), None) == (2, 2, 2)
+    assert repeats_of(bulk("Cu"), None) == (4, 4, 4)
+    assert repeats_of(bulk("Cu"), (3, 2, 1)) == (3, 2, 1)
+    for wrong in ((2, 2), (2, 2, 0), (2, 2, 1.5)):
+        with pytest.raises(GapyError, match="supercell: expected three whole numbers"):
+            repeats_of(bulk("Cu"), wrong)
 
 
 def test_order_of_a_crystal_of_half_of_it_and_of_none():
@@ -134,7 +197,16 @@ def test_order_of_a_crystal_of_half_of_it_and_of_none():
     upper = half.get_scaled_positions()[:, 2] >= 0.5
     half.positions[upper] = rng.random((upper.sum(), 3)) @ half.cell.array
     assert order(half, (3, 3, 6)) == pytest.approx(0.5, abs=0.1)
+    # The same half and the same whole, hot: the order falls, the share of the crystal does not.
+    begun = order(half, (3, 3, 6))
+    for amplitude in (0.1, 0.2):
+        hot, whole = half.copy(), crystal.copy()
+        hot.rattle(amplitude, rng=rng)
+        whole.rattle(amplitude, rng=rng)
+        assert share(hot, whole, (3, 3, 6)) == pytest.approx(begun, abs=0.06)
+    assert order(hot, (3, 3, 6)) < 0.7 * begun
     half.set_scaled_positions(rng.random((len(half), 3)))
+    assert share(half, half, (3, 3, 6)) == 0.0
     assert order(half, (3, 3, 6)) < 0.15
 
 
@@ -154,6 +226,39 @@ def test_halving_ends_about_the_melting_point(monkeypatch):
         melting(EMT(), bulk("Cu"), supercell=1)
     with pytest.raises(GapyError, match="low, high, halvings"):
         melting(EMT(), bulk("Cu"), low=3000.0, high=300.0)
+
+
+def test_a_crystal_that_grows_below_a_temperature_melts_there(
+    monkeypatch,
+):
+    """Runs that end in a hot crystal below a temperature, and mostly melted above it."""
+
+    def melting_at(at):
+        rng = np.random.default_rng(1)
+
+        def heated(calculator, frame, **options):
+            out = frame.copy()
+            if options["ensemble"] == "nvt":
+                liquid = out.get_scaled_positions()[:, 2] >= 0.5
+                out.positions[liquid] = rng.random((liquid.sum(), 3)) @ out.cell.array
+                return out
+            if options["temperature"] < at:
+                out = bulk("Cu", a=frame.cell.lengths()[0] / 2, cubic=True).repeat((2, 2, 4))
+                out.set_cell(frame.cell, scale_atoms=True)
+            elif order(frame, (2, 2, 4)) < 0.9:
+                upper = out.get_scaled_positions()[:, 2] >= 0.25
+                out.positions[upper] = rng.random((upper.sum(), 3)) @ out.cell.array
+            out.rattle(0.15, rng=rng)
+            return out
+
+        monkeypatch.setattr(melting_point, "_end", heated)
+        return melting(EMT(), bulk("Cu"), halvings=5)
+
+    found = melting_at(1234.0)
+    assert abs(found.temperature - 1234.0) < found.within + 1.0
+    assert all(share > found.begun for kelvin, share in found.tried.items() if kelvin < 1234.0)
+    with pytest.raises(PropertyError, match="shrinks at every temperature"):
+        melting_at(0.0)
 
 
 def test_bonds_and_torsions_find_their_places():

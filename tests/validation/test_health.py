@@ -1,18 +1,21 @@
 """Checks of health pass for a potential that is right, and each fails for one that is not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
-from toy_calculators import BOND, CUTOFF, Toy, constant, cut, hole, wavy
+from toy_calculators import BOND, CUTOFF, Toy, constant, cut, hole, kinked, wavy
 
+from gapy.baselines import FreeAtoms
 from gapy.errors import GapyError
 from gapy.validation.health import continuity, dimers, dynamics, randomly, squeezing
 from gapy.validation.health.check import Settings
 from gapy.validation.health.run import HEALTH, run_health, settings_of
 
 CRYSTAL = bulk("Cu", "fcc", a=1.38 * BOND)
-SETTINGS = Settings(cutoffs=(CUTOFF,), flag=0.5, shortest={(29, 29): 0.85 * BOND})
+SETTINGS = Settings(cutoffs=(CUTOFF,), flag=0.5, shortest={(29, 29): 0.85 * BOND}, lowest=0.0)
 QUICK = [name for name in HEALTH if name not in ("nve", "heating", "squeezing", "random")]
 
 
@@ -114,6 +117,28 @@ def test_waves_of_a_dimer_are_counted():
     assert dimers.minima(np.array([1.0, 0.0, 1.0])) == 1 == dimers.flips(np.array([1.0, 0, -1.0]))
 
 
+def test_a_kink_in_the_well_of_a_dimer_is_not_smooth_and_attraction_at_short_range_is_found():
+    verdict = {c.name: c.verdict for c in dimers.dimers(Toy(kinked), CRYSTAL, SETTINGS)}
+    assert verdict["dimer Cu-Cu: smooth"] == "fail" and verdict["dimer Cu-Cu: minima"] == "pass"
+    verdict = {c.name: c.verdict for c in dimers.dimers(Toy(hole), CRYSTAL, SETTINGS)}
+    assert verdict["dimer Cu-Cu: repulsive"] == "fail"
+
+
+def test_one_atom_a_slab_and_a_wire_have_what_holds_of_any():
+    alone = verdicts(Toy(), "forces", "rotation", atoms=Atoms("Cu", cell=np.zeros((3, 3))))
+    assert set(alone.values()) == {"pass"}
+    for pbc in ((True, True, False), (False, False, True)):
+        sheet = CRYSTAL.repeat((2, 2, 2))
+        sheet.pbc = pbc
+        assert verdicts(Toy(), "extensivity", atoms=sheet) == {"extensivity": "pass"}
+
+
+def test_free_atoms_couple_no_copies(potential):
+    """A baseline without pairs has no cutoff, and is not without an end."""
+    free = replace(potential, baselines=(FreeAtoms({"Al": 1.0, "Cu": 2.0}),))
+    assert not settings_of(free, potential.calculator(uncertainty=True)).endless
+
+
 def test_what_has_no_sigma_or_no_cell_is_skipped():
     found = verdicts(Toy(), "pulled", "heating", "squeezing", "random")
     assert set(found.values()) == {"skipped"}
@@ -125,6 +150,19 @@ def test_what_has_no_sigma_or_no_cell_is_skipped():
     assert set(verdicts(Toy(), "stress", "squeezing", atoms=pair).values()) == {"skipped"}
     alone = verdicts(Toy(), "forces", "rotation", "translation", "extensivity", atoms=pair)
     assert set(alone.values()) == {"pass"}
+
+
+def test_random_structures_below_a_metastable_start_are_no_fault_of_the_model():
+    """A simple cubic start that others lie below, with and without the ground state known."""
+    sure = Toy(sigma=constant(0.1), flag=0.5)
+    start = Atoms("Cu", cell=3.4 * BOND * np.eye(3), pbc=True)  # atoms apart, no forces
+    unknown = replace(SETTINGS, lowest=None)
+    (check,) = run_health(sure, start, unknown, only=["random"])
+    assert check.verdict == "skipped" and "no ground state is known" in check.note
+    (check,) = run_health(sure, start, replace(SETTINGS, lowest=-9.0), only=["random"])
+    assert check.verdict == "pass"
+    (check,) = run_health(sure, CRYSTAL, unknown, only=["random"])
+    assert check.verdict == "pass"
 
 
 def test_settings_are_those_of_the_model(potential):

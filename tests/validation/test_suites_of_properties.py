@@ -1,5 +1,8 @@
 """Suites of properties: rows, references, verdicts, failures."""
 
+import sys
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ase import Atoms
@@ -10,6 +13,7 @@ import gapy
 from gapy.descriptors import smooth_soap
 from gapy.errors import GapyError
 from gapy.properties.equation_of_state import eos
+from gapy.validation import suites
 from gapy.validation.suites import entries, run_suite
 
 
@@ -68,6 +72,32 @@ def test_what_fails_is_a_row_that_says_why(copper):
     assert all("the reference fails, relax: Cu ran away" in row.note for row in rows)
 
 
+def test_what_does_not_apply_or_lacks_a_package_costs_no_other_row(copper, monkeypatch):
+    """A property that was named for a structure that does not have it, and one without phonopy."""
+    monkeypatch.setitem(sys.modules, "phonopy", None)
+
+    def refuses(calculator, atoms):
+        raise GapyError("migration: expected a crystal of one element; choose another")
+
+    monkeypatch.setattr(
+        suites, "BULK",
+        tuple(replace(e, function=refuses) if e.name == "migration" else e for e in suites.BULK),
+    )  # fmt: skip
+    rows = run_suite(copper, bulk("Cu"), samples=0, only=["eos", "migration", "phonons"])
+    failed = {row.name: row.note for row in rows if row.verdict == "failed"}
+    assert "one element" in failed["migration"] and "needs the package phonopy" in failed["phonons"]
+    assert any(row.name == "eos a" and row.value is not None for row in rows)
+    monkeypatch.setitem(sys.modules, "spglib", None)
+    names = {e.name for e in suites.chosen_entries("bulk", bulk("Cu"), None)}
+    assert "stacking" in names  # its row says that spglib is missing
+
+
+def test_a_reference_that_is_not_finite_is_none(copper):
+    rows = run_suite(copper, bulk("Cu"), reference={"eos a": np.nan}, samples=0, only=["eos"])
+    assert {row.verdict for row in rows} == {"no reference"}
+    assert all(row.reference is None for row in rows)
+
+
 def test_bars_are_the_spread_times_the_factor_of_left_out_errors(copper):
     rows = {r.name: r for r in run_suite(copper, bulk("Cu"), samples=4, only=["eos"])}
     factor = max(1.0, *copper.metadata["left_out_spread"].values())
@@ -80,6 +110,8 @@ def test_every_entry_of_both_suites_runs(copper):
     names = {"eos", "elastic", "vacancy", "phases", "phonons"}
     assert {r.name.split()[0] for r in bulk_rows} >= names
     assert {r.verdict for r in bulk_rows} <= {"no reference", "failed"}
+    notes = {r.name: r.note for r in bulk_rows}
+    assert notes["vacancy"] == "64 atoms" and notes["elastic C11"] == ""
     dimer = Atoms("Cu2", [[0, 0, 0], [0, 0, 2.3]])
     rows = {r.name: r for r in run_suite(copper, dimer, samples=0, reference=copper.calculator())}
     assert rows["geometry Cu-Cu"].verdict == rows["vibrations 1"].verdict == "good"
@@ -93,5 +125,8 @@ def test_a_suite_is_for_its_structures(copper):
         entries("liquid", bulk("Cu"))
     with pytest.raises(GapyError, match="suite: bulk needs a crystal"):
         entries("bulk", molecule("H2O"))
+    with pytest.raises(GapyError, match="no properties of slabs"):
+        entries("auto", Atoms("Cu", cell=[3.0, 3.0, 0.0], pbc=(1, 1, 0)))
+    assert suites.chosen_entries("auto", Atoms("Cu", pbc=(1, 1, 0)), []) == ()
     with pytest.raises(GapyError, match="only: expected some of"):
         run_suite(copper, bulk("Cu"), only=["colour"])

@@ -24,6 +24,13 @@ def cut(r):
     return inside * WELL * (e * e - 2.0 * e), -inside * 2.0 * WELL * WIDTH * (e * e - e)
 
 
+def kinked(r):
+    """The same pair with a kink of the force in the well."""
+    phi, slope = morse(r)
+    inside = np.maximum(3.0 - r, 0.0)
+    return phi + 2.5 * inside**2, slope - 5.0 * inside
+
+
 def wavy(r):
     """With waves on top: several minima, and attraction at short range."""
     phi, slope = morse(r)

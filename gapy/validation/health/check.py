@@ -10,8 +10,6 @@ from ase import Atoms
 
 from gapy.errors import GapyError
 
-VERDICTS = ("pass", "fail", "skipped")
-
 
 @dataclass(frozen=True)
 class Settings:
@@ -21,7 +19,8 @@ class Settings:
     sigma that the model saw in its own data, eV/A; above it the flag is up. None where no
     calibrated sigma is known. shortest: (lower, higher atomic number) -> shortest distance of the
     data, A. farthest: atomic number -> longest distance of an atom of the data to its nearest
-    neighbour, A. seed: of every random choice.
+    neighbour, A. lowest: energy per atom of the lowest structure of the composition that is known,
+    eV; None for none. seed: of every random choice.
     """
 
     cutoffs: tuple[float, ...]
@@ -29,6 +28,7 @@ class Settings:
     flag: float | None = None
     shortest: Mapping[tuple[int, int], float] = field(default_factory=dict)
     farthest: Mapping[int, float] = field(default_factory=dict)
+    lowest: float | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -56,9 +56,10 @@ class Settings:
 class Check:
     """One check.
 
-    value: what was found, the smaller the better, in `unit`; None where it was skipped.
-    threshold: largest value that passes. note: one sentence. arrays: name with unit -> (k,), for a
-    picture, the first along x. flagged: caption -> structure that is worth a look.
+    verdict: "pass", "fail" or "skipped". value: what was found, the smaller the better, in `unit`;
+    None where it was skipped. threshold: largest value that passes. note: one sentence. arrays:
+    name with unit -> (k,), for a picture, the first along x. flagged: caption -> structure that is
+    worth a look.
     """
 
     name: str

@@ -19,6 +19,8 @@ DIRECTIONS = 5
 STEP = 1e-3
 """A, of all displacements together: above rounding, below the curvature that matters."""
 STRAIN = 1e-4
+LEAST_FORCE, LEAST_STRESS = 1e-3, 1e-5
+"""eV/A and eV/A^3: errors are relative to no less, since one atom alone has no force."""
 THRESHOLD = 1e-6
 """Relative: what tables of radial functions and rounding leave is 1e-8 or so."""
 
@@ -39,7 +41,7 @@ def forces(calculator, atoms: Atoms, settings: Settings) -> Check:
             return moved.get_potential_energy()
 
         errors.append(abs(slope(energy, STEP) + (known * direction).sum()))
-    scale = np.linalg.norm(known) / np.sqrt(known.size)
+    scale = max(np.linalg.norm(known) / np.sqrt(known.size), LEAST_FORCE)
     return judged(
         "forces are derivatives",
         max(errors) / scale,
@@ -70,7 +72,7 @@ def stress(calculator, atoms: Atoms, settings: Settings) -> Check:
         found[k] = slope(energy, STRAIN) / at.get_volume()
     return judged(
         name,
-        np.abs(found - known).max() / np.abs(known).max(),
+        np.abs(found - known).max() / max(np.abs(known).max(), LEAST_STRESS),
         THRESHOLD,
         "relative",
         "against differences of the energy along six strains",

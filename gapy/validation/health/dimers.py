@@ -11,6 +11,7 @@ from itertools import combinations_with_replacement
 import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols, covalent_radii
+from scipy.ndimage import maximum_filter1d
 
 from gapy.validation.health.check import Check, Settings, judged
 from gapy.validation.health.probe import with_calculator
@@ -26,8 +27,10 @@ SHORT = 0.7
 SHALLOW = 1e-3
 """eV: a minimum that is less deep on either side is none."""
 ROUGH = 0.05
-"""Of the largest force from SHORT on: change of the force between neighbouring places that a smooth
-curve does not have."""
+"""Of the force near a place, or of the largest beyond the covalent radii: kink that no smooth curve
+has over STEP."""
+NEAR = 5
+"""Steps on either side whose largest force a kink is measured by."""
 
 
 def dimers(calculator, atoms: Atoms, settings: Settings) -> tuple[Check, ...]:
@@ -44,7 +47,8 @@ def of_pair(calculator, a: int, b: int, settings: Settings) -> tuple[Check, ...]
     name = f"dimer {chemical_symbols[a]}-{chemical_symbols[b]}"
     at, energy, force = scan(calculator, a, b, settings.cutoff)
     arrays = {"distance (A)": at, "energy (eV)": energy, "force (eV/A)": force}
-    short = at < SHORT * (covalent_radii[a] + covalent_radii[b])
+    bond = covalent_radii[a] + covalent_radii[b]
+    short = at < SHORT * bond
     pulled = at[short & (force <= 0.0)]
     note = f"places below {at[short].max():.2f} A where the atoms attract each other"
     if len(pulled):
@@ -74,11 +78,11 @@ def of_pair(calculator, a: int, b: int, settings: Settings) -> tuple[Check, ...]
         ),
         judged(
             f"{name}: smooth",
-            roughness(force[~short]),
+            roughness(force[~short], at[~short] >= bond),
             ROUGH,
             "relative",
-            f"largest second difference of the force over {STEP:g} A beyond {SHORT:g} of the "
-            "covalent radii, relative to the largest force there",
+            f"largest kink of the force over {STEP:g} A beyond {SHORT:g} of the covalent radii, "
+            "relative to the force near it or the largest beyond those radii",
         ),
     )
 
@@ -114,6 +118,15 @@ def minima(energy: np.ndarray) -> int:
     return count
 
 
-def roughness(force: np.ndarray) -> float:
-    """Largest second difference of the force, relative to the largest force."""
-    return float(np.abs(np.diff(force, 2)).max() / max(np.abs(force).max(), QUIET))
+def roughness(force: np.ndarray, beyond: np.ndarray) -> float:
+    """Largest kink of forces (k,), the change of their slope times STEP, relative to the force.
+
+    Half of the fourth difference is that change at a kink; of a smooth bend, which second
+    differences show too, it leaves next to nothing.
+
+    beyond (k,) : places of bonds and farther; the largest force there is the least scale, so that
+        the wall at short range does not hide a kink in the well
+    """
+    least = max(np.abs(force[beyond]).max(initial=0.0), QUIET)
+    near = maximum_filter1d(np.abs(force), 2 * NEAR + 1)[2:-2]
+    return float((0.5 * np.abs(np.diff(force, 4)) / np.maximum(near, least)).max())

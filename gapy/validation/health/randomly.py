@@ -6,6 +6,8 @@ follow their forces for a while: a model with a hole is found there.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from ase import Atoms
 from ase.optimize import FIRE
@@ -20,7 +22,7 @@ from gapy.validation.health.probe import repeats
 NUMBER = 20
 LEAST_ATOMS = 8
 DENSITIES = (0.7, 1.6)
-"""Volumes relative to the ground state."""
+"""Volumes relative to the structure at rest."""
 STEPS = 40
 """Of the relaxation: enough to fall into a hole that is near."""
 BELOW = 1e-3
@@ -29,7 +31,11 @@ TRIES = 200
 
 
 def random_structures(calculator, atoms: Atoms, settings: Settings) -> Check:
-    """Structures below the ground state with the flag down."""
+    """Structures below the ground state with the flag down.
+
+    The ground state is the lower of the structure at rest and `settings.lowest`; without the
+    latter there is no verdict where some lie below the former.
+    """
     name = "random structures"
     if not has_flag(calculator, settings):
         return skipped(name, "the calculator has no calibrated sigma, so there is no flag")
@@ -38,6 +44,8 @@ def random_structures(calculator, atoms: Atoms, settings: Settings) -> Check:
     except PropertyError as error:
         return skipped(name, f"no ground state to compare with: {error}")
     lowest = ground.get_potential_energy() / len(ground)
+    if settings.lowest is not None:
+        lowest = min(lowest, settings.lowest)
     rng = settings.rng()
     contacts = Contacts(ground.numbers, settings.shortest)
     energies, sigmas, flagged, deepest, below = [], [], {}, {}, 0
@@ -61,16 +69,26 @@ def random_structures(calculator, atoms: Atoms, settings: Settings) -> Check:
         _follow(frame)
         look(frame)
     up = int((np.array(sigmas) > settings.flag).sum())
-    return judged(
+    note = (
+        f"{NUMBER} as thrown and after {STEPS} steps along their forces; the flag is up for {up} "
+        f"of {len(sigmas)}, the lowest has {min(energies):+.3f} eV/atom"
+    )
+    found = judged(
         name,
         float(below),
         0.0,
         "below the ground state, flag down",
-        f"{NUMBER} as thrown and after {STEPS} steps along their forces; the flag is up for {up} "
-        f"of {len(sigmas)}, the lowest has {min(energies):+.3f} eV/atom",
+        note,
         arrays={"energy (eV/atom)": np.array(energies), "force sigma (eV/A)": np.array(sigmas)},
         flagged=flagged or deepest,
     )
+    if settings.lowest is None and below:
+        # The given structure may be metastable: then a right model has others below it.
+        why = f"{below} below the given structure with the flag down, no ground state is known"
+        return replace(
+            found, value=None, threshold=None, unit="", verdict="skipped", note=f"{why}; {note}"
+        )
+    return found
 
 
 def thrown(ground: Atoms, rng: np.random.Generator, contacts: Contacts) -> Atoms:

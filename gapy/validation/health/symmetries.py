@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from ase import Atoms
 
-from gapy._support.voigt import is_crystal
 from gapy.validation.health.check import Check, Settings, judged, skipped
 from gapy.validation.health.probe import probe, with_calculator
 
@@ -66,11 +65,12 @@ def permutation(calculator, atoms: Atoms, settings: Settings) -> Check:
 
 
 def extensivity(calculator, atoms: Atoms, settings: Settings) -> Check:
-    """A crystal repeated, or two copies of a molecule beyond the cutoff: twice everything."""
+    """Twice of everything: what is periodic repeated, or two copies of a molecule far apart."""
     at = probe(atoms, settings.rng())
     first, known = _answers(with_calculator(at, calculator))
-    if is_crystal(at):
-        twice, what = at.repeat((2, 1, 1)), "the crystal repeated along its first axis"
+    if at.pbc.any():
+        k = int(np.argmax(at.pbc))
+        twice, what = at.repeat(1 + np.eye(3, dtype=int)[k]), f"repeated along axis {k + 1}"
     elif settings.endless:
         return skipped(
             "extensivity", "a baseline without a cutoff couples the copies of a molecule"
