@@ -63,7 +63,7 @@ class ModelSettings:
         None, positive, "Width of the atomic densities", unsaid="0.5; with H 0.4"
     )
     compression: str | None = stated(
-        None, text, "off, mu2, mu1nu1 or crossover", unsaid="by errors; 4 species: mu1nu1"
+        None, text, "off, mu2, mu1nu1 or crossover", unsaid="off, or by errors; 4 species: mu1nu1"
     )
     magnetic: tuple | None = stated(
         None,

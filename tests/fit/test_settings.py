@@ -47,7 +47,8 @@ def parameters(function) -> dict:
 
 def test_flags_of_fit_are_its_settings():
     of_the_run = {
-        "config", "workers", "scheduler", "estimate", "atoms", "pair", "from_gap_fit",
+        "config", "workers", "scheduler", "estimate", "atoms", "pair", "from_gap_fit", "quiet",
+        "verbose",
     }  # fmt: skip
     assert set(parameters(fit)) == names_of(FitSettings) - TABLES | of_the_run
     hints = get_type_hints(fit, include_extras=True)
