@@ -16,7 +16,8 @@ settings.register_profile("gapy", deadline=None, suppress_health_check=[HealthCh
 settings.load_profile("gapy")
 
 LONG = (
-    "test_notebooks.py", "test_page_commands.py", "test_cli_validate.py", "test_silicon_examples.py",
+    "test_notebooks.py", "test_page_commands.py", "test_cli_validate.py",
+    "test_silicon_examples.py",
     "test_active_loop.py", "test_pages.py", "test_active_oracle.py", "test_clients.py",
     "test_properties_of_planes_and_paths.py", "test_suites_of_properties.py", "test_site.py",
     "test_streams.py", "test_active_crash.py", "test_md_run.py", "test_modelfile_fuzz.py",
