@@ -7,8 +7,8 @@ from ase import Atoms
 
 from gapy.errors import GapyError
 
-LEAST_HEIGHT = 7.0
-"""A between opposite faces: 54 atoms of silicon from the primitive cell, 64 from the cubic one."""
+LEAST_HEIGHT = 6.0
+"""A between opposite faces: 16 atoms of silicon from the primitive cell, 64 from the cubic one."""
 
 
 def repeats_of(atoms: Atoms, supercell) -> tuple[int, int, int]:

@@ -179,10 +179,10 @@ def test_atoms_of_a_cold_crystal_stay_and_of_a_walk_leave():
         motion(EMT(), bulk("Cu"), steps=10)
 
 
-def test_supercells_are_as_large_from_the_primitive_cell_as_from_the_cubic_one():
-    assert repeats_of(bulk("Si"), None) == (3, 3, 3)
+def test_supercells_have_their_faces_far_apart_from_any_cell():
+    assert repeats_of(bulk("Si"), None) == (2, 2, 2)
     assert repeats_of(bulk("Si", cubic=True), None) == (2, 2, 2)
-    assert repeats_of(bulk("Cu"), None) == (4, 4, 4)
+    assert repeats_of(bulk("Cu"), None) == (3, 3, 3)
     assert repeats_of(bulk("Cu"), (3, 2, 1)) == (3, 2, 1)
     for wrong in ((2, 2), (2, 2, 0), (2, 2, 1.5)):
         with pytest.raises(GapyError, match="supercell: expected three whole numbers"):
