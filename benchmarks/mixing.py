@@ -86,6 +86,8 @@ def main() -> None:
     warnings.simplefilter("ignore")
     for case in given.cases:
         frames = frames_of(case, given.structures, given.seed, given.data)
+        # Free atoms are for the fit, wherever they lie.
+        frames.sort(key=lambda s: len(getattr(s, "atoms", s)) == 1)
         last = len(frames) // 4
         train, test = frames[last:], frames[:last]
         atoms = [getattr(s, "atoms", s) for s in frames]

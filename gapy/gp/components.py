@@ -43,9 +43,8 @@ MIXING_TOLERANCE = 1e-2
 """Share of the density moments that mixing may leave out."""
 BESIDE_TOTAL = 4
 """Mixed channels beside the total density. It carries where the neighbours are, they who is where;
-more of them weigh the second against the first (measured: five metals 178, 86,
-88, 156 meV/A with 2, 3, 4, 8; molecules of four elements 512, 504, 517 with 3, 4,
-8)."""
+more of them weigh the second against the first (`benchmarks/mixing.py`: 76, 75 and 138 meV/A with
+3, 4 and 8 for five metals; molecules of many kinds prefer more)."""
 DENSITY_WEIGHT = 0.1
 """w: densities count less than their gradients, which the forces follow (measured on ethanol: the
 force error with 8 of 24 channels is 3 % lower than with 1)."""
