@@ -201,7 +201,7 @@ def main() -> None:
     if (given.model is None) != (given.start is None):
         parser.error("--model and --start: expected both or none")
     if given.quick:
-        given.beads, given.steps = 8, 1200
+        given.beads, given.steps = 8, 600
     given.output.mkdir(parents=True, exist_ok=True)
     if given.model is None:
         potential, atoms = fitted(150 if given.quick else 400, given.seed)

@@ -132,8 +132,8 @@ def _relaxed(calculator, defect: Atoms, crystal: Atoms, force: float, steps: int
     """Energy (eV) before relaxing, and the structure after it."""
     defect.calc = calculator
     bare = float(defect.get_potential_energy())
-    usual = phase_of(crystal)
-    around = phase_of(defect, usual.reach).neighbours
+    usual = phase_of(crystal, symmetry=False)
+    around = phase_of(defect, usual.reach, symmetry=False).neighbours
     # Atoms beside a defect may bond anew; those with the neighbours of the crystal may not.
     watched = np.isin(around, usual.neighbours)
     end = relax(

@@ -13,9 +13,9 @@ from importlib.util import find_spec
 
 import numpy as np
 from ase import Atoms
-from ase.neighborlist import neighbor_list
 
 from gapy._support.voigt import is_crystal
+from gapy.geometry.neighbours import Neighbours, neighbour_list
 
 VOLUME = 0.2
 """Relative change of the volume per atom beyond which a phase is left."""
@@ -30,7 +30,7 @@ class Phase:
     """volume per atom (A^3; None without a volume), neighbours (n,), and how they were counted.
 
     reach: distance (A) up to which neighbours are counted at that volume. space_group: its number,
-    None without three periodic directions or without spglib.
+    None without three periodic directions, without spglib or where it was not asked for.
     """
 
     volume: float | None
@@ -39,15 +39,18 @@ class Phase:
     space_group: int | None
 
 
-def phase_of(atoms: Atoms, reach: float | None = None) -> Phase:
-    """The marks of a structure; `reach` of another one if its neighbours are to be compared."""
+def phase_of(atoms: Atoms, reach: float | None = None, *, symmetry: bool = True) -> Phase:
+    """The marks of a structure; `reach` of another one if its neighbours are to be compared.
+
+    symmetry: find the space group, which takes longer than all the rest.
+    """
     periodic = is_crystal(atoms)
     volume = atoms.get_volume() / len(atoms) if periodic else None
     reach = _gap(atoms) if reach is None else reach
     counts = np.zeros(len(atoms), dtype=int)
     if reach > 0.0:
-        np.add.at(counts, neighbor_list("i", atoms, reach), 1)
-    return Phase(volume, counts, reach, space_group(atoms) if periodic else None)
+        counts = np.diff(_neighbours(atoms, reach).first_i)
+    return Phase(volume, counts, reach, space_group(atoms) if periodic and symmetry else None)
 
 
 def left(before: Phase, atoms: Atoms, *, symmetry: bool = True, watched=None) -> str | None:
@@ -62,7 +65,7 @@ def left(before: Phase, atoms: Atoms, *, symmetry: bool = True, watched=None) ->
         if abs(volume / before.volume - 1.0) > VOLUME:
             return f"its volume per atom went from {before.volume:.2f} to {volume:.2f} A^3"
         scale = (volume / before.volume) ** (1.0 / 3.0)
-    after = phase_of(atoms, before.reach * scale)
+    after = phase_of(atoms, before.reach * scale, symmetry=symmetry)
     differ = after.neighbours != before.neighbours
     changed = np.flatnonzero(differ if watched is None else differ & watched)
     if len(changed):
@@ -98,7 +101,7 @@ def _gap(atoms: Atoms) -> float:
     shortest = _shortest(atoms)
     if shortest is None:
         return 0.0
-    distances = np.sort(neighbor_list("d", atoms, WITHIN * shortest))
+    distances = np.sort(_distances(atoms, WITHIN * shortest))
     edges = np.append(distances, WITHIN * shortest)
     k = int(np.argmax(edges[1:] / edges[:-1]))
     return float(np.sqrt(edges[k] * edges[k + 1]))
@@ -106,7 +109,15 @@ def _gap(atoms: Atoms) -> float:
 
 def _shortest(atoms: Atoms) -> float | None:
     for cutoff in (3.0, 6.0, 12.0):
-        found = neighbor_list("d", atoms, cutoff)
+        found = _distances(atoms, cutoff)
         if len(found):
             return float(found.min())
     return None
+
+
+def _distances(atoms: Atoms, cutoff: float) -> np.ndarray:
+    return np.linalg.norm(_neighbours(atoms, cutoff).r_pc, axis=1)
+
+
+def _neighbours(atoms: Atoms, cutoff: float) -> Neighbours:
+    return neighbour_list(atoms.positions, atoms.cell.array, atoms.pbc, cutoff)

@@ -97,7 +97,7 @@ def relax(
         raise GapyError(f"force, steps: expected positive numbers, got {force} and {steps}")
     if cell != "fixed":
         require_periodic(atoms, "relax")
-    before = phase_of(atoms)
+    before = phase_of(atoms, symmetry=same_phase and symmetry)
     work = atoms.copy()
     work.calc = calculator
     moving = _filtered(work, cell)

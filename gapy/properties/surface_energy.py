@@ -118,8 +118,8 @@ def _at_rest(calculator, slab: Atoms, crystal: Atoms, force: float, steps: int):
     """Energy (eV) before relaxing, and the slab after it."""
     slab.calc = calculator
     bare = float(at_rest(slab).get_potential_energy())
-    usual = phase_of(crystal)
-    around = phase_of(slab, usual.reach).neighbours
+    usual = phase_of(crystal, symmetry=False)
+    around = phase_of(slab, usual.reach, symmetry=False).neighbours
     # Atoms at the surface may bond anew; those inside may not.
     watched = np.isin(around, usual.neighbours)
     end = relax(

@@ -66,7 +66,7 @@ def simple_phases(start: Atoms) -> dict[str, Atoms]:
     """Simple crystals of the composition and at about the density of a crystal at rest."""
     elements, counts = np.unique(start.get_chemical_symbols(), return_counts=True)
     symbols = "".join(np.repeat(elements, counts // np.gcd.reduce(counts)).tolist())
-    neighbours = int(np.median(phase_of(start).neighbours))
+    neighbours = int(np.median(phase_of(start, symmetry=False).neighbours))
     room = 1.35 if neighbours <= 4 else 1.1 if neighbours <= 6 else 1.0
     return competing_phases.prototypes(symbols, start.get_volume() / len(start) / room)
 

@@ -5,6 +5,7 @@ import shutil
 import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -69,6 +70,13 @@ def test_another_source_is_another_plugin(cache, tmp_path, monkeypatch):
     first = build.plugin(Lmp())
     monkeypatch.setattr(build, "SOURCES", build.SOURCES[:3])
     assert build.plugin(Lmp()) != first
+
+
+def test_two_at_once_compile_once(cache, tmp_path, monkeypatch):
+    monkeypatch.setenv("CXX", compiler(tmp_path, 'sleep 0.5; echo made > "$out"'))
+    with ThreadPoolExecutor(4) as pool:
+        found = set(pool.map(lambda _: build.plugin(Lmp()), range(4)))
+    assert len(found) == 1 and len((tmp_path / "calls").read_text().splitlines()) == 1
 
 
 def test_an_error_of_the_compiler_is_told_and_leaves_nothing(cache, tmp_path, monkeypatch):

@@ -6,12 +6,14 @@ handed on.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,7 +89,9 @@ def plugin(lmp) -> Path:
     name = f"pair_gapy-{gapy.__version__}-{found.version}-{key.hexdigest()[:12]}.so"
     target = cache_directory() / name
     if not target.exists():
-        _compile(compiler, sources[:2], found, target)
+        with _alone(target.parent):
+            if not target.exists():
+                _compile(compiler, sources[:2], found, target)
     return target
 
 
@@ -95,6 +99,23 @@ def cache_directory() -> Path:
     """Where compiled plugins are kept: $XDG_CACHE_HOME/gapy/lammps, by default in ~/.cache."""
     root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(root) / "gapy" / "lammps"
+
+
+@contextmanager
+def _alone(directory: Path):
+    """Others who want a plugin wait for the one who compiles it."""
+    handle = None
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        handle = os.open(directory, os.O_RDONLY)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    except OSError:
+        pass  # A file system without locks: each compiles a whole file, and the last one stays.
+    try:
+        yield
+    finally:
+        if handle is not None:
+            os.close(handle)
 
 
 def _compile(compiler: str, sources: list[Path], found: Installation, target: Path) -> None:
@@ -124,7 +145,6 @@ def _compile(compiler: str, sources: list[Path], found: Installation, target: Pa
                 f"plugin: {compiler} failed: {done.stderr.strip()[:600]}; see "
                 "docs/lammps.md for what it needs"
             )
-        # Ranks may compile at the same time: each has a whole file, and the last one stays.
         os.chmod(temporary, 0o755)
         os.replace(temporary, target)
     except subprocess.TimeoutExpired as error:
