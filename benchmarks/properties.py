@@ -1,6 +1,6 @@
 """Properties of the shipped crystals with error bars, beside the DFT of their labels.
 
-    python benchmarks/properties.py reference [si|alas ...] [--pw pw.x]
+    python benchmarks/properties.py reference [si|alas ...] [--pw pw.x] [--only NAME,...]
     python benchmarks/properties.py [si|alas ...] [--model MODEL.gapy]
 
 The first form computes the suite "bulk" with the DFT of `benchmarks/datasets/settings.py`, by the
@@ -27,7 +27,7 @@ from short_range import fitted
 import gapy
 from gapy.errors import PropertyError
 from gapy.structures import from_atoms
-from gapy.validation.suites import BULK, WITHIN, named, run_suite
+from gapy.validation.suites import WITHIN, chosen_entries, named, run_suite
 
 CRYSTALS = {"si": ("Si", "diamond", 5.39), "alas": ("AlAs", "zincblende", 5.63)}
 HERE = Path(__file__).parent / "datasets"
@@ -42,13 +42,14 @@ def start(name: str):
     return bulk(formula, structure, a=a)
 
 
-def reference(name: str, pw: str) -> None:
+def reference(name: str, pw: str, only: str | None) -> None:
     """Compute what is not in the file yet, and write it after each property."""
+    entries = chosen_entries("bulk", start(name), only.split(",") if only else None)
     path = HERE / f"properties-{name}.json"
     found = json.loads(path.read_text()) if path.exists() else {"numbers": {}}
     found["method"] = "benchmarks/properties.py with benchmarks/datasets/settings.py, pw.x 6.7"
     found["settings"] = SETTINGS[name]
-    for entry in BULK:
+    for entry in entries:
         if any(key.startswith(entry.name) for key in found["numbers"]):
             continue
         calculator, began = DFT(SETTINGS[name], pw), time.time()
@@ -103,12 +104,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("words", nargs="*", help="reference, si, alas")
     parser.add_argument("--pw", default="pw.x")
+    parser.add_argument("--only", help="properties of the reference, with commas; all by default")
     parser.add_argument("--model", help="model file for the one crystal that is named")
     given = parser.parse_args()
     names = [word for word in given.words if word in CRYSTALS] or list(CRYSTALS)
     if "reference" in given.words:
         for name in names:
-            reference(name, given.pw)
+            reference(name, given.pw, given.only)
         return
     rows = [row for name in names for row in compared(name, given.model)]
     judged = [row for row in rows if row.difference is not None]

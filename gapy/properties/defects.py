@@ -16,9 +16,10 @@ from typing import ClassVar
 
 import numpy as np
 from ase import Atoms
+from scipy.spatial import Voronoi, cKDTree
 
 from gapy.errors import GapyError
-from gapy.properties.phase import phase_of
+from gapy.properties.phase import PRECISION, phase_of
 from gapy.properties.relaxing import at_rest, relax
 from gapy.properties.result import Result, require_periodic
 from gapy.properties.supercells import repeats_of
@@ -94,11 +95,12 @@ def vacancies_at(calculator, crystal: Atoms, supercell, force: float, steps: int
 
 
 def interstitial(
-    calculator, atoms: Atoms, *, site, supercell=None, force: float = 1e-2, steps: int = 300
+    calculator, atoms: Atoms, *, site=None, supercell=None, force: float = 1e-2, steps: int = 300
 ) -> Defect:
     """Formation energy of an atom more in a crystal of one element.
 
-    site : scaled coordinates (3,) in the cell of `atoms`, where the atom begins
+    site : scaled coordinates (3,) in the cell of `atoms`, where the atom begins; by default the
+        middle of the largest hole, tetrahedral in diamond and bcc, octahedral in fcc and hcp
     supercell : repeats of that cell, by default those of `repeats_of`
 
     Raises PropertyError where the relaxation fails, GapyError for a compound, whose interstitials
@@ -113,12 +115,35 @@ def interstitial(
     start = relax(calculator, atoms, cell="isotropic", force=1e-3).atoms
     crystal = _supercell(calculator, start, supercell)
     whole, n = crystal.get_potential_energy(), len(crystal)
+    site = largest_hole(start) if site is None else site
     # The relaxed cell of `atoms` is that of the crystal over the repeats.
     cell = crystal.cell.array / np.asarray(repeats_of(start, supercell))[:, None]
     defect = crystal.copy() + Atoms(atoms.numbers[:1], [np.asarray(site, dtype=float) @ cell])
     bare, end = _relaxed(calculator, defect, crystal, force, steps)
     known = whole * (n + 1) / n
     return Defect("interstitial", end.get_potential_energy() - known, bare - known, crystal, (end,))
+
+
+def largest_hole(crystal: Atoms) -> np.ndarray:
+    """Scaled coordinates (3,) of the point that is farthest from all atoms.
+
+    It is a corner of the Voronoi cells of the atoms. Of those equally far within PRECISION the
+    first by its scaled coordinates is taken, so that the order of atoms does not matter.
+    """
+    heights = 1.0 / np.linalg.norm(crystal.cell.reciprocal().array, axis=1)
+    # Around the cell, as far as a hole of twice the room of an atom reaches.
+    reach = 2.0 * (crystal.get_volume() / len(crystal)) ** (1.0 / 3.0) + heights
+    images = np.stack(
+        np.meshgrid(*(np.arange(-n, n + 1) for n in np.ceil(reach / heights).astype(int))), -1
+    ).reshape(-1, 3)
+    points = (crystal.positions + (images @ crystal.cell.array)[:, None]).reshape(-1, 3)
+    corners = Voronoi(points).vertices
+    scaled = crystal.cell.scaled_positions(corners)
+    inside = ((scaled > -1e-6) & (scaled < 1.0 - 1e-6)).all(axis=1)
+    corners, scaled = corners[inside], scaled[inside]
+    room = cKDTree(points).query(corners)[0]
+    largest = np.round(scaled[room > room.max() - PRECISION], 6) + 0.0
+    return largest[np.lexsort(largest.T[::-1])[0]]
 
 
 def _supercell(calculator, atoms: Atoms, supercell) -> Atoms:

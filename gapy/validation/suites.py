@@ -19,7 +19,7 @@ from gapy.error_bars.energy import WITHIN
 from gapy.errors import GapyError, PackageError, PropertyError
 from gapy.properties import competing_phases
 from gapy.properties.at_temperature import motion
-from gapy.properties.defects import vacancy
+from gapy.properties.defects import interstitial, vacancy
 from gapy.properties.elasticity import elastic
 from gapy.properties.equation_of_state import eos
 from gapy.properties.lattice_dynamics import phonons
@@ -93,6 +93,7 @@ BULK = (
     Entry("eos", eos, "crystal", {"a": 0.01, "b": 0.01, "c": 0.01, "B": 5.0}),
     Entry("elastic", elastic, "crystal", {"": 5.0}),
     Entry("vacancy", vacancy, "crystal", {"": 0.05}),
+    Entry("interstitial", interstitial, "crystal", {"": 0.05}, is_element),
     Entry("migration", migration, "crystal", {"": 0.1}, is_element),
     Entry("surfaces", surfaces, "crystal", {"": 0.1}),
     Entry("stacking", stacking, "crystal", {"": 0.05}, has_stacking),
@@ -101,9 +102,9 @@ BULK = (
     Entry("motion", motion, "crystal", {}, on_request=True),
     Entry("melting", melting, "crystal", {}, on_request=True),
 )
-"""Marks: elastic constants 5 GPa, vacancies 0.05 eV as in ML-PEG; lattice constants 0.01 A, phases
-0.02 eV/atom, frequencies 0.5 THz, barriers 0.1 eV, surfaces 0.1 and stacking faults 0.05 J/m^2 are
-ours."""
+"""Marks: elastic constants 5 GPa, vacancies 0.05 eV as in ML-PEG; interstitials 0.05 eV, lattice
+constants 0.01 A, phases 0.02 eV/atom, frequencies 0.5 THz, barriers 0.1 eV, surfaces 0.1 and
+stacking faults 0.05 J/m^2 are ours."""
 MOLECULE = (
     Entry("geometry", geometry, "molecule", {"": 0.02}),
     Entry("vibrations", vibrations, "molecule", {"": 30.0}),

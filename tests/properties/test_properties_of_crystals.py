@@ -11,6 +11,7 @@ from ase.optimize import BFGS
 from ase.units import GPa, kB
 
 from gapy.errors import GapyError, PropertyError
+from gapy.geometry.neighbours import neighbour_list
 from gapy.properties import (
     elastic,
     eos,
@@ -21,6 +22,7 @@ from gapy.properties import (
     relax,
     vacancy,
 )
+from gapy.properties.defects import largest_hole
 from gapy.properties.equation_of_state import birch_murnaghan, fitted
 
 
@@ -250,6 +252,34 @@ def test_properties_to_first_order_follow_a_change_of_the_energies():
         np.testing.assert_allclose(predicted, change, rtol=0.0, atol=0.05 * np.abs(change).max())
     with pytest.raises(GapyError, match="property: expected one of"):
         linearised("colour", EMT(), bulk("Cu"))
+
+
+@pytest.mark.parametrize(
+    ("crystal", "room"),
+    [
+        (bulk("Si", a=5.43), 3**0.5 / 4 * 5.43),  # tetrahedral, as far as a bond
+        (bulk("Si", a=5.43, cubic=True), 3**0.5 / 4 * 5.43),
+        (bulk("Cu", a=3.6), 3.6 / 2),  # octahedral
+        (bulk("Fe", a=2.87), 5**0.5 / 4 * 2.87),  # tetrahedral
+        (bulk("Mg", a=3.2, c=3.2 * (8 / 3) ** 0.5), 3.2 / 2**0.5),  # octahedral
+    ],
+    ids=["diamond", "diamond cubic", "fcc", "bcc", "hcp"],
+)
+def test_the_largest_hole_is_where_textbooks_say(crystal, room):
+    site = largest_hole(crystal)
+    more = crystal.copy() + Atoms("H", [site @ crystal.cell.array])
+    found = neighbour_list(more.positions, more.cell.array, more.pbc, 4.0)
+    of_it = found.i_p == len(crystal)
+    assert np.linalg.norm(found.r_pc[of_it], axis=1).min() == pytest.approx(room, rel=1e-6)
+    again = crystal[::-1]
+    again.wrap()
+    np.testing.assert_allclose(largest_hole(again), site, atol=1e-6)
+
+
+def test_an_interstitial_begins_in_the_largest_hole():
+    there = interstitial(EMT(), bulk("Cu", cubic=True), site=(0.5, 0.5, 0.5), force=0.05)
+    found = interstitial(EMT(), bulk("Cu", cubic=True), force=0.05)
+    assert found.unrelaxed == pytest.approx(there.unrelaxed, abs=1e-3)
 
 
 @pytest.mark.parametrize("function", [eos, elastic, vacancy, phonons])
