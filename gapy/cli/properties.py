@@ -103,6 +103,9 @@ def elastic(
     output: Output = None,
     strain: Annotated[float, typer.Option(help="Of each pattern, both signs.")] = 0.01,
     symmetry: Annotated[str, typer.Option(help="triclinic (none assumed) or cubic.")] = "triclinic",
+    method: Annotated[
+        str, typer.Option(help="relax under each strain, or hessian: follow it to first order.")
+    ] = "relax",
     force: Force = 1e-3,
     json_path: Json = None,
     samples: Samples = 16,
@@ -116,7 +119,7 @@ def elastic(
     """
     from gapy.properties.elasticity import elastic as function
 
-    settings = {"strain": strain, "symmetry": symmetry, "force": force}
+    settings = {"strain": strain, "symmetry": symmetry, "method": method, "force": force}
     asked = Asked(model, start, output, json_path, samples, seed, trust, threads)
     _run(function, settings, asked)
 

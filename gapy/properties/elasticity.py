@@ -2,8 +2,8 @@
 
     sigma_i = sum_j C_ij e_j,    Voigt order xx yy zz yz xz xy, engineering shear strains
 
-Strains and the regression are those of matscipy; atoms relax under each strain (C), or stay where
-the strain puts them (the clamped C).
+Strains and the regression are those of matscipy; atoms stay where the strain puts them (the clamped
+C), and relax under each strain, or follow it to first order (C).
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from ase import Atoms
 from ase.units import GPa
 
 from gapy.errors import GapyError
+from gapy.properties.nonaffine import nonaffine
 from gapy.properties.relaxing import at_rest, relax
 from gapy.properties.result import Result, require_periodic, required
 
 SYMMETRIES = ("triclinic", "cubic")
+METHODS = ("relax", "hessian")
 CUBIC = 0.02
 """Relative deviation below which a tensor is called cubic and named by three numbers."""
 
@@ -58,6 +60,7 @@ def elastic(
     symmetry: str = "triclinic",
     force: float = 1e-3,
     relaxed: bool = True,
+    method: str = "relax",
 ) -> Elastic:
     """The elastic tensor of a crystal at zero stress.
 
@@ -68,6 +71,8 @@ def elastic(
     symmetry : "triclinic" assumes none; "cubic" strains once and asks for cubic axes along x, y, z
     force : largest force (eV/A) that remains
     relaxed : False leaves atoms where the strain puts them, and gives the clamped tensor twice
+    method : "relax" relaxes the atoms under each strain; "hessian" moves them to first order, from
+        differences of forces (`gapy.properties.nonaffine`): no relaxations, faster for small cells
 
     Raises PropertyError where a relaxation fails or the phase is left, PackageError without
     matscipy. Source: Grigorev et al., J. Open Source Softw. 9, 5668 (2024), for matscipy.
@@ -78,6 +83,8 @@ def elastic(
         raise GapyError(
             f"symmetry: expected one of {', '.join(SYMMETRIES)}, got {symmetry!r}; correct it"
         )
+    if method not in METHODS:
+        raise GapyError(f"method: expected one of {', '.join(METHODS)}, got {method!r}; correct it")
     if not 0.0 < strain < 0.2:
         raise GapyError(f"strain: expected a number between 0 and 0.2, got {strain}")
     cell = "isotropic" if symmetry == "cubic" else "free"
@@ -87,7 +94,7 @@ def elastic(
     for frame in frames:
         frame.calc = calculator
         clamped.append(_known(frame, at_rest(frame)))
-        if relaxed:
+        if relaxed and method == "relax":
             done = relax(calculator, frame, cell="fixed", force=force, symmetry=False)
             moved.append(_known(frame, done.atoms))
 
@@ -96,7 +103,11 @@ def elastic(
         return 0.5 * (c + c.T) / GPa
 
     fixed = tensor(clamped)
-    return Elastic(crystal, tensor(moved) if relaxed else fixed, fixed)
+    if not relaxed:
+        return Elastic(crystal, fixed, fixed)
+    if method == "hessian":
+        return Elastic(crystal, fixed - nonaffine(calculator, crystal) / GPa, fixed)
+    return Elastic(crystal, tensor(moved), fixed)
 
 
 def cubic(c: np.ndarray) -> tuple[float, float, float]:

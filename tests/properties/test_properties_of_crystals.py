@@ -24,6 +24,7 @@ from gapy.properties import (
 )
 from gapy.properties.defects import largest_hole
 from gapy.properties.equation_of_state import birch_murnaghan, fitted
+from gapy.properties.nonaffine import nonaffine
 
 
 def copper(a: float):
@@ -112,6 +113,19 @@ def test_atoms_inside_the_cell_follow_the_strain():
         energies.append(atoms.get_potential_energy())
     curvature = (energies[1] + energies[2] - 2 * energies[0]) / 4e-3**2
     assert relaxed[5, 5] == pytest.approx(curvature / crystal.get_volume() / GPa, rel=0.02)
+
+
+def test_to_first_order_atoms_go_where_they_relax_to():
+    crystal = bulk("Cu", "hcp", a=2.55, covera=1.63)
+    relaxed = elastic(EMT(), crystal, strain=2e-3, force=1e-5)
+    found = elastic(EMT(), crystal, strain=2e-3, force=1e-5, method="hessian")
+    moved = np.abs(relaxed.clamped - relaxed.relaxed).max()
+    assert moved > 3.0
+    np.testing.assert_allclose(found.relaxed, relaxed.relaxed, atol=0.02 * moved)
+    np.testing.assert_allclose(found.clamped, relaxed.clamped, atol=1e-6)
+    unstable = relax(EMT(), bulk("Cu", "sc", a=2.4, cubic=True), cell="isotropic").atoms.repeat(2)
+    with pytest.raises(PropertyError, match="no minimum"):
+        nonaffine(EMT(), unstable)
 
 
 @pytest.mark.parametrize(
