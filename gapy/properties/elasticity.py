@@ -72,7 +72,7 @@ def elastic(
     force : largest force (eV/A) that remains
     relaxed : False leaves atoms where the strain puts them, and gives the clamped tensor twice
     method : "relax" relaxes the atoms under each strain; "hessian" moves them to first order, from
-        differences of forces (`gapy.properties.nonaffine`): no relaxations, faster for small cells
+        differences of forces (`gapy.properties.nonaffine`), without relaxations
 
     Raises PropertyError where a relaxation fails or the phase is left, PackageError without
     matscipy. Source: Grigorev et al., J. Open Source Softw. 9, 5668 (2024), for matscipy.
