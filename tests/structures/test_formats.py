@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from ase import Atoms
-from ase.units import Bohr, GPa, Ry
+from ase.units import Bohr, GPa, Hartree, Ry
 
 from gapy.errors import GapyError, StructureError
 from gapy.structures import from_atoms, read_structures
@@ -48,6 +48,69 @@ def vasprun(path) -> None:
 </calculation>
 <structure name="finalpos">{structure}</structure>
 </modeling>
+""")
+
+
+def outcar(path) -> None:
+    # VASP writes kB, with the sign of a pressure, in the order xx yy zz xy yz zx.
+    stress = "  ".join(f"{x:.8f}" for x in -10.0 * STRESS[[0, 1, 2, 5, 3, 4]] / GPa)
+    lattice = "\n".join(f"  {row}   0.0 0.0 0.0" for row in rows(CELL * np.eye(3)))
+    atoms = "\n".join(f"  {a}  {b}" for a, b in zip(rows(POSITIONS), rows(FORCES)))
+    path.write_text(f""" vasp.6.4.1 05Apr23 complex
+ POTCAR:    PAW_PBE Si 05Jan2001
+ POTCAR:    PAW_PBE Si 05Jan2001
+   ions per type =               2
+   ISPIN  =      1    spin polarized calculation?
+   k-points  NKPTS =      1   k-points in BZ  NKDIM =      1   number of bands  NBANDS=      8
+ k-points in reciprocal lattice and weights: Gamma
+   0.00000000  0.00000000  0.00000000      1.000
+------------------------ Iteration      1(   1)  ------------------------
+  in kB   {stress}
+      direct lattice vectors                 reciprocal lattice vectors
+{lattice}
+ POSITION                                       TOTAL-FORCE (eV/Angst)
+ -----------------------------------------------------------------------------------
+{atoms}
+ -----------------------------------------------------------------------------------
+  FREE ENERGIE OF THE ION-ELECTRON SYSTEM (eV)
+  ---------------------------------------------------
+  free  energy   TOTEN  =  {ENERGY:.8f} eV
+
+  energy  without entropy= {ENERGY + 0.5:.8f}  energy(sigma->0) = {ENERGY + 0.25:.8f}
+""")
+
+
+def cp2k(path) -> None:
+    atoms = "\n".join(
+        f"  {k + 1}  1 Si  14  {row}  4.0  28.0855" for k, row in enumerate(rows(POSITIONS))
+    )
+    forces = "\n".join(
+        f"  {k + 1}  1  Si  {row}" for k, row in enumerate(rows(FORCES / (Hartree / Bohr)))
+    )
+    # GPa, with the sign of a pressure.
+    stress = "\n".join(f"  {a}  {row}" for a, row in zip("XYZ", rows(-MATRIX / GPa)))
+    lattice = "\n".join(
+        f" CELL| Vector {axis} [angstrom]:  {row}  |{axis}| = {CELL}"
+        for axis, row in zip("abc", rows(CELL * np.eye(3)))
+    )
+    path.write_text(f""" DBCSR| Multiplication driver   BLAS
+{lattice}
+  1. Atomic kind: Si                     Number of atoms:       2
+  Atom  Kind  Element       X           Y           Z          Z(eff)       Mass
+
+{atoms}
+
+  *** SCF run converged in    12 steps ***
+ ENERGY| Total FORCE_EVAL ( QS ) energy (a.u.):   {ENERGY / Hartree:.12f}
+ ATOMIC FORCES in [a.u.]
+ # Atom   Kind   Element          X              Y              Z
+{forces}
+ SUM OF ATOMIC FORCES   0.0 0.0 0.0
+ STRESS TENSOR [GPa]
+
+            X               Y               Z
+{stress}
+
 """)
 
 
@@ -156,13 +219,30 @@ def deepmd(path, energies: bool = True) -> None:
 @pytest.mark.filterwarnings("ignore:FHI-aims IO is moving:FutureWarning")
 @pytest.mark.parametrize(
     ("name", "make"),
-    [("vasprun.xml", vasprun), ("si.pwo", espresso), ("aims.out", aims), ("system", deepmd)],
+    [
+        ("vasprun.xml", vasprun),
+        ("OUTCAR", outcar),
+        ("si.pwo", espresso),
+        ("aims.out", aims),
+        ("system", deepmd),
+    ],
 )
 def test_labels_of_other_programs_arrive(name, make, tmp_path):
     if make is deepmd:
         pytest.importorskip("dpdata")
     make(tmp_path / name)
-    s = read_structures(tmp_path / name)[-1]
+    _require_labels(read_structures(tmp_path / name)[-1])
+
+
+def test_labels_of_cp2k_arrive_by_way_of_dpdata(tmp_path):
+    dpdata = pytest.importorskip("dpdata")
+    cp2k(tmp_path / "cp2k.log")
+    frames = dpdata.LabeledSystem(str(tmp_path / "cp2k.log"), fmt="cp2k/output")
+    (s,) = from_atoms(frames.to("ase/structure"), source="cp2k.log")
+    _require_labels(s)
+
+
+def _require_labels(s):
     assert s.atoms.get_chemical_symbols() == ["Si", "Si"]
     np.testing.assert_allclose(s.atoms.cell.array, CELL * np.eye(3), atol=1e-6)
     np.testing.assert_allclose(s.atoms.positions, POSITIONS, atol=1e-6)
