@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 from ase import Atoms
+from ase.calculators.calculator import BaseCalculator
 
 from gapy.errors import GapyError
 from gapy.md import files as names
@@ -20,8 +22,8 @@ from gapy.md.settings import Settings, whole
 
 def run_md(
     atoms: Atoms,
-    calculator,
-    directory,
+    calculator: BaseCalculator,
+    directory: str | Path,
     *,
     ensemble: str = "nvt",
     temperature: float = 300.0,
@@ -84,7 +86,8 @@ def run_md(
         min_distance: A; the run counts as exploded when two atoms come closer. Default, for each
             pair of species: 0.7 of the shortest distance in the training set where the calculator
             states it, else 0.35 of the sum of the covalent radii; 0 for none.
-        log_interval, traj_interval: steps between rows of the log and frames of the trajectory.
+        log_interval: steps between rows of the log.
+        traj_interval: steps between frames of the trajectory.
         checkpoint_interval: steps between states saved for a restart. At each of them the
             calculator is reset and called anew, so that a continued run, which begins with an
             empty neighbour list, repeats an uninterrupted one bit by bit.

@@ -79,7 +79,7 @@ class GAPCalculator(Calculator):
     threads : int
         Threads over blocks of atoms; results do not depend on it.
 
-    atoms, label, directory : as in every ASE calculator
+    It also takes `atoms`, `label` and `directory`, as every ASE calculator does.
 
     `set` changes uncertainty, posterior_every, skin and threads. `todict` holds them and the hash
     of the model, so that ASE's databases and trajectories say what computed their numbers.
