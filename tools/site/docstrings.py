@@ -1,7 +1,8 @@
-"""Docstrings for the API reference: `Arguments` become parameters, and text after them comes first.
+"""Docstrings for the API reference, from how this package writes them to what numpydoc says.
 
-A section of numpydoc goes on until the next one begins, so that a paragraph below the arguments
-("Raises GapyError where ...") would be taken for more of them.
+`Arguments` are parameters. A section of numpydoc goes on until the next one begins, so that a
+paragraph below the arguments ("Raises GapyError where ...") would be taken for more of them: text
+comes first, then the sections. And `name : what it is` has a description where numpydoc has a type.
 """
 
 import re
@@ -9,7 +10,9 @@ import re
 import griffe
 
 HEADING = re.compile(r"^\w[\w ]*\n-{3,}$", re.MULTILINE)
-ITEM = re.compile(r"^[\w*][\w*, .]* : ")
+ITEM = re.compile(r"^([\w*][\w*, .]*) : (.*)$")
+TYPE = re.compile(r"^(int|float|str|bool|dict|list|tuple|ndarray|callable)\b[\w, .()]*$")
+LISTS = ("Parameters", "Attributes", "Raises", "Returns")
 
 
 class Arguments(griffe.Extension):
@@ -26,14 +29,27 @@ def rewritten(docstring: str) -> str:
     text = [docstring[: starts[0]].rstrip() if starts else docstring]
     sections = []
     for begin, end in zip(starts, [*starts[1:], len(docstring)]):
-        name, line, *paragraphs = docstring[begin:end].split("\n", 2)
-        paragraphs = paragraphs[0].rstrip().split("\n\n") if paragraphs else [""]
+        name, _, *rest = docstring[begin:end].split("\n", 2)
+        name = "Parameters" if name == "Arguments" else name
+        paragraphs = rest[0].rstrip().split("\n\n") if rest else [""]
         # What follows the items: everything from the first paragraph that begins with none.
         count = next(
             (k for k, p in enumerate(paragraphs) if k and not ITEM.match(p) and p[:1] != " "),
             len(paragraphs),
         )
         text += paragraphs[count:]
-        name = "Parameters" if name == "Arguments" else name
-        sections.append("\n".join([name, "-" * len(name), "\n\n".join(paragraphs[:count])]))
+        items = "\n\n".join(paragraphs[:count])
+        sections.append("\n".join([name, "-" * len(name), _described(name, items)]))
     return "\n\n".join([*text, *sections])
+
+
+def _described(name: str, items: str) -> str:
+    """Items whose text after the colon stands below their name, unless it is a type."""
+    lines = []
+    for line in items.split("\n"):
+        found = ITEM.match(line) if name in LISTS else None
+        if found and not TYPE.match(found[2]):
+            lines += [found[1], f"    {found[2]}"]
+        else:
+            lines.append(line)
+    return "\n".join(lines)
