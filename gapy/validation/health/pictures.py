@@ -26,7 +26,8 @@ def dimers(checks: Sequence[Check], *, ax=None):
     ax.axhline(0.0, color=INK, lw=0.7)
     ax.set(xlabel="distance (Å)", ylabel="energy above free atoms (eV)", xlim=(0.0, None))
     ax.set_ylim(-1.15 * depth, DEEP * depth)
-    ax.set_title(f"{len(shown)} kinds of pairs; the walls go on above", fontsize=10)
+    counted = "one pair" if len(shown) == 1 else f"{len(shown)} pairs"
+    ax.set_title(f"{counted} of species; the walls go on above", fontsize=10)
     ax.legend(frameon=False, fontsize=8, loc="upper right")
     return ax
 
