@@ -8,6 +8,7 @@ an odd atom next to a vacancy would drown among its usual neighbours.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -26,6 +27,24 @@ class Neighbourhood(NamedTuple):
 
     pairs: Pairs
     environments: dict[int, object]
+
+
+class _Seen(dict):
+    """Environments by the id of their descriptor; those of pairs are found when they are asked for:
+    force calls sum pairs by tables and never do."""
+
+    def __init__(self, terms, found: Callable):
+        super().__init__()
+        self._later, self._found = {}, found
+        for t in terms:
+            if t.descriptor.of_pairs:
+                self._later[id(t.descriptor)] = t.descriptor
+            else:
+                self[id(t.descriptor)] = found(t.descriptor)
+
+    def __missing__(self, key: int):
+        self[key] = self._found(self._later[key])
+        return self[key]
 
 
 def is_magnetic(terms) -> bool:
@@ -55,8 +74,7 @@ def pairs_of(terms, atoms, cutoff: float | None = None) -> Pairs:
 
 def select(terms, numbers, pairs: Pairs) -> Neighbourhood:
     """What descriptors that work from neighbours see of `pairs` between atoms `numbers` (n,)."""
-    descriptors = {id(t.descriptor): t.descriptor for t in terms}
-    return Neighbourhood(pairs, {k: d.select(numbers, pairs) for k, d in descriptors.items()})
+    return Neighbourhood(pairs, _Seen(terms, lambda d: d.select(numbers, pairs)))
 
 
 def neighbourhood(terms, atoms, pairs: Pairs | None = None) -> Neighbourhood:
@@ -64,11 +82,13 @@ def neighbourhood(terms, atoms, pairs: Pairs | None = None) -> Neighbourhood:
     pairs = pairs_of(terms, atoms) if pairs is None else pairs
     if is_magnetic(terms):
         pairs = replace(pairs, signs=signs_of(atoms))
-    environments = {
-        id(d): d.select(atoms.numbers, pairs) if d.takes_neighbours else d.environments(atoms)
-        for d in (t.descriptor for t in terms)
-    }
-    return Neighbourhood(pairs, environments)
+
+    def found(descriptor):
+        if descriptor.takes_neighbours:
+            return descriptor.select(atoms.numbers, pairs)
+        return descriptor.environments(atoms)
+
+    return Neighbourhood(pairs, _Seen(terms, found))
 
 
 def worst_around(pairs: Pairs, v_nk: np.ndarray, cutoff: float | None = None) -> np.ndarray:
