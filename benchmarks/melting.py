@@ -101,10 +101,10 @@ def main() -> None:
             except PropertyError as error:
                 print(f"{name}, seed {seed}: {error}", flush=True)
                 continue
-            tried = ", ".join(f"{k:.0f}: {v:.2f}" for k, v in sorted(found.tried.items()))
+            tried = ", ".join(f"{k:.0f}: {v:+.2f}" for k, v in sorted(found.tried.items()))
             print(
                 f"{name}, seed {seed}, {len(found.start)} atoms: {found.temperature:.0f} +- "
-                f"{found.within:.0f} K (known {KNOWN:.0f}); begun {found.begun:.2f}, {tried}; "
+                f"{found.within:.0f} K (known {KNOWN:.0f}); grew by {tried}; "
                 f"{time.process_time() - began:.0f} s",
                 flush=True,
             )

@@ -2,9 +2,10 @@
 
 The order of the crystal is the mean of |sum_j exp(i G . r_j)| / N over the reflections G of (220),
 which fcc, bcc and diamond crystals have. Heat lowers it, so it is divided by that of a whole
-crystal after a shorter run at the same temperature. Where this share has grown at the end of a run
-at no pressure, the temperature is below the melting point; halving the interval again and again
-finds that.
+crystal after a shorter run at the same temperature. At the beginning of a run at no pressure the
+two phases warm up and the planes between them soften, which changes the order too; where the share
+of the crystal grows after that, the temperature is below the melting point. Halving the interval
+again and again finds that.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from gapy.properties.relaxing import relax
 from gapy.properties.result import Result, require_periodic
 
 WHOLE = 4
-"""The run of the whole crystal is shorter by this factor: it has to warm up, not to grow."""
+"""The runs that warm up and settle are shorter by this factor than the one in which it grows."""
 LOST = 0.15
 """Order of a liquid in a small box, at most."""
 MELT = 1.3
@@ -37,15 +38,13 @@ MELT = 1.3
 class Melting(Result):
     """temperature: K, the middle of the last interval, whose half width is `within`.
 
-    tried: temperature -> share of the crystal at its end; begun: where all runs begin.
-    start: the two phases.
+    tried: temperature -> what the crystal's share of the box grew by; start: the two phases.
     """
 
     units: ClassVar[Mapping[str, str]] = {"melting": "K", "within": "K"}
     temperature: float
     within: float
     tried: Mapping[float, float]
-    begun: float
     start: Atoms
 
     def frames(self) -> tuple[Atoms, ...]:
@@ -103,8 +102,7 @@ def melting(
     half.set_constraint(FixAtoms(np.flatnonzero(crystal.get_scaled_positions()[:, 2] < 0.5)))
     start = run(half, ensemble="nvt", temperature=MELT * high)
     start.set_constraint()
-    begun = order(start, cells)
-    if begun > 0.75 * order(crystal, cells):
+    if order(start, cells) > 0.75 * order(crystal, cells):
         raise PropertyError(
             f"melting: half of the crystal stays one after {steps} steps at {MELT * high:g} K; "
             "raise high, or allow more steps"
@@ -112,14 +110,17 @@ def melting(
 
     def grows(kelvin: float) -> float:
         at = {"ensemble": "npt", "temperature": kelvin}
-        return share(run(start, **at), run(crystal, max(steps // WHOLE, 1), **at), cells)
+        first = max(steps // WHOLE, 1)
+        whole, settled = run(crystal, first, **at), run(start, first, **at)
+        end = run(settled, **at)
+        return share(end, whole, cells) - share(settled, whole, cells)
 
-    tried, low, high = halved(grows, begun, low, high, halvings)
-    return Melting(0.5 * (low + high), 0.5 * (high - low), tried, begun, start)
+    tried, low, high = halved(grows, low, high, halvings)
+    return Melting(0.5 * (low + high), 0.5 * (high - low), tried, start)
 
 
-def halved(grows: Callable, begun: float, low: float, high: float, halvings: int):
-    """Temperature -> share of each try, and the last interval, for `grows`: kelvin -> share.
+def halved(grows: Callable, low: float, high: float, halvings: int):
+    """Temperature -> growth at each try, and the last interval, for `grows`: kelvin -> growth.
 
     Raises PropertyError where all tries end alike.
     """
@@ -127,8 +128,8 @@ def halved(grows: Callable, begun: float, low: float, high: float, halvings: int
     for _ in range(halvings):
         kelvin = 0.5 * (low + high)
         tried[kelvin] = grows(kelvin)
-        low, high = (kelvin, high) if tried[kelvin] > begun else (low, kelvin)
-    grown = [kelvin for kelvin, now in tried.items() if now > begun]
+        low, high = (kelvin, high) if tried[kelvin] > 0.0 else (low, kelvin)
+    grown = [kelvin for kelvin, by in tried.items() if by > 0.0]
     if not 0 < len(grown) < len(tried):
         raise PropertyError(
             f"melting: the crystal {'grows' if grown else 'shrinks'} at every temperature from "

@@ -211,12 +211,12 @@ def test_order_of_a_crystal_of_half_of_it_and_of_none():
 
 
 def test_halving_ends_about_the_melting_point(monkeypatch):
-    tried, low, high = halved(lambda t: 0.9 if t < 1234.0 else 0.1, 0.5, 300.0, 3000.0, 6)
+    tried, low, high = halved(lambda t: 0.1 if t < 1234.0 else -0.1, 300.0, 3000.0, 6)
     assert low < 1234.0 < high and high - low == pytest.approx(2700 / 64) and len(tried) == 6
 
-    for all_alike in (0.9, 0.1):
+    for all_alike in (0.1, -0.1):
         with pytest.raises(PropertyError, match="at every temperature from"):
-            halved(lambda t, same=all_alike: same, 0.5, 300.0, 3000.0, 3)
+            halved(lambda t, same=all_alike: same, 300.0, 3000.0, 3)
 
     def frozen(calculator, frame, **options):
         return frame
@@ -242,10 +242,13 @@ def test_a_crystal_that_grows_below_a_temperature_melts_there(
                 liquid = out.get_scaled_positions()[:, 2] >= 0.5
                 out.positions[liquid] = rng.random((liquid.sum(), 3)) @ out.cell.array
                 return out
+            if options["steps"] == 1000:  # the phases settle, and their planes soften
+                out.rattle(0.15, rng=rng)
+                return out
             if options["temperature"] < at:
                 out = bulk("Cu", a=frame.cell.lengths()[0] / 2, cubic=True).repeat((2, 2, 4))
                 out.set_cell(frame.cell, scale_atoms=True)
-            elif order(frame, (2, 2, 4)) < 0.9:
+            else:
                 upper = out.get_scaled_positions()[:, 2] >= 0.25
                 out.positions[upper] = rng.random((upper.sum(), 3)) @ out.cell.array
             out.rattle(0.15, rng=rng)
@@ -256,7 +259,7 @@ def test_a_crystal_that_grows_below_a_temperature_melts_there(
 
     found = melting_at(1234.0)
     assert abs(found.temperature - 1234.0) < found.within + 1.0
-    assert all(share > found.begun for kelvin, share in found.tried.items() if kelvin < 1234.0)
+    assert all((by > 0.1) == (kelvin < 1234.0) for kelvin, by in found.tried.items())
     with pytest.raises(PropertyError, match="shrinks at every temperature"):
         melting_at(0.0)
 
