@@ -34,7 +34,7 @@ REFUSED = {
     "ions_atomic": ADDED + "no kspace style",
     "ions_width": ADDED + "one with g_ewald = ",
     "ions_charge": ADDED + "charges from -0.59 to -0.59 e of atoms of type 2",
-    "ions_charged": ADDED + "a structure of 0.0188 e per atom",
+    "ions_charged": ADDED + "a structure of 0.018",
     "ions_points": ADDED + "a pair style of charges as points",
     "ions_no_d3": "without dispersion: expected LAMMPS to add it, got no pair style dispersion/d3",
 }
