@@ -141,8 +141,7 @@ class Coulomb:
         if isinstance(self.scale, str):
             raise GapyError(
                 f"baseline {self.kind}, scale: expected a number, got {self.scale!r}, which "
-                "SparseGPRegressor.fit, gapy fit and gapy learn find in one process; give the "
-                "number that they found"
+                "only a fit can find; give the number that it found"
             )
         return self.scale
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -78,11 +78,14 @@ def with_scales(
     Raises GapyError for fewer than FEWEST structures, or a scale that is not CLEARLY positive.
     """
     return tuple(
-        b.scaled(charge_scale(regressor, baselines, structures).value)
-        if isinstance(b, Coulomb) and b.learns
-        else b
+        b.scaled(charge_scale(regressor, baselines, structures).value) if learns(b) else b
         for b in baselines
     )
+
+
+def learns(baseline: Baseline | str) -> TypeGuard[Coulomb]:
+    """Whether a baseline, or a word for one, is charges whose scale has still to be found."""
+    return isinstance(baseline, Coulomb) and baseline.learns
 
 
 def charge_scale(
@@ -92,7 +95,7 @@ def charge_scale(
 
     Raises as `with_scales` does.
     """
-    sample = _sample(structures, int(regressor.seed))
+    sample = scale_sample(structures, int(regressor.seed))
     if len(sample) < FEWEST:
         raise GapyError(
             f"baseline coulomb, scale: expected at least {FEWEST} structures with energies to "
@@ -113,8 +116,11 @@ def charge_scale(
             return _settled(start, sample, *_labels(start, sample, bare_e0, others))
 
 
-def _sample(structures: Sequence[LabelledStructure], seed: int) -> list[LabelledStructure]:
-    """Structures of several atoms with the smallest seeded hashes, within the bounds."""
+def scale_sample(structures: Sequence[LabelledStructure], seed: int) -> list[LabelledStructure]:
+    """Those that the scale is found from: of several atoms, with the smallest seeded hashes.
+
+    That of two parts is that of their samples.
+    """
     salt = f"{seed}:scale:".encode()
     usable = [s for s in structures if 1 < len(s.atoms) <= LARGEST and s.energy is not None]
     return sorted(usable, key=lambda s: s.digest(salt))[:STRUCTURES]
