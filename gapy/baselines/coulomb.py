@@ -105,6 +105,17 @@ class Coulomb:
         """Atomic numbers with a charge."""
         return tuple(self._of("charges"))
 
+    @property
+    def effective_charges(self) -> dict[str, float]:
+        """e by symbol with the scale in them; GapyError where it has still to be found."""
+        root = math.sqrt(self._known_scale())
+        return {symbol: root * q for symbol, q in by_symbol(self._of("charges")).items()}
+
+    @property
+    def widths(self) -> tuple[float, ...]:
+        """The different widths of the Gaussians, A, ascending."""
+        return tuple(sorted(set(self._of("sigma").values())))
+
     def evaluate(self, system: System) -> Contribution:
         """Energy, forces and virial of a whole structure.
 
@@ -126,18 +137,21 @@ class Coulomb:
             "scale": self.scale,
         }
 
-    def _compute(self, atoms: Atoms) -> Contribution:
+    def _known_scale(self) -> float:
         if isinstance(self.scale, str):
             raise GapyError(
                 f"baseline {self.kind}, scale: expected a number, got {self.scale!r}, which "
-                "SparseGPRegressor.fit, gapy fit and gapy learn find in one process; give the "
-                "number that they found"
+                "only a fit can find; give the number that it found"
             )
+        return self.scale
+
+    def _compute(self, atoms: Atoms) -> Contribution:
+        scale = self._known_scale()
         if len(atoms) == 0 or (len(atoms) == 1 and not self.background):
             return of_whole(0.0, np.zeros((len(atoms), 3)), np.zeros((3, 3)))
         require_served(elements_of(atoms.numbers), self.species, self.kind)
         require_sums(atoms, self.kind)
-        charge_n = math.sqrt(self.scale) * per_atom(self._of("charges"), atoms)
+        charge_n = math.sqrt(scale) * per_atom(self._of("charges"), atoms)
         if not self.background:
             require_neutral(float(charge_n.sum()), atoms, self.kind, "correct the charges")
         return energy_and_forces(charge_n, per_atom(self._of("sigma"), atoms), atoms)

@@ -38,12 +38,13 @@ class Dispersion:
         E = - sum_ij sum_(n = 6, 8) s_n C_n(ij) / (r_ij^n + (a1 R0_ij + a2)^n) / 2 + E_ATM
 
     C_n depend on coordination numbers, in D4 on charges too; s_n, a1 and a2 belong to a density
-    functional; E_ATM is the three-body term. All of the energy is `shared`: it belongs to the whole
-    structure. It ends where it does by default in the libraries, at 60 Bohr (31.8 A) for pairs and
-    40 Bohr (21.2 A) for triples, there smoothly over the last 2 Bohr by the libraries' own switch,
-    so that forces are derivatives of the energy; with their sharp end it jumps. Cells that are
-    periodic in one or two directions are summed over images in these alone by D3; D4 refuses them,
-    for the virial of dftd4 4.3 is no derivative there. D4 takes structures as neutral.
+    functional; E_ATM, the three-body term, is in D4 and, by the default of dftd3, not in D3. All of
+    the energy is `shared`: it belongs to the whole structure. It ends where it does by default in
+    the libraries, at 60 Bohr (31.8 A) for pairs and 40 Bohr (21.2 A) for triples, there smoothly
+    over the last 2 Bohr by the libraries' own switch, so that forces are derivatives of the energy;
+    with their sharp end it jumps. Cells that are periodic in one or two directions are summed over
+    images in these alone by D3; D4 refuses them, for the virial of dftd4 4.3 is no derivative
+    there. D4 takes structures as neutral.
 
     Arguments
     ---------

@@ -11,6 +11,7 @@ from gapy._support.threads import blas_threads
 from gapy.baselines import AUTOMATIC, Baseline, isolated_atom_energies, made_for
 from gapy.descriptors import known_species
 from gapy.descriptors.soap import warn_if_rough
+from gapy.distributed.charges import few_among, few_of
 from gapy.distributed.cluster import RETRIES, cluster_client, held
 from gapy.distributed.parts import Part, files_of, parts_among
 from gapy.distributed.points import best_of, points_of
@@ -18,6 +19,7 @@ from gapy.distributed.summary import WARNINGS, Summary, joined, summary_of
 from gapy.distributed.tree import reduced
 from gapy.errors import GapyError
 from gapy.fit.beginning import empty_state, reach_of, term_of, with_components
+from gapy.fit.charge_scale import learns, with_scales
 from gapy.fit.checks import labelled, warn_of_moments
 from gapy.fit.estimate import ATOMS_OF_A_PART
 from gapy.fit.parameter_checks import check_overrides_among, check_settings
@@ -75,23 +77,37 @@ def fit(
         parts = parts_among(client, files_of(sources), int(atoms_per_part))
         seed = int(getattr(regressor, "seed", seed))
         # The automatic ZBL is zero on all the data.
-        known = [b for b in getattr(regressor, "baselines", baselines) if b != AUTOMATIC]
-        summary = _together(
-            client, summary_of, [(part, keys, known, seed) for part in parts], joined, (),
-            "reading", progress,
-        )  # fmt: skip
+        asked = [b for b in getattr(regressor, "baselines", baselines) if b != AUTOMATIC]
+
+        def summary_without(known, description: str) -> Summary:
+            return _together(
+                client, summary_of, [(part, keys, known, seed) for part in parts], joined, (),
+                description, progress,
+            )  # fmt: skip
+
+        summary = summary_without([b for b in asked if not learns(b)], "reading")
         require_found(summary.found, keys)
         for message in _abridged(summary.messages):
             warnings.warn(message, StructureWarning, stacklevel=2)
         if not isinstance(regressor, SparseGPRegressor):
             regressor = regressor(summary)
-            if [b for b in regressor.baselines if b != AUTOMATIC] != known:
+            if [b for b in regressor.baselines if b != AUTOMATIC] != asked:
                 raise GapyError(
                     "baselines: expected those of the regressor that the function makes, "
                     f"{list(regressor.baselines)}, since e0 is found before it is called, got "
                     f"{list(baselines)}; give them to fit too"
                 )
-        start = _started(client, regressor, summary, parts, keys, progress)
+        known = list(regressor.baselines)
+        if any(map(learns, asked)):
+            few = _together(
+                client, few_of, [(part, keys, seed) for part in parts], few_among, (seed,),
+                "charges", progress,
+            )  # fmt: skip
+            scaled = with_scales(regressor, asked, [*few.sample, *few.alone])
+            known = [b if b == AUTOMATIC else scaled[asked.index(b)] for b in known]
+            # Again, for what e0 is found from.
+            summary = summary_without(scaled, "reading again")
+        start = _started(client, regressor, known, summary, parts, keys, progress)
         total = _together(
             client, _absorbed, [(part, keys, start) for part in parts], merge, (), "rows",
             progress,
@@ -117,8 +133,8 @@ def _count(future, counter: Counter) -> None:
     future.add_done_callback(lambda done: counter.add() if done.status == "finished" else None)
 
 
-def _started(client, regressor, summary: Summary, parts, keys: LabelKeys, progress: bool):
-    """A future of the state before any labels."""
+def _started(client, regressor, known, summary: Summary, parts, keys: LabelKeys, progress: bool):
+    """A future of the state before any labels; known: the baselines, scales in them."""
     check_settings(regressor)
     noise, terms = regressor.initial_noise(), regressor.term_settings()
     check_overrides_among(noise.overrides, summary.fitted_kinds(regressor.fit_stress))
@@ -140,8 +156,8 @@ def _started(client, regressor, summary: Summary, parts, keys: LabelKeys, progre
         (terms, seed), "points", progress,
     )  # fmt: skip
     chosen = [term_of(term, of) for term, of in zip(terms, points)]
-    known = known_species([t.descriptor for t in terms])
-    baselines = made_for(regressor.baselines, known, lambda: summary.closest)
+    species = known_species([t.descriptor for t in terms])
+    baselines = made_for(known, species, lambda: summary.closest)
     warn_of_moments(baselines, typical)
     start = empty_state(chosen, e0, noise, regressor, reach, baselines)
     return held(client, start)

@@ -20,7 +20,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -78,11 +78,14 @@ def with_scales(
     Raises GapyError for fewer than FEWEST structures, or a scale that is not CLEARLY positive.
     """
     return tuple(
-        b.scaled(charge_scale(regressor, baselines, structures).value)
-        if isinstance(b, Coulomb) and b.learns
-        else b
+        b.scaled(charge_scale(regressor, baselines, structures).value) if learns(b) else b
         for b in baselines
     )
+
+
+def learns(baseline: Baseline | str) -> TypeGuard[Coulomb]:
+    """Whether a baseline, or a word for one, is charges whose scale has still to be found."""
+    return isinstance(baseline, Coulomb) and baseline.learns
 
 
 def charge_scale(
@@ -92,18 +95,39 @@ def charge_scale(
 
     Raises as `with_scales` does.
     """
-    sample = _sample(structures, int(regressor.seed))
-    if len(sample) < FEWEST:
+    n = len(scale_sample(structures, int(regressor.seed)))
+    if n < FEWEST:
         raise GapyError(
             f"baseline coulomb, scale: expected at least {FEWEST} structures with energies to "
-            f"learn it from, got {len(sample)}; give a number"
+            f"learn it from, got {n}; give a number"
         )
-    others = [b for b in baselines if not isinstance(b, Coulomb)]
     unit = [b.scaled(1.0) if isinstance(b, Coulomb) else b for b in baselines]
+    (charges,) = (b for b in unit if isinstance(b, Coulomb))
+    found = preferred_scale(regressor, unit, charges, structures)
+    if found.value > 0.99 * LARGEST_SCALE:
+        raise GapyError(
+            f"baseline coulomb, scale: expected one below {LARGEST_SCALE:g}, the labels prefer a "
+            "larger one; give larger charges"
+        )
+    if not found.value > CLEARLY * found.error:
+        raise GapyError(
+            f"baseline coulomb, scale: expected labels that prefer charges of these signs, got a "
+            f"scale of {found.value:.3g} with a standard error of {found.error:.2g}; give a "
+            "number, other charges or leave the baseline out"
+        )
+    return found
+
+
+def preferred_scale(regressor, baselines: Sequence[Baseline], of: Baseline, structures) -> Scale:
+    """The factor of one of the baselines, `of`, that left-out errors prefer, whatever it is."""
+    sample = scale_sample(structures, int(regressor.seed))
+    others = [b for b in baselines if b != of]
     alone = [s for s in structures if is_isolated_atom(s)]
     few = clone(regressor, safe=False)
     few.set_params(
-        baselines=unit, n_inducing=fewer_points(regressor.n_inducing, sample), progress=False
+        baselines=list(baselines),
+        n_inducing=fewer_points(regressor.n_inducing, sample),
+        progress=False,
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # what is odd is said by the fit itself
@@ -113,15 +137,18 @@ def charge_scale(
             return _settled(start, sample, *_labels(start, sample, bare_e0, others))
 
 
-def _sample(structures: Sequence[LabelledStructure], seed: int) -> list[LabelledStructure]:
-    """Structures of several atoms with the smallest seeded hashes, within the bounds."""
+def scale_sample(structures: Sequence[LabelledStructure], seed: int) -> list[LabelledStructure]:
+    """Those that the scale is found from: of several atoms, with the smallest seeded hashes.
+
+    That of two parts is that of their samples.
+    """
     salt = f"{seed}:scale:".encode()
     usable = [s for s in structures if 1 < len(s.atoms) <= LARGEST and s.energy is not None]
     return sorted(usable, key=lambda s: s.digest(salt))[:STRUCTURES]
 
 
 def _labels(start: TrainingState, sample, bare_e0, others):
-    """Of every structure its labels without charges, those of unit scale, and its pairs."""
+    """Of every structure its labels without the baseline, those of unit scale, its pairs."""
     frames = Frames([s.atoms for s in sample], start.terms)
     out = []
     for k, s in enumerate(sample):
@@ -142,17 +169,6 @@ def _settled(start: TrainingState, sample, bare, unit, pairs) -> Scale:
             break
     left = np.array(found.left_out)
     error = np.sqrt((n - 1) / n * ((left - left.mean()) ** 2).sum())
-    if scale > 0.99 * LARGEST_SCALE:
-        raise GapyError(
-            f"baseline coulomb, scale: expected one below {LARGEST_SCALE:g}, the labels prefer a "
-            "larger one; give larger charges"
-        )
-    if not scale > CLEARLY * error:
-        raise GapyError(
-            f"baseline coulomb, scale: expected labels that prefer charges of these signs, got a "
-            f"scale of {scale:.3g} with a standard error of {error:.2g}; give a number, other "
-            "charges or leave the baseline out"
-        )
     return Scale(float(scale), float(error), n)
 
 

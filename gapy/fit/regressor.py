@@ -19,6 +19,7 @@ from gapy.fit.as_fitted import require_as_fitted, taken_once
 from gapy.fit.beginning import baselines_for, empty_state, reach_of, term_of, with_components
 from gapy.fit.charge_scale import with_scales
 from gapy.fit.checks import labelled, warn_of_moments
+from gapy.fit.dispersion_check import warn_of_dispersion
 from gapy.fit.labels import without
 from gapy.fit.parameter_checks import check_overrides, check_settings, check_size
 from gapy.fit.predictions import gather, r_squared
@@ -157,6 +158,7 @@ class SparseGPRegressor(BaseEstimator):
     def _fit(self, X, more_may_come=False):
         began = time.perf_counter()
         start, structures, frames = self._begun(X, more_may_come)
+        warn_of_dispersion(self, start.baselines, structures)
         state = self._absorbed(start, structures, frames)
         return self.adopt(state, time.perf_counter() - began)
 

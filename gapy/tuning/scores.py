@@ -77,6 +77,14 @@ def stratified(structures: Sequence[LabelledStructure], seed: int) -> list[Label
     return [structures[k] for k in np.argsort(place, kind="stable")]
 
 
+def regressor_of(candidate: Candidate, species: Sequence[str], **options) -> SparseGPRegressor:
+    """The regressor of a candidate; options: its further arguments."""
+    return SparseGPRegressor(
+        candidate.descriptors(species), n_inducing=candidate.n_inducing, zeta=candidate.zeta,
+        n_components=components_of(candidate.n_components), **options,
+    )  # fmt: skip
+
+
 def score(
     candidate: Candidate,
     species: Sequence[str],
@@ -107,11 +115,7 @@ def score(
             options["noise_overrides"], structures, options.get("fit_stress", True)
         )
     began = time.perf_counter()
-    gp = SparseGPRegressor(
-        candidate.descriptors(species), n_inducing=candidate.n_inducing, zeta=candidate.zeta,
-        n_components=components_of(candidate.n_components),
-        seed=seed, threads=threads, **options,
-    )  # fmt: skip
+    gp = regressor_of(candidate, species, seed=seed, threads=threads, **options)
     with warnings.catch_warnings():
         # What is odd about the data was said once, before the first candidate.
         warnings.simplefilter("ignore", UserWarning)

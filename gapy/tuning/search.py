@@ -19,6 +19,7 @@ from gapy.baselines import AUTOMATIC, closest_pairs, isolated_atom_energies, mad
 from gapy.descriptors import auto_soap
 from gapy.distributed.cluster import cluster_client
 from gapy.errors import GapyError
+from gapy.fit.charge_scale import learns, with_scales
 from gapy.fit.labels import without
 from gapy.fit.parameter_checks import check_baselines, check_overrides
 from gapy.gp.noise import Noise
@@ -37,7 +38,7 @@ from gapy.tuning.candidates import (
 from gapy.tuning.cost import timing_structure
 from gapy.tuning.front import recommended, survivors, work_of
 from gapy.tuning.results import FORMAT, Row, Table, same_fit
-from gapy.tuning.scores import CRITERIA, TARGETS, stratified
+from gapy.tuning.scores import CRITERIA, TARGETS, regressor_of, stratified
 
 N_REFINED = 3
 """Candidates of the first round whose neighbourhood is searched."""
@@ -173,6 +174,11 @@ def tune(
     numbers = {ase.data.atomic_numbers[symbol] for symbol in species}
     frames = [s.atoms for s in structures]
     baselines = made_for(baselines, numbers, lambda: closest_pairs(frames))
+    if any(map(learns, baselines)):
+        # The same charges for every candidate: those of the first.
+        baselines = with_scales(
+            regressor_of(first, species, seed=seed, **options), baselines, structures
+        )
     told = dict(options)
     # The same free atoms for every subset: those of all structures.
     less = [without(s, baselines) for s in structures]

@@ -20,7 +20,7 @@ from gapy.engines.lammps.without_plugin import ExternalRun
 
 START = """
 units metal
-atom_style atomic
+atom_style {atoms}
 newton {newton}
 boundary {boundary}
 processors {processors}
@@ -145,6 +145,45 @@ CASES = {
         "run": STOPPING.replace("1.25 frame {out}.xyz", "0.1 frame none/here.xyz") + "run 400\n",
     },
 }  # fmt: skip
+CHARGES = """
+set type 1 charge 0.6
+set type 2 charge -0.6
+kspace_style ewald 1e-9
+kspace_modify gewald 0.625
+"""
+IONS = "pair_style gapy without coulomb\npair_coeff * * ions.gapy Na Cl\n"
+D3 = """
+pair_style hybrid/overlay gapy without coulomb without dispersion dispersion/d3 bj pbe 31.751 21.167
+pair_coeff * * gapy ions_d3.gapy Na Cl
+pair_coeff * * dispersion/d3 Na Cl
+neigh_modify one 30000 page 300000
+"""
+SALT = {
+    "ions": IONS + CHARGES + DUMP,
+    "ions_off": IONS + CHARGES + DUMP,
+    "ions_mesh": IONS + CHARGES.replace("ewald 1e-9", "pppm 1e-8") + DUMP,
+    "ions_overlay": IONS.replace("gapy w", "hybrid/overlay gapy w").replace("* * i", "* * gapy i")
+    .replace("coulomb\n", "coulomb zbl 0.5 1.0\npair_coeff 1*2 1*2 zbl 11 11\n") + CHARGES + DUMP,
+    "ions_d3": D3 + CHARGES + DUMP,
+    # What LAMMPS must refuse.
+    "ions_unasked": IONS.replace("without coulomb", "") + CHARGES,
+    "ions_kind": IONS.replace("coulomb", "zbl") + CHARGES,
+    "ions_absent": IONS.replace("coulomb", "dispersion") + CHARGES,
+    "ions_no_sum": IONS + CHARGES.partition("kspace")[0],
+    "ions_width": IONS + CHARGES.partition("kspace_modify")[0],
+    "ions_charge": IONS + CHARGES.replace("-0.6", "-0.59"),
+    "ions_points": IONS.replace("gapy w", "hybrid/overlay gapy w").replace("* * i", "* * gapy i")
+    .replace("coulomb\n", "coulomb coul/long 8.0\npair_coeff * * coul/long\n") + CHARGES,
+    "ions_no_d3": D3.replace("dispersion/d3 bj pbe 31.751 21.167", "zbl 1 2").replace(
+        "dispersion/d3 Na Cl", "zbl 11 11") + CHARGES,
+}  # fmt: skip
+CASES |= {
+    name: {"run": run + "run 0\n", "atoms": "charge", "data": "salt.data"}
+    for name, run in SALT.items()
+}
+CASES["ions_off"]["newton"] = "off"
+CASES["ions_atomic"] = {"run": IONS + "run 0\n", "data": "salt_atomic.data"}
+CASES["ions_charged"] = {**CASES["ions"], "data": "charged.data"}
 CASES |= {
     f"samples_{name}": {**CASES[name], "run": CASES[name]["run"].replace("* * ", "* * dear_", 1)}
     for name in ("alloy", "alloy_off", "small", "cluster", "baseline", "baseline_off", "member")
@@ -155,7 +194,8 @@ CASES["samples_member"]["run"] = CASES["samples_member"]["run"].replace(
     "gapy member", "gapy posterior 1 member"
 )
 DEFAULTS = {
-    "newton": "on", "data": "alloy.data", "skin": "1.0", "boundary": "p p p", "processors": "* * *"
+    "newton": "on", "atoms": "atomic", "data": "alloy.data", "skin": "1.0",
+    "boundary": "p p p", "processors": "* * *",
 }  # fmt: skip
 THERMO = ("step", "pe", "etotal", "pxx", "pyy", "pzz", "pxy", "pxz", "pyz", "vol")
 
@@ -190,7 +230,8 @@ def opened(way: str):
     """(LAMMPS object, function that runs lines) of a way."""
     arguments = ["-log", "none", "-screen", "none"]
     if way == "plugin":
-        lmp = session.open_lammps(arguments, models={"mean": gapy.load("cual.gapy")})
+        lent = {"mean": gapy.load("cual.gapy")} if Path("cual.gapy").exists() else {}
+        lmp = session.open_lammps(arguments, models=lent)
         return lmp, lambda lines: [lmp.command(line) for line in lines]
     lmp = session.new_lammps(arguments)
 

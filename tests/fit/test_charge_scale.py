@@ -16,6 +16,7 @@ from gapy.errors import GapyError
 from gapy.fit import charge_scale as module
 from gapy.fit.charge_scale import charge_scale, with_scales
 from gapy.structures import from_atoms
+from gapy.tuning import tune
 
 IONS = Coulomb({"Na": 1.0, "Cl": -1.0}, scale="fit")
 SOAP = smooth_soap(["Na", "Cl"], r_cut=4.0, n_max=3, l_max=2)
@@ -127,7 +128,17 @@ def test_the_command_line_says_what_it_found(cli, tmp_path):
     shared = cli(
         "fit", tmp_path / "train.xyz", "-o", model, "--config", config, "--workers", 1, *small
     )
-    assert "scale: expected a number, got 'fit'" in shared.error_line()
+    assert shared.code == 0, shared.err
+    assert gapy.load(model).baselines[1].scale == pytest.approx(ions.scale, abs=1e-9)
+
+
+def test_a_search_takes_one_scale_for_all():
+    frames = salt(16, 4, 0.6)
+    options = {"baselines": ["zbl", IONS], "e0": "fit", "optimize": True}
+    lists = {"r_cut": [3.5, 4.0], "n_max": [3], "l_max": [2], "n_inducing": [20]}
+    found = tune(frames, lists=lists, options=options)
+    assert len(found.rows) > 1 and not any(row.note for row in found.rows)
+    assert max(row.forces_rmse for row in found.rows) < 0.05
 
 
 def test_without_charges_in_the_labels_there_is_no_scale():

@@ -33,7 +33,17 @@ struct GapyModel {
   int64_t model;
   int32_t has_baselines;
   int32_t posterior_every;    // steps between sigmas from posterior samples, 0: none of them
+  int32_t leaves_out;         // whether baselines are left to LAMMPS
   double cutoff;              // A
+  double charge_width;        // A, of the charges left to LAMMPS, 0: none
+};
+
+// What LAMMPS has beside the style; charges e of the atoms of each type, smallest and largest.
+struct GapyAround {
+  double g_ewald;    // 1/A, 0: no kspace style
+  int32_t has_d3, has_coulomb;
+  double *charge_low, *charge_high;    // (n_types,)
+  double mean_charge;                  // of all atoms
 };
 
 // The frame at which a run stops; arrays of the n_owned atoms of this rank.
@@ -51,8 +61,9 @@ struct GapyFrame {
 // Each returns 1, or 0 with the error in `message`: 0 is also what an interrupted callback returns.
 // With 1, a message of `open` and `stopped` is a line for the log.
 struct GapyCallbacks {
-  int (*open)(const char *path, const char *symbols, int member, int posterior_every,
-              GapyModel *model, int64_t *numbers, char *message);
+  int (*open)(const char *path, const char *symbols, const char *without, int member,
+              int posterior_every, GapyModel *model, int64_t *numbers, char *message);
+  int (*beside)(int64_t model, GapyAround *around, char *message);
   int (*evaluate)(GapyPart *part, char *message);
   int (*sigma)(GapyPart *part, char *message);
   int (*stopped)(GapyFrame *frame, char *message);

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from ase.data import atomic_numbers
 
 from gapy.baselines import KINDS
+from gapy.engines.lammps import elsewhere
 from gapy.error_bars.calibration import POSTERIOR_EVERY, SAMPLES
 from gapy.errors import GapyError, SpeciesError
 from gapy.gp.neighbourhood import is_magnetic
@@ -16,11 +19,15 @@ from gapy.model.potential import Potential, from_archive
 def open_model(path: str, member: int = -1) -> Potential:
     """The potential of a model file, or posterior sample `member` >= 0 of it (seed 0).
 
-    Raises ModelFileError for a file that cannot be read, GapyError as `fit_for_domains` does.
+    Raises ModelFileError for a file that cannot be read, GapyError for baselines that are no sums
+    over pairs and that LAMMPS has no style for.
     """
     archive = modelfile.read(path)
-    _require_of_pairs([b["kind"] for b in archive.model.get("baselines", ())], path)
-    return member_of(fit_for_domains(from_archive(archive, path), path), member)
+    given = [b["kind"] for b in archive.model.get("baselines", ())]
+    # Before a calculator that the file names is imported.
+    if other := [k for k in given if not KINDS[k].pairwise and k not in elsewhere.KINDS]:
+        raise _of_whole(other, path, "use gapy md, or fit without it")
+    return member_of(from_archive(archive, path), member)
 
 
 def member_of(potential: Potential, member: int) -> Potential:
@@ -28,8 +35,8 @@ def member_of(potential: Potential, member: int) -> Potential:
     return potential if member < 0 else potential.sample(member + 1).potentials[member]
 
 
-def fit_for_domains(potential: Potential, path: str) -> Potential:
-    """The same potential, called `path` in errors.
+def fit_for_domains(potential: Potential, path: str, symbols: Sequence[str] = ()) -> Potential:
+    """The same potential, called `path` in errors; symbols: of LAMMPS' atom types.
 
     Raises GapyError for a descriptor that does not work from neighbours, looks at moments or sees
     no images, and for baselines that are no sums over pairs.
@@ -49,17 +56,16 @@ def fit_for_domains(potential: Potential, path: str) -> Potential:
             f"{path}: expected a model of periodic structures, it was fitted with periodic=False "
             "and would overlook images; fit with periodic=True"
         )
-    _require_of_pairs([b.kind for b in potential.baselines], path)
+    if other := [b for b in potential.baselines if not b.pairwise]:
+        raise _of_whole([b.kind for b in other], path, elsewhere.remedy(other, path, symbols))
     return potential
 
 
-def _require_of_pairs(kinds: list[str], path: str) -> None:
-    """Raise GapyError unless all baselines are sums over pairs."""
-    if other := [kind for kind in kinds if not KINDS[kind].pairwise]:
-        raise GapyError(
-            f"{path}: expected baselines that are sums over pairs, LAMMPS has no whole structures, "
-            f"got {', '.join(other)}; use gapy md, or fit without it"
-        )
+def _of_whole(kinds: Sequence[str], path: str, remedy: str) -> GapyError:
+    return GapyError(
+        f"{path}: expected baselines that are sums over pairs, LAMMPS has no whole structures, got "
+        f"{', '.join(kinds)}; {remedy}"
+    )
 
 
 def force_sigmas(potential: Potential, every: int) -> tuple[int, str]:

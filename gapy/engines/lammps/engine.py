@@ -7,10 +7,11 @@ kept here for who started the run.
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 
-from gapy.engines.lammps import structs
+from gapy.engines.lammps import elsewhere, structs
 from gapy.engines.lammps.domain import (
     fit_for_domains,
     force_sigmas,
@@ -37,10 +38,12 @@ class Engine:
         self.raised: BaseException | None = None
         self.stopped: str | None = None
         self._models: dict[int, Potential] = {}
+        self._left_out: dict[int, elsewhere.LeftOut] = {}
         self._lent: dict[str, Potential] = {}
         self._names = itertools.count()
         self.callbacks = structs.Callbacks(
             structs.OPEN(self._open),
+            structs.BESIDE(self._beside),
             structs.ON_PART(self._guarded(self._evaluate)),
             structs.ON_PART(self._guarded(self._sigma)),
             structs.STOPPED(self._stopped),
@@ -54,7 +57,9 @@ class Engine:
         """
         if name.split() != [name]:
             raise GapyError(f"models: expected names of one word, got {name!r}; name it otherwise")
-        self._lent[name] = fit_for_domains(potential, name)
+        needed = tuple(b for b in potential.baselines if elsewhere.refusal(b))
+        fit_for_domains(replace(potential, baselines=needed), name)
+        self._lent[name] = potential
 
     def forget(self) -> None:
         """No error and no stop yet, of the run that begins."""
@@ -77,27 +82,46 @@ class Engine:
             return 0
         return 1
 
-    def _open(self, path, symbols, member, every, model, numbers, message) -> int:
+    def _open(self, path, symbols, without, member, every, model, numbers, message) -> int:
         def read():
-            named = path.decode()
+            named, given = path.decode(), symbols.decode().split()
             if named in self._lent:
                 potential = member_of(self._lent[named], member)
             else:
                 potential = open_model(named, member)
-            given = symbols.decode().split()
+            potential, left_out = elsewhere.take_out(
+                potential, without.decode().split(), given, named
+            )
+            fit_for_domains(potential, named, given)
             view(numbers, len(given))[:] = numbers_of(potential, given)
             name = next(self._names)
-            self._models[name] = potential
+            self._models[name], self._left_out[name] = potential, left_out
             model.contents.model = name
             model.contents.cutoff = potential.pairs_cutoff
             model.contents.has_baselines = bool(potential.baselines)
+            model.contents.leaves_out = bool(left_out.baselines)
+            model.contents.charge_width = left_out.width
             model.contents.posterior_every, line = force_sigmas(potential, every)
-            structs.write_message(message, line)
+            structs.write_message(message, "; ".join(filter(None, (line, left_out.said()))))
 
         return self._try(message, read)
 
+    def _beside(self, model, around, message) -> int:
+        def require():
+            left_out, seen = self._left_out[model], around.contents
+            n = len(left_out.symbols)
+            left_out.require(
+                elsewhere.Around(
+                    seen.g_ewald, bool(seen.has_d3), bool(seen.has_coulomb),
+                    view(seen.charge_low, n), view(seen.charge_high, n), seen.mean_charge,
+                )
+            )  # fmt: skip
+
+        return self._try(message, require)
+
     def _close(self, model) -> None:
         self._models.pop(model, None)
+        self._left_out.pop(model, None)
 
     def _evaluate(self, part) -> None:
         numbers, pairs, potential = self._problem(part)

@@ -9,6 +9,7 @@
 #include "domain.h"
 #include "error.h"
 #include "force.h"
+#include "kspace.h"
 #include "lammps.h"
 #include "memory.h"
 #include "neigh_list.h"
@@ -29,6 +30,8 @@ namespace {
 #define GAPY_CENTRES 16384
 #endif
 constexpr int CENTRES = GAPY_CENTRES;    // at a time; a test makes it small
+// Widths at which charges are points to 1e-12; kspace styles estimate errors by it.
+constexpr double CHARGES_REACH = 10.0;
 const GapyCallbacks &engine = gapy_engine;
 
 }    // namespace
@@ -69,11 +72,13 @@ double PairGapy::positive(const char *keyword, const char *value)
 
 void PairGapy::settings(int narg, char **arg)
 {
-  const std::string known = "sigma N, max_force_std X, frame FILE, member K, posterior N";
+  const std::string known =
+      "sigma N, without BASELINE, max_force_std X, frame FILE, member K, posterior N";
   // LAMMPS keeps the object when the same style is named again.
   member = posterior_every = -1, sigma_every = 0, stopped = false;
   max_force_std = std::numeric_limits<double>::infinity();
   frame_path = "flagged.extxyz";
+  without.clear(), ewaldflag = pppmflag = 0;
   for (int k = 0; k < narg; k += 2) {
     const std::string key = arg[k];
     if (k + 1 == narg)
@@ -88,6 +93,11 @@ void PairGapy::settings(int narg, char **arg)
       member = utils::inumeric(FLERR, arg[k + 1], false, lmp);
     else if (key == "posterior")
       posterior_every = utils::inumeric(FLERR, arg[k + 1], false, lmp);
+    else if (key == "without") {
+      without += std::string(arg[k + 1]) + " ";
+      // What it means is known at pair_coeff; a hybrid style asks for the flags before.
+      ewaldflag = pppmflag = 1;
+    }
     else
       error->all(FLERR, "pair_style gapy: expected the keywords " + known + ", got " + key);
     if ((key == "sigma" && sigma_every < 1) || (key == "member" && member < 0) ||
@@ -121,8 +131,9 @@ void PairGapy::coeff(int narg, char **arg)
   if (opened.model >= 0) engine.close(opened.model);
   opened.model = -1;
   message[0] = 0;
-  agree(!engine.open(arg[2], symbols.c_str(), member, posterior_every, &opened,
+  agree(!engine.open(arg[2], symbols.c_str(), without.c_str(), member, posterior_every, &opened,
                      number_of_type.data() + 1, message));
+  charges_reach = CHARGES_REACH * opened.charge_width;
   if (comm->me == 0 && message[0]) utils::logmesg(lmp, std::string(message) + "\n");
 }
 
@@ -133,6 +144,32 @@ void PairGapy::init_style()
                           update->unit_style + "; the model is in eV and Angstrom");
   if (!atom->tag_enable) error->all(FLERR, "pair_style gapy: expected atoms with IDs");
   neighbor->add_request(this, NeighConst::REQ_FULL);
+  if (opened.leaves_out) require_beside();
+}
+
+// LAMMPS must add what the model leaves to it; force->init() has made kspace ready before.
+void PairGapy::require_beside()
+{
+  const int n_types = atom->ntypes;
+  const double infinity = std::numeric_limits<double>::infinity();
+  std::vector<double> low(n_types, infinity), minus_high(n_types, infinity);
+  double charge = 0.0;
+  for (int i = 0; i < atom->nlocal && atom->q_flag; ++i) {
+    const int type = atom->type[i] - 1;
+    low[type] = std::min(low[type], atom->q[i]);
+    minus_high[type] = std::min(minus_high[type], -atom->q[i]);
+    charge += atom->q[i];
+  }
+  MPI_Allreduce(MPI_IN_PLACE, low.data(), n_types, MPI_DOUBLE, MPI_MIN, world);
+  MPI_Allreduce(MPI_IN_PLACE, minus_high.data(), n_types, MPI_DOUBLE, MPI_MIN, world);
+  MPI_Allreduce(MPI_IN_PLACE, &charge, 1, MPI_DOUBLE, MPI_SUM, world);
+  for (double &high : minus_high) high = -high;
+  GapyAround around = {force->kspace ? force->kspace->g_ewald : 0.0,
+                       force->pair_match("dispersion/d3", 1) != nullptr,
+                       force->pair_match("coul", 0) != nullptr, low.data(), minus_high.data(),
+                       charge / std::max<double>(1.0, atom->natoms)};
+  message[0] = 0;
+  agree(!engine.beside(opened.model, &around, message));
 }
 
 // All ranks go on, or all stop with the message of the first that failed.
@@ -314,6 +351,8 @@ void PairGapy::stop()
 void *PairGapy::extract(const char *name, int &dim)
 {
   dim = 0;
+  // Kspace styles ask for the end of the charges' part in real space, which is none.
+  if (strcmp(name, "cut_coul") == 0) return opened.charge_width > 0.0 ? &charges_reach : nullptr;
   return strcmp(name, "sigma_flag") == 0 ? &sigma_asked : nullptr;
 }
 

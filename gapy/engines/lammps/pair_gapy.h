@@ -30,11 +30,12 @@ class PairGapy : public Pair {
   double memory_usage() override;
 
  private:
-  GapyModel opened = {-1, 0, 0, 0.0};
+  GapyModel opened = {-1, 0, 0, 0, 0.0, 0.0};
   std::vector<int64_t> number_of_type;
   int member = -1, sigma_every = 0, sigma_asked = 0, posterior_every = -1;
   double max_force_std = std::numeric_limits<double>::infinity();
-  std::string frame_path = "flagged.extxyz";
+  std::string frame_path = "flagged.extxyz", without;
+  double charges_reach = 0.0;
   bool stopped = false, sigma_now = false, samples_now = false;
   double largest = std::numeric_limits<double>::quiet_NaN();
   char message[MESSAGE_LENGTH] = {};
@@ -52,6 +53,7 @@ class PairGapy : public Pair {
   void evaluate_part(int begin, int end);
   void all_sigmas();
   void stop();
+  void require_beside();
   void agree(bool failed);
   double positive(const char *keyword, const char *value);
 };

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gapy.engines.lammps.domain import fit_for_domains
 from gapy.engines.lammps.session import open_lammps
 from gapy.model.potential import Potential
 
@@ -55,6 +56,7 @@ class Pieces:
     """A LAMMPS object on one rank, from a `Start` with a potential."""
 
     def __init__(self, potential: Potential, start: Start):
+        fit_for_domains(potential, MODEL)
         self._folder = tempfile.TemporaryDirectory(prefix="gapy-lammps-")
         self._file = Path(self._folder.name, "restart")
         self._lmp = open_lammps(["-log", "none", "-screen", "none"], models={MODEL: potential})

@@ -54,7 +54,22 @@ class Model(Structure):
         ("model", c_int64),
         ("has_baselines", c_int32),
         ("posterior_every", c_int32),
+        ("leaves_out", c_int32),
         ("cutoff", c_double),
+        ("charge_width", c_double),
+    )
+
+
+class Around(Structure):
+    """What LAMMPS has beside the style."""
+
+    _fields_ = (
+        ("g_ewald", c_double),
+        ("has_d3", c_int32),
+        ("has_coulomb", c_int32),
+        ("charge_low", Doubles),
+        ("charge_high", Doubles),
+        ("mean_charge", c_double),
     )
 
 
@@ -80,7 +95,8 @@ class Frame(Structure):
 
 Message = POINTER(c_char)
 
-OPEN = CFUNCTYPE(c_int, c_char_p, c_char_p, c_int, c_int, POINTER(Model), Ints, Message)
+OPEN = CFUNCTYPE(c_int, c_char_p, c_char_p, c_char_p, c_int, c_int, POINTER(Model), Ints, Message)
+BESIDE = CFUNCTYPE(c_int, c_int64, POINTER(Around), Message)
 ON_PART = CFUNCTYPE(c_int, POINTER(Part), Message)
 STOPPED = CFUNCTYPE(c_int, POINTER(Frame), Message)
 CLOSE = CFUNCTYPE(None, c_int64)
@@ -91,6 +107,7 @@ class Callbacks(Structure):
 
     _fields_ = (
         ("open", OPEN),
+        ("beside", BESIDE),
         ("evaluate", ON_PART),
         ("sigma", ON_PART),
         ("stopped", STOPPED),

@@ -28,13 +28,16 @@ NAMES = {
     "posterior": "posterior",
 }  # fmt: skip
 TYPES = {"sigma": int, "max_force_std": float, "frame": str, "member": int, "posterior": int}
+WITHOUT = "without"
 KNOWN = "sigma N, max_force_std X, frame FILE, member K, posterior N"
 
 
 def parse_keywords(words: list[str]) -> tuple[Keywords, list[str]]:
     """(keywords at the beginning of `words`, what follows them); GapyError for a wrong value."""
     given: dict = {}
-    while words and words[0] in NAMES:
+    while words and words[0] in (*NAMES, WITHOUT):
+        if words[0] == WITHOUT:
+            raise GapyError(f"pair_style gapy {WITHOUT}: baselines left to LAMMPS, {NEEDS_PLUGIN}")
         name, value = words[0], words[1] if len(words) > 1 else ""
         try:
             given[NAMES[name]] = TYPES[name](value)

@@ -11,7 +11,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from gapy.engines.lammps.domain import force_sigmas, numbers_of, open_model
+from gapy.engines.lammps.domain import fit_for_domains, force_sigmas, numbers_of, open_model
 from gapy.engines.lammps.external import FIX, External
 from gapy.engines.lammps.style import KNOWN, Keywords, parse_keywords, segments
 from gapy.errors import GapyError
@@ -96,7 +96,9 @@ class ExternalRun:
         model = self._expanded(coefficients)[4 if at > 1 else 3 :]
         if not model:
             raise GapyError("pair_coeff of gapy: expected * * MODEL.gapy and symbols, got no model")
-        self._potential = open_model(model[0], self._keywords.member)
+        self._potential = fit_for_domains(
+            open_model(model[0], self._keywords.member), model[0], model[1:]
+        )
         reach = 2.0 * self._potential.pairs_cutoff
         lmp.command(" ".join([*words[:at], "zero", f"{reach:.17g}", *rest]))
 
