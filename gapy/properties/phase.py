@@ -21,6 +21,8 @@ VOLUME = 0.2
 """Relative change of the volume per atom beyond which a phase is left."""
 WITHIN = 1.7
 """Shortest distances in which the gap is looked for: less than two shells of a close packing."""
+NO_SYMMETRY = 1
+"""Number of the space group of translations alone."""
 PRECISION = 0.05
 """Distance within which positions count as symmetric, A."""
 
@@ -74,7 +76,8 @@ def left(before: Phase, atoms: Atoms, *, symmetry: bool = True, watched=None) ->
             f"neighbours of atom {k} went from {before.neighbours[k]} to {after.neighbours[k]} "
             f"({len(changed)} of {len(atoms)} atoms changed)"
         )
-    if symmetry and after.space_group != before.space_group:
+    # A start without any symmetry, rattled for instance, may gain some.
+    if symmetry and before.space_group != NO_SYMMETRY and after.space_group != before.space_group:
         return f"its space group went from {before.space_group} to {after.space_group}"
     return None
 

@@ -25,6 +25,7 @@ from gapy.properties import (
 from gapy.properties.defects import largest_hole
 from gapy.properties.equation_of_state import birch_murnaghan, fitted
 from gapy.properties.nonaffine import nonaffine
+from gapy.properties.phase import phase_of
 
 
 def copper(a: float):
@@ -162,6 +163,14 @@ def test_prototypes_have_their_composition_and_volume():
     assert set(prototypes("AlAs", 15.0)) == {"zincblende", "wurtzite", "rocksalt", "cesiumchloride"}
     with pytest.raises(PropertyError, match="one element or two in equal parts"):
         prototypes("SiO2", 15.0)
+
+
+def test_a_rattled_start_may_find_its_symmetry():
+    pytest.importorskip("spglib")
+    start = bulk("Cu", cubic=True)
+    start.rattle(0.1, seed=1)
+    assert phase_of(start).space_group == 1
+    assert phase_of(relax(EMT(), start, force=1e-4).atoms).space_group == 225
 
 
 def test_a_vacancy_costs_what_the_energies_say():
