@@ -120,11 +120,12 @@ def first_round(guess: Candidate) -> list[Candidate]:
     ]
 
 
-def neighbours(candidate: Candidate) -> list[Candidate]:
-    """Single steps around a candidate, for the second round.
+def neighbours(candidate: Candidate, n_species: int = 1) -> list[Candidate]:
+    """Single steps around a candidate of so many species, for the second round.
 
-    In cutoff, width and exponent, other sums of terms, and fewer components or the whole descriptor
-    where by default there are components.
+    In cutoff, width and exponent, other sums of terms, fewer components or the whole descriptor
+    where by default there are components; and for several species the mixing with the total
+    density, which costs less than none, or none.
     """
     steps = [{"r_cut": round(candidate.r_cut + d, 2)} for d in (-0.3, 0.3)]
     steps += [{"sigma": round(f * candidate.sigma, 2)} for f in (0.8, 1.2)]
@@ -132,6 +133,9 @@ def neighbours(candidate: Candidate) -> list[Candidate]:
     steps += [{"terms": text} for text in SUMS]
     if candidate.compression == "off" and _n_features(candidate) >= LEAST_FEATURES:
         steps += [{"n_components": text} for text in ("1e-3", "off")]
+    if n_species > 1 and candidate.compression in ("off", "mu1nu1"):
+        other = "mu1nu1" if candidate.compression == "off" else "off"
+        steps += [{"compression": other}]
     near = (replace(candidate, **step) for step in steps)
     return [c for c in near if c != candidate and c.r_cut > 1.0]
 

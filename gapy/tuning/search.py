@@ -211,7 +211,8 @@ def tune(
             coarse = with_fixed(first_round(first), fixed)
             rows = attempts("coarse", n_coarse, coarse)
             centres = [row.candidate for row in choose(rows, N_REFINED)]
-            fine = with_fixed([c for centre in centres for c in neighbours(centre)], fixed)
+            steps = [c for centre in centres for c in neighbours(centre, len(species))]
+            fine = with_fixed(steps, fixed)
             rows += attempts("fine", n_coarse, [c for c in fine if c not in coarse])
             best = [row.candidate for row in choose(rows, N_LAST)]
             last = with_fixed(last_round(best, first), fixed)
