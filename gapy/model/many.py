@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 from ase import Atoms
 
-from gapy.baselines import Contribution, system_of, total
+from gapy.baselines import Contribution, System, system_of, total
 from gapy.descriptors import magnetic_elements
 from gapy.errors import GapyError, StructureError
 from gapy.geometry.many import pairs_of_many, pairs_of_part
@@ -121,11 +121,21 @@ def _signs(potential, batch, numbers, pairs) -> np.ndarray | None:
 def _baselines(potential, batch, pairs, limits) -> tuple[Contribution, list[float]]:
     """What baselines add to atoms and virials, and to each energy.
 
-    Each structure by itself: baselines may be more than sums over pairs.
+    Sums over pairs of all structures at once; and each structure by itself that they reach, for
+    its virial, or where baselines may be more than such sums.
     """
+    reached = [True] * len(batch)
+    if all(b.pairwise for b in potential.baselines):
+        numbers = np.concatenate([atoms.numbers for atoms in batch])
+        found = total(potential.baselines, System(numbers, pairs))
+        hit = (found.energies != 0.0) | (found.forces != 0.0).any(axis=1)
+        n_before = np.concatenate([[0], np.cumsum(hit)]).tolist()
+        reached = [n_before[end] > n_before[begin] for begin, end in limits]
     each = [
         total(potential.baselines, system_of(atoms, pairs_of_part(pairs, *span)))
-        for atoms, span in zip(batch, limits)
+        if some
+        else Contribution.zeros(len(atoms))
+        for atoms, span, some in zip(batch, limits, reached)
     ]
     together = Contribution(
         np.concatenate([one.energies for one in each]),
