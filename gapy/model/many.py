@@ -63,11 +63,12 @@ def evaluate_many(potential, structures: Iterable, **options) -> Iterator[Evalua
                 f"structures[{k}]: expected ase.Atoms, got {type(atoms).__name__}; give a list of "
                 "structures"
             )
-        if n_atoms + len(atoms) > ATOMS:
+        n = len(atoms)
+        if n_atoms + n > ATOMS:
             yield from _named(potential, batch, begin, options)
             batch, begin, n_atoms = [], k, 0
         batch.append(atoms)
-        n_atoms += len(atoms)
+        n_atoms += n
     yield from _named(potential, batch, begin, options)
 
 
@@ -124,25 +125,22 @@ def _baselines(potential, batch, pairs, limits) -> tuple[Contribution, list[floa
     Sums over pairs of all structures at once; and each structure by itself that they reach, for
     its virial, or where baselines may be more than such sums.
     """
-    reached = [True] * len(batch)
+    numbers = np.concatenate([atoms.numbers for atoms in batch])
+    energies, forces = np.zeros(len(numbers)), np.zeros((len(numbers), 3))
+    virial, shared = np.zeros((len(batch), 3, 3)), [0.0] * len(batch)
+    reached = list(range(len(batch)))
     if all(b.pairwise for b in potential.baselines):
-        numbers = np.concatenate([atoms.numbers for atoms in batch])
         found = total(potential.baselines, System(numbers, pairs))
         hit = (found.energies != 0.0) | (found.forces != 0.0).any(axis=1)
-        n_before = np.concatenate([[0], np.cumsum(hit)]).tolist()
-        reached = [n_before[end] > n_before[begin] for begin, end in limits]
-    each = [
-        total(potential.baselines, system_of(atoms, pairs_of_part(pairs, *span)))
-        if some
-        else Contribution.zeros(len(atoms))
-        for atoms, span, some in zip(batch, limits, reached)
-    ]
-    together = Contribution(
-        np.concatenate([one.energies for one in each]),
-        np.concatenate([one.forces for one in each]),
-        np.stack([one.virial for one in each]),
-    )
-    return together, [one.shared for one in each]
+        owner = np.searchsorted([begin for begin, _ in limits], np.flatnonzero(hit), side="right")
+        reached = np.unique(owner - 1).tolist()
+    for m in reached:
+        begin, end = limits[m]
+        part = pairs_of_part(pairs, begin, end)
+        one = total(potential.baselines, system_of(batch[m], part))
+        energies[begin:end], forces[begin:end] = one.energies, one.forces
+        virial[m], shared[m] = one.virial, one.shared
+    return Contribution(energies, forces, virial), shared
 
 
 def _divided(whole: arrays.Parts, limits, shared: list[float]) -> Iterator[Evaluation]:
