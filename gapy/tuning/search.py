@@ -108,7 +108,7 @@ def tune(
 ) -> Tuning:
     """Choose the settings of a fit by error and cost.
 
-    By default a dozen combinations of cutoff and basis around the automatic choice are fitted
+    By default a dozen combinations (more for several species) of cutoff and basis around the automatic choice are fitted
     to a part of the structures, then single steps in cutoff, sigma, zeta, n_components and sums of
     terms from the best of them; the best are fitted to all structures with different numbers of
     inducing points, and so is the automatic choice. With lists, all their combinations are fitted
@@ -208,7 +208,7 @@ def tune(
             rows = attempts("coarse", n_coarse, all_of(lists, first))
             last = [row.candidate for row in choose(rows, N_LISTED)]
         else:
-            coarse = with_fixed(first_round(first), fixed)
+            coarse = with_fixed(first_round(first, len(species)), fixed)
             rows = attempts("coarse", n_coarse, coarse)
             centres = [row.candidate for row in choose(rows, N_REFINED)]
             steps = [c for centre in centres for c in neighbours(centre, len(species))]
