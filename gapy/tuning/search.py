@@ -110,7 +110,8 @@ def tune(
 
     By default a dozen combinations of cutoff and basis around the automatic choice (and for several
     species some of another compression) are fitted to a part of the structures, then single steps
-    in cutoff, sigma, zeta, n_components, compression and sums of terms from the best of them; the best are fitted to all structures with different numbers of
+    in cutoff, sigma, zeta, n_components, compression and sums of terms from the best of them; the
+    best are fitted to all structures with different numbers of
     inducing points, and so is the automatic choice. With lists, all their combinations are fitted
     to a part of the structures, and the best to all. Errors depend only on the data, the settings
     and the seed; times are measured.
