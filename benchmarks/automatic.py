@@ -1,19 +1,23 @@
 """The model that `gapy fit` chooses by itself: errors, error bars and cost, in one Markdown table.
 
     python benchmarks/automatic.py --data DIR [--only NAME...] [--every NAME=K...] [--keep FOLDER]
+        [--fit="OPTIONS"]
 
 Data are those of accuracy.py. Each fit is `gapy fit TRAIN -o MODEL` in a process of its own, no
-other option; `--every snap-nbmo=3` fits to every third structure, `--keep` keeps the models, and
-those that are there are not fitted again. Times are CPU seconds of one thread; of a call us/atom,
-the median over calls between which the atoms move as in MD (where posterior samples are drawn, at
-every tenth call, their mean). Sets that are not there are skipped with a line saying so.
+other option but those of `--fit`, for another model than the automatic one; `--every snap-nbmo=3`
+fits to every third structure, `--keep` keeps the models, and those that are there are not fitted
+again. Times are CPU seconds of one thread; of a call us/atom, the median over calls between which
+the atoms move as in MD (where posterior samples are drawn, at every tenth call, their mean). Sets
+that are not there are skipped with a line saying so.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 import resource
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -41,6 +45,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=SETS, default=SETS)
     parser.add_argument("--every", nargs="*", default=(), metavar="NAME=K")
     parser.add_argument("--keep", type=Path, help="folder for the models")
+    parser.add_argument("--fit", default="", metavar="OPTIONS", help="further options of gapy fit")
     options = parser.parse_args()
     every = {name: int(k) for name, k in (item.split("=") for item in options.every)}
     print(f"| {' | '.join(HEAD)} |\n|{'---|' * len(HEAD)}")
@@ -53,16 +58,17 @@ def main() -> None:
             if absent:
                 print(f"{name}: skipped, no {', '.join(absent)}", file=sys.stderr)
                 continue
-            print(f"| {' | '.join(row(name, data, every.get(name, 1), folder))} |", flush=True)
+            cells = row(name, data, every.get(name, 1), folder, options.fit)
+            print(f"| {' | '.join(cells)} |", flush=True)
 
 
-def row(name: str, data: Path | None, every: int, folder: Path) -> list[str]:
+def row(name: str, data: Path | None, every: int, folder: Path, further: str) -> list[str]:
     """The cells of one row."""
     import gapy
     from gapy.descriptors import unprojected
 
     case = CASES[name]
-    path, seconds = fitted(name, data, every, folder)
+    path, seconds = fitted(name, data, every, folder, further)
     potential = gapy.load(path)
     test = structures_of(case.tests["test"], data)
     report = gapy.evaluate(potential, test)
@@ -87,11 +93,14 @@ def row(name: str, data: Path | None, every: int, folder: Path) -> list[str]:
     ]
 
 
-def fitted(name: str, data: Path | None, every: int, folder: Path) -> tuple[Path, float | None]:
+def fitted(
+    name: str, data: Path | None, every: int, folder: Path, further: str = ""
+) -> tuple[Path, float | None]:
     """The model file, and the CPU seconds of its fit."""
     from ase.io import write
 
-    path = folder / f"{name}-{every}.gapy"
+    own = re.sub(r"[^\w.]+", "_", further)
+    path = folder / f"{name}-{every}{own}.gapy"
     if path.exists():
         return path, None
     train = folder / f"{name}-{every}.xyz"
@@ -108,6 +117,7 @@ def fitted(name: str, data: Path | None, every: int, folder: Path) -> tuple[Path
     write(train, frames, format="extxyz")
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     command = [sys.executable, "-m", "gapy", "fit", str(train), "-o", str(path)]
+    command += shlex.split(further)
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return path, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

@@ -19,6 +19,27 @@ def normalise(x_id, inv_norm_i):
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
+def squares(x_id, square_i):
+    """|x_i|^2 of every row."""
+    for i in range(x_id.shape[0]):
+        total = 0.0
+        for d in range(x_id.shape[1]):
+            total += x_id[i, d] * x_id[i, d]
+        square_i[i] = total
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def quadratic_energy(x_id, g_id, energy_i):
+    """eps_i = x_i . g_i, where g = Q x comes in, and its gradient 2 Q x, in place."""
+    for i in range(x_id.shape[0]):
+        total = 0.0
+        for d in range(x_id.shape[1]):
+            total += x_id[i, d] * g_id[i, d]
+            g_id[i, d] *= 2.0
+        energy_i[i] = total
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
 def project(first_i, x_id, inv_norm_i, dx_pcd):
     """Derivatives of the normalised descriptor: (dx - xh (xh . dx)) / |x|, in place.
 

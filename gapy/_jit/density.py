@@ -16,7 +16,21 @@ from gapy._jit.aligned import aligned
 from gapy._jit.harmonics import harmonics, harmonics_gradient, scratch
 from gapy._jit.radial import radial, radial_gradient
 from gapy._jit.settings import FAST, njit
-from gapy._jit.vector import LANES, fma8, load8, scale8, splat8_at, store8, sum8, zero8
+from gapy._jit.vector import (
+    LANES,
+    fma8,
+    load8,
+    mul8,
+    scale8,
+    splat8_at,
+    store8,
+    sum8,
+    transpose8,
+    zero8,
+)
+
+FEW = 4
+"""Neighbours for which two at a time take less time than eight together."""
 
 
 @njit(cache=True, nogil=True)
@@ -57,7 +71,8 @@ def expand(
     y_kv = aligned((l_max + 1) * (l_max + 1) * LANES).reshape(-1, LANES)
     pair_v, unit_cv = np.empty(LANES, np.int64), aligned(3 * LANES).reshape(3, LANES)
     r_v = np.empty(LANES)
-    rad_vj = aligned(LANES * (l_max + 1) * n_pad).reshape(LANES, -1)
+    width = (l_max + 1) * n_pad
+    rad_vj = aligned(LANES * width).reshape(LANES, -1)
     n_slots = n_channels // n_pad - (1 if sum_slot >= 0 else 0)
     for i in range(begin, end):
         c = c_iku[i - begin]
@@ -76,9 +91,10 @@ def expand(
                 harmonics(l_max, factor, unit_cv, q_av, cos_mv, sin_mv, y_kv)
                 for v in range(count):
                     s = species_p[pair_v[v]]
-                    radial(coef[table_ss[species_i[i], s]], inv_h, r_v[v], rad_vj[v])
-                    _scale(weights[s], rad_vj[v])
-                rad_vj[count:, :] = 0.0
+                    radial(coef, table_ss[species_i[i], s], inv_h, r_v[v], rad_vj, v * width)
+                    _scale(weights[s], rad_vj, v * width, width)
+                for j in range(count * width, LANES * width, LANES):
+                    store8(rad_vj, j, zero8())
                 for v in range(0, count, 4):
                     _deposit_four(v, l_max, n_pad, slot * n_pad, y_kv, rad_vj, c)
         if sum_slot >= 0:
@@ -89,10 +105,10 @@ def expand(
 
 
 @njit(cache=True, nogil=True)
-def _scale(weight, rad_j):
+def _scale(weight, rad_vj, at, width):
     if weight != 1.0:
-        for j in range(0, rad_j.shape[0], LANES):
-            store8(rad_j, j, scale8(weight, load8(rad_j, j)))
+        for j in range(at, at + width, LANES):
+            store8(rad_vj, j, scale8(weight, load8(rad_vj, j)))
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
@@ -130,10 +146,12 @@ def expand_backward(
     dy_kcv = aligned(n_lm * 3 * LANES).reshape(n_lm, 3, LANES)
     pair_v, unit_cv = np.empty(LANES, np.int64), aligned(3 * LANES).reshape(3, LANES)
     r_v = np.empty(LANES)
-    rad_vj = aligned(LANES * (l_max + 1) * n_pad).reshape(LANES, -1)
-    drad_vj = aligned(LANES * (l_max + 1) * n_pad).reshape(LANES, -1)
+    width = (l_max + 1) * n_pad
+    rad_vj = aligned(LANES * width).reshape(LANES, -1)
+    drad_vj = aligned(LANES * width).reshape(LANES, -1)
     rad_vj[:, :], drad_vj[:, :] = 0.0, 0.0
     sums_vav = aligned(LANES * 4 * LANES).reshape(LANES, 4, LANES)
+    turned, sums_av = aligned(2 * LANES * LANES), aligned(4 * LANES).reshape(4, LANES)
     for i in range(begin, end):
         dc = dc_iku[i - begin]
         g_pc[first_i[i] : first_i[i + 1], :] = 0.0
@@ -149,25 +167,70 @@ def expand_backward(
                 harmonics_gradient(l_max, factor, unit_cv, q_av, cos_mv, sin_mv, dy_kcv)
                 for v in range(count):
                     s = species_p[pair_v[v]]
-                    table = coef[table_ss[species_i[i], s]]
-                    radial_gradient(table, inv_h, r_v[v], rad_vj[v], drad_vj[v])
+                    table = table_ss[species_i[i], s]
+                    radial_gradient(coef, table, inv_h, r_v[v], rad_vj, drad_vj, v * width)
                 # Lanes beyond the last neighbour have old radial parts; their sums are not used.
-                for v in range(0, count, 2):
-                    _contract_two(
-                        v, l_max, n_pad, slot * n_pad, rad_vj, drad_vj, y_kv, dy_kcv, dc, sums_vav
-                    )
+                if count > FEW:
+                    _contract_eight(
+                        l_max, n_pad, slot * n_pad, rad_vj, drad_vj, y_kv, dy_kcv, dc, turned,
+                        sums_av,
+                    )  # fmt: skip
+                else:
+                    for v in range(0, count, 2):
+                        _contract_two(
+                            v, l_max, n_pad, slot * n_pad, rad_vj, drad_vj, y_kv, dy_kcv, dc,
+                            sums_vav,
+                        )  # fmt: skip
+                    for v in range(count):
+                        for a in range(4):
+                            sums_av[a, v] = sum8(load8(sums_vav, (4 * v + a) * LANES))
                 for v in range(count):
-                    at = 4 * v * LANES
-                    along = sum8(load8(sums_vav, at))
                     inv, w = 1.0 / r_v[v], weights[species_p[pair_v[v]]]
-                    fx = inv * sum8(load8(sums_vav, at + LANES))
-                    fy = inv * sum8(load8(sums_vav, at + 2 * LANES))
-                    fz = inv * sum8(load8(sums_vav, at + 3 * LANES))
+                    fx, fy, fz = inv * sums_av[1, v], inv * sums_av[2, v], inv * sums_av[3, v]
                     ux, uy, uz = unit_cv[0, v], unit_cv[1, v], unit_cv[2, v]
-                    radial_part = along - (fx * ux + fy * uy + fz * uz)
+                    radial_part = sums_av[0, v] - (fx * ux + fy * uy + fz * uz)
                     g_pc[pair_v[v], 0] = w * (radial_part * ux + fx)
                     g_pc[pair_v[v], 1] = w * (radial_part * uy + fy)
                     g_pc[pair_v[v], 2] = w * (radial_part * uz + fz)
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def _contract_eight(l_max, n_pad, at, rad_vj, drad_vj, y_kv, dy_kcv, dc, turned, sums_av):
+    """Sums over n and k, eight neighbours in the lanes: R' Y H and the three of R (grad Y) H.
+
+    The sums over n come first: for each k they cost two operations for eight neighbours, and what
+    is left of the harmonics one for each of the four sums.
+    """
+    n_channels, width = dc.shape[1], rad_vj.shape[1]
+    along, x, y, z = zero8(), zero8(), zero8(), zero8()
+    half = LANES * LANES
+    for l in range(l_max + 1):
+        for n in range(0, n_pad, LANES):
+            transpose8(rad_vj, l * n_pad + n, width, turned, 0)
+            transpose8(drad_vj, l * n_pad + n, width, turned, half)
+            r0, r1 = load8(turned, 0), load8(turned, LANES)
+            r2, r3 = load8(turned, 2 * LANES), load8(turned, 3 * LANES)
+            r4, r5 = load8(turned, 4 * LANES), load8(turned, 5 * LANES)
+            r6, r7 = load8(turned, 6 * LANES), load8(turned, 7 * LANES)
+            d0, d1 = load8(turned, half), load8(turned, half + LANES)
+            d2, d3 = load8(turned, half + 2 * LANES), load8(turned, half + 3 * LANES)
+            d4, d5 = load8(turned, half + 4 * LANES), load8(turned, half + 5 * LANES)
+            d6, d7 = load8(turned, half + 6 * LANES), load8(turned, half + 7 * LANES)
+            for k in range(l * l, (l + 1) * (l + 1)):
+                here = k * n_channels + at + n
+                h0, h1 = splat8_at(dc, here), splat8_at(dc, here + 1)
+                h2, h3 = splat8_at(dc, here + 2), splat8_at(dc, here + 3)
+                h4, h5 = splat8_at(dc, here + 4), splat8_at(dc, here + 5)
+                h6, h7 = splat8_at(dc, here + 6), splat8_at(dc, here + 7)
+                q = fma8(h3, r3, fma8(h2, r2, fma8(h1, r1, mul8(h0, r0))))
+                q = fma8(h7, r7, fma8(h6, r6, fma8(h5, r5, fma8(h4, r4, q))))
+                s = fma8(h3, d3, fma8(h2, d2, fma8(h1, d1, mul8(h0, d0))))
+                s = fma8(h7, d7, fma8(h6, d6, fma8(h5, d5, fma8(h4, d4, s))))
+                along = fma8(s, load8(y_kv, k * LANES), along)
+                x = fma8(q, load8(dy_kcv, 3 * k * LANES), x)
+                y = fma8(q, load8(dy_kcv, (3 * k + 1) * LANES), y)
+                z = fma8(q, load8(dy_kcv, (3 * k + 2) * LANES), z)
+    store_four(sums_av, 0, along, x, y, z)
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)

@@ -16,28 +16,31 @@ no rounding, but a steep or singular weighting."""
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
-def radial(coef, inv_h, r, out):
-    """All radial functions at one distance into out[j]."""
+def radial(coef, table, inv_h, r, out, at):
+    """All radial functions of coef[table] at one distance into the elements of `out` from `at` on.
+
+    No parts of arrays: inside of loops, taking them costs more than what is computed here.
+    """
     t = r * inv_h
-    interval = min(int(t), coef.shape[0] - 1)
+    interval = min(int(t), coef.shape[1] - 1)
     u = splat8(2.0 * (t - interval) - 1.0)
-    n = coef.shape[2]
-    start = interval * (DEGREE + 1) * n
+    n = coef.shape[3]
+    start = (table * coef.shape[1] + interval) * (DEGREE + 1) * n
     for j in range(0, n, LANES):
         v = load8(coef, start + DEGREE * n + j)
         for degree in range(DEGREE - 1, -1, -1):
             v = fma8(v, u, load8(coef, start + degree * n + j))
-        store8(out, j, v)
+        store8(out, at + j, v)
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
-def radial_gradient(coef, inv_h, r, out, grad):
+def radial_gradient(coef, table, inv_h, r, out, grad, at):
     """All radial functions and their derivatives with respect to r at one distance."""
     t = r * inv_h
-    interval = min(int(t), coef.shape[0] - 1)
+    interval = min(int(t), coef.shape[1] - 1)
     u = splat8(2.0 * (t - interval) - 1.0)
-    n = coef.shape[2]
-    start = interval * (DEGREE + 1) * n
+    n = coef.shape[3]
+    start = (table * coef.shape[1] + interval) * (DEGREE + 1) * n
     for j in range(0, n, LANES):
         v = load8(coef, start + DEGREE * n + j)
         d = v
@@ -45,15 +48,15 @@ def radial_gradient(coef, inv_h, r, out, grad):
         for degree in range(DEGREE - 2, -1, -1):
             d = fma8(d, u, v)
             v = fma8(v, u, load8(coef, start + degree * n + j))
-        store8(out, j, v)
-        store8(grad, j, scale8(2.0 * inv_h, d))
+        store8(out, at + j, v)
+        store8(grad, at + j, scale8(2.0 * inv_h, d))
 
 
 @njit(cache=True, nogil=True)
 def radial_gradients(coef, inv_h, r_p, values_pj, slopes_pj):
-    """`radial_gradient` at many distances."""
+    """`radial_gradient` of the first table at many distances."""
     for p in range(r_p.shape[0]):
-        radial_gradient(coef, inv_h, r_p[p], values_pj[p], slopes_pj[p])
+        radial_gradient(coef, 0, inv_h, r_p[p], values_pj, slopes_pj, p * coef.shape[3])
 
 
 def build_table(function, r_max: float, tolerance: float = 1e-12, max_intervals: int = 1024):

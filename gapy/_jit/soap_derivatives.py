@@ -48,7 +48,7 @@ def spectrum_derivatives(
                 harmonics_gradient(l_max, factor, unit_cv, q_av, cos_mv, sin_mv, dy_kcv)
                 for v in range(count):
                     s = species_p[pair_v[v]]
-                    radial_gradient(coef[table_ss[species_i[i], s]], inv_h, r_v[v], rad, drad)
+                    radial_gradient(coef, table_ss[species_i[i], s], inv_h, r_v[v], rad, drad, 0)
                     w, inv = weights[s], 1.0 / r_v[v]
                     for a in range(3):
                         for l in range(l_max + 1):

@@ -94,7 +94,8 @@ def expand_backward_members(
                 harmonics_gradient(l_max, factor, unit_cv, q_av, cos_mv, sin_mv, dy_kcv)
                 for j in range(count):
                     s = species_p[pair_v[j]]
-                    radial_gradient(coef[table_ss[species_i[i], s]], inv_h, r_v[j], rad[j], drad[j])
+                    table, at = table_ss[species_i[i], s], j * rad.shape[1]
+                    radial_gradient(coef, table, inv_h, r_v[j], rad, drad, at)
                 # Lanes beyond the last neighbour repeat old tables; their sums are not used.
                 for j in range(0, count, 4):
                     _contract_four(

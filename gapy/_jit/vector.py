@@ -146,6 +146,40 @@ def fma8(typingctx, a, b, c):
 
 
 @intrinsic
+def transpose8(typingctx, array, offset, stride, out, start):
+    """out[start + 8 a + b] = array[offset + stride b + a]: eight rows become eight columns."""
+
+    def codegen(context, builder, signature, args):
+        of, to = signature.args[0], signature.args[3]
+        data = make_array(of)(context, builder, args[0]).data
+        target = make_array(to)(context, builder, args[3]).data
+        rows, at = [], args[1]
+        for _ in range(LANES):
+            here = builder.bitcast(builder.gep(data, [at]), _VECTOR.as_pointer())
+            rows.append(builder.load(here, align=8))
+            at = builder.add(at, args[2])
+        # Blocks of 1, 2 and 4 lanes change places with those of the row that far below.
+        for width in (1, 2, 4):
+            upper = [k + (LANES - width if k & width else 0) for k in range(LANES)]
+            lower = [k + (LANES if k & width else width) for k in range(LANES)]
+            new = list(rows)
+            for a in range(LANES):
+                if not a & width:
+                    b = a + width
+                    for row, lanes in ((a, upper), (b, lower)):
+                        mask = ir.Constant(ir.VectorType(_INT, LANES), lanes)
+                        new[row] = builder.shuffle_vector(rows[a], rows[b], mask)
+            rows = new
+        for k, row in enumerate(rows):
+            here = builder.add(args[4], ir.Constant(args[4].type, LANES * k))
+            here = builder.bitcast(builder.gep(target, [here]), _VECTOR.as_pointer())
+            builder.store(row, here, align=8)
+        return context.get_dummy_value()
+
+    return types.none(array, types.intp, types.intp, out, types.intp), codegen
+
+
+@intrinsic
 def sum8(typingctx, value):
     """Sum of the lanes, pairwise."""
 

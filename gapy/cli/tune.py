@@ -30,8 +30,8 @@ Listed = str | None
 TOML, PARETO, PRINTED = "FIT.toml", "pareto.png", "tune.log"
 CRITERION = "loo, holdout or likelihood: what is minimised."
 HEAD = (
-    "round", "r_cut", "sigma", "n_max", "l_max", "zeta", "comp.", "terms", "points", "meV/atom",
-    "eV/A", "log lik.", "us/atom", "ratio",
+    "round", "r_cut", "sigma", "n_max", "l_max", "zeta", "compr.", "comp.", "terms", "points",
+    "meV/atom", "eV/A", "log lik.", "us/atom", "ratio",
 )  # fmt: skip
 
 
@@ -178,7 +178,7 @@ class _Lines:
         if not self.begun:
             print(_line(HEAD))
             self.begun = True
-        failed = f"{_line(_cells(row)[:9])}  {row.note}"
+        failed = f"{_line(_cells(row)[:10])}  {row.note}"
         print(failed if row.note else _line(_cells(row)), flush=True)
 
 
@@ -192,6 +192,7 @@ def _cells(row) -> tuple[str, ...]:
     return (
         row.stage,
         *settings,
+        c.compression,
         c.n_components,
         c.terms.replace("soap", "s").replace("pair", "p"),
         f"{c.n_inducing}",

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gapy._jit.covariance import squares
 from gapy._jit.few_rows import product, product_transposed
 from gapy.descriptors.base import DerivativeBlock, Environments, species_slots
 from gapy.descriptors.soap import CompiledSOAP
@@ -83,7 +84,9 @@ class ProjectedSOAP:
         """What `backward` and `unseen` need, and y, of centres begin..end-1."""
         c_iku, x_id = self.inner.forward(env, begin, end)
         y_ir = product(x_id, self._basis(env, begin))
-        return (c_iku, x_id, np.einsum("ir,ir->i", y_ir, y_ir)), y_ir
+        square_i = np.empty(len(y_ir))
+        squares(y_ir, square_i)  # now: the engine normalises y in place
+        return (c_iku, x_id, square_i), y_ir
 
     def unseen(self, env: Environments, begin: int, end: int, state) -> np.ndarray:
         """|x|^2 - |y|^2 (b,) of what `forward` saw."""

@@ -84,6 +84,6 @@ class RadialTables:
     def radial(self, r_p: np.ndarray, n_l: int, n: int) -> tuple[np.ndarray, np.ndarray]:
         """R_ln at distances r_p (A) as the densities have them, and dR/dr; (p, n_l, n) each."""
         values, slopes = np.empty((2, len(r_p), self.table.shape[-1]))
-        _radial.radial_gradients(self.table[0], self.inv_h, r_p, values, slopes)
+        _radial.radial_gradients(self.table, self.inv_h, r_p, values, slopes)
         shape = (len(r_p), n_l, -1)
         return values.reshape(shape)[..., :n], slopes.reshape(shape)[..., :n]

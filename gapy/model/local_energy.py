@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gapy._jit.covariance import energy_and_weights
+from gapy._jit.covariance import energy_and_weights, quadratic_energy
 from gapy._jit.few_centres import few_centres
 from gapy._jit.few_rows import product
 
@@ -78,8 +78,8 @@ class Quadratic:
     def energy_and_gradient(self, x_id) -> tuple[np.ndarray, np.ndarray]:
         """eps_i and d eps_i / d xh."""
         g_id = product(x_id, self.form_dd)
-        eps_i = np.einsum("id,id->i", g_id, x_id)
-        g_id *= 2.0
+        eps_i = np.empty(len(x_id))
+        quadratic_energy(x_id, g_id, eps_i)
         return eps_i, g_id
 
 

@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 from ase import Atoms
 
-from gapy.baselines import Contribution, system_of, total
+from gapy.baselines import Contribution, System, system_of, total
 from gapy.descriptors import magnetic_elements
 from gapy.errors import GapyError, StructureError
 from gapy.geometry.many import pairs_of_many, pairs_of_part
@@ -63,11 +63,12 @@ def evaluate_many(potential, structures: Iterable, **options) -> Iterator[Evalua
                 f"structures[{k}]: expected ase.Atoms, got {type(atoms).__name__}; give a list of "
                 "structures"
             )
-        if n_atoms + len(atoms) > ATOMS:
+        n = len(atoms)
+        if n_atoms + n > ATOMS:
             yield from _named(potential, batch, begin, options)
             batch, begin, n_atoms = [], k, 0
         batch.append(atoms)
-        n_atoms += len(atoms)
+        n_atoms += n
     yield from _named(potential, batch, begin, options)
 
 
@@ -121,18 +122,25 @@ def _signs(potential, batch, numbers, pairs) -> np.ndarray | None:
 def _baselines(potential, batch, pairs, limits) -> tuple[Contribution, list[float]]:
     """What baselines add to atoms and virials, and to each energy.
 
-    Each structure by itself: baselines may be more than sums over pairs.
+    Sums over pairs of all structures at once; and each structure by itself that they reach, for
+    its virial, or where baselines may be more than such sums.
     """
-    each = [
-        total(potential.baselines, system_of(atoms, pairs_of_part(pairs, *span)))
-        for atoms, span in zip(batch, limits)
-    ]
-    together = Contribution(
-        np.concatenate([one.energies for one in each]),
-        np.concatenate([one.forces for one in each]),
-        np.stack([one.virial for one in each]),
-    )
-    return together, [one.shared for one in each]
+    numbers = np.concatenate([atoms.numbers for atoms in batch])
+    energies, forces = np.zeros(len(numbers)), np.zeros((len(numbers), 3))
+    virial, shared = np.zeros((len(batch), 3, 3)), [0.0] * len(batch)
+    reached = list(range(len(batch)))
+    if all(b.pairwise for b in potential.baselines):
+        found = total(potential.baselines, System(numbers, pairs))
+        hit = (found.energies != 0.0) | (found.forces != 0.0).any(axis=1)
+        owner = np.searchsorted([begin for begin, _ in limits], np.flatnonzero(hit), side="right")
+        reached = np.unique(owner - 1).tolist()
+    for m in reached:
+        begin, end = limits[m]
+        part = pairs_of_part(pairs, begin, end)
+        one = total(potential.baselines, system_of(batch[m], part))
+        energies[begin:end], forces[begin:end] = one.energies, one.forces
+        virial[m], shared[m] = one.virial, one.shared
+    return Contribution(energies, forces, virial), shared
 
 
 def _divided(whole: arrays.Parts, limits, shared: list[float]) -> Iterator[Evaluation]:

@@ -106,25 +106,39 @@ def all_of(lists: Mapping[str, tuple], guess: Candidate) -> list[Candidate]:
     ]
 
 
-def first_round(guess: Candidate) -> list[Candidate]:
-    """Cutoffs and bases around the guess with half its points.
+def first_round(guess: Candidate, n_species: int = 1) -> list[Candidate]:
+    """Cutoffs and bases around the guess of so many species with half its points.
+
+    For several species also the bases with the other compression (see `neighbours`): a basis may be
+    too dear for a budget without it.
 
     Few points make the first rounds fast; how many are worth it shows in the last one, on all
     structures.
     """
     bases = dict.fromkeys([(guess.n_max, guess.l_max), *BASES])
     half = max(guess.n_inducing // 2, 1)
-    return [
+    out = [
         replace(guess, r_cut=round(f * guess.r_cut, 1), n_max=n, l_max=l, n_inducing=half)
         for f, (n, l) in product(CUTOFFS, bases)
     ]
+    at_guess = [c for c in out if c.r_cut == round(guess.r_cut, 1)]
+    return [*out, *(replace(c, compression=o) for c in at_guess for o in _other(c, n_species))]
 
 
-def neighbours(candidate: Candidate) -> list[Candidate]:
-    """Single steps around a candidate, for the second round.
+def _other(candidate: Candidate, n_species: int) -> list[str]:
+    """Compressions to try instead: the mixing with the total density, which costs less, or none."""
+    pair = ("off", "mu1nu1")
+    if n_species < 2 or candidate.compression not in pair:
+        return []
+    return [other for other in pair if other != candidate.compression]
 
-    In cutoff, width and exponent, other sums of terms, and fewer components or the whole descriptor
-    where by default there are components.
+
+def neighbours(candidate: Candidate, n_species: int = 1) -> list[Candidate]:
+    """Single steps around a candidate of so many species, for the second round.
+
+    In cutoff, width and exponent, other sums of terms, fewer components or the whole descriptor
+    where by default there are components; and for several species the mixing with the total
+    density, which costs less than none, or none.
     """
     steps = [{"r_cut": round(candidate.r_cut + d, 2)} for d in (-0.3, 0.3)]
     steps += [{"sigma": round(f * candidate.sigma, 2)} for f in (0.8, 1.2)]
@@ -132,6 +146,7 @@ def neighbours(candidate: Candidate) -> list[Candidate]:
     steps += [{"terms": text} for text in SUMS]
     if candidate.compression == "off" and _n_features(candidate) >= LEAST_FEATURES:
         steps += [{"n_components": text} for text in ("1e-3", "off")]
+    steps += [{"compression": other} for other in _other(candidate, n_species)]
     near = (replace(candidate, **step) for step in steps)
     return [c for c in near if c != candidate and c.r_cut > 1.0]
 

@@ -109,9 +109,10 @@ def tune(
 ) -> Tuning:
     """Choose the settings of a fit by error and cost.
 
-    By default a dozen combinations of cutoff and basis around the automatic choice are fitted
-    to a part of the structures, then single steps in cutoff, sigma, zeta, n_components and sums of
-    terms from the best of them; the best are fitted to all structures with different numbers of
+    By default a dozen combinations of cutoff and basis around the automatic choice (and for several
+    species some of another compression) are fitted to a part of the structures, then single steps
+    in cutoff, sigma, zeta, n_components, compression and sums of terms from the best of them; the
+    best are fitted to all structures with different numbers of
     inducing points, and so is the automatic choice. With lists, all their combinations are fitted
     to a part of the structures, and the best to all. Errors depend only on the data, the settings
     and the seed; times are measured.
@@ -214,10 +215,11 @@ def tune(
             rows = attempts("coarse", n_coarse, all_of(lists, first))
             last = [row.candidate for row in choose(rows, N_LISTED)]
         else:
-            coarse = with_fixed(first_round(first), fixed)
+            coarse = with_fixed(first_round(first, len(species)), fixed)
             rows = attempts("coarse", n_coarse, coarse)
             centres = [row.candidate for row in choose(rows, N_REFINED)]
-            fine = with_fixed([c for centre in centres for c in neighbours(centre)], fixed)
+            steps = [c for centre in centres for c in neighbours(centre, len(species))]
+            fine = with_fixed(steps, fixed)
             rows += attempts("fine", n_coarse, [c for c in fine if c not in coarse])
             best = [row.candidate for row in choose(rows, N_LAST)]
             last = with_fixed(last_round(best, first), fixed)

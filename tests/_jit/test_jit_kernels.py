@@ -10,7 +10,8 @@ from scipy.special import gammaln, lpmv
 
 from gapy._jit import covariance, pairs, radial, soap
 from gapy._jit import harmonics as kernels
-from gapy._jit.vector import LANES
+from gapy._jit.settings import njit
+from gapy._jit.vector import LANES, transpose8
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -133,8 +134,8 @@ def test_table_reproduces_functions_and_slopes(rng):
     value, out, grad = np.empty(LANES), np.empty(LANES), np.empty(LANES)
     exact, exact_slopes = functions(r), slopes(r)
     for k, x in enumerate(r):
-        radial.radial(coef, inv_h, x, value)
-        radial.radial_gradient(coef, inv_h, x, out, grad)
+        radial.radial(coef[None], 0, inv_h, x, value, 0)
+        radial.radial_gradient(coef[None], 0, inv_h, x, out, grad, 0)
         np.testing.assert_array_equal(out, value)
         np.testing.assert_allclose(value, exact[k], atol=1e-10)
         np.testing.assert_allclose(grad, exact_slopes[k], atol=1e-8)
@@ -144,9 +145,29 @@ def test_table_is_continuous_at_its_knots():
     coef, inv_h = radial.build_table(lambda r: eight([np.cos(4 * r)]), 3.0)
     left, right = np.empty(LANES), np.empty(LANES)
     for k in range(1, len(coef)):
-        radial.radial(coef, inv_h, k / inv_h * (1 - 1e-14), left)
-        radial.radial(coef, inv_h, k / inv_h * (1 + 1e-14), right)
+        radial.radial(coef[None], 0, inv_h, k / inv_h * (1 - 1e-14), left, 0)
+        radial.radial(coef[None], 0, inv_h, k / inv_h * (1 + 1e-14), right, 0)
         np.testing.assert_allclose(left, right, atol=1e-12)
+
+
+def test_one_of_several_tables_into_part_of_an_array():
+    tables = np.stack([radial.build_table(lambda r, a=a: eight([r**a]), 3.0)[0] for a in (1, 2)])
+    out, grad = np.zeros((3, LANES)), np.zeros((3, LANES))
+    radial.radial_gradient(tables, 1, tables.shape[1] / 3.0, 1.5, out, grad, LANES)
+    np.testing.assert_allclose(out[:, 0], [0.0, 1.5**2, 0.0], atol=1e-12)
+    np.testing.assert_allclose(grad[:, 0], [0.0, 3.0, 0.0], atol=1e-12)
+
+
+@njit()
+def _turned(rows, offset, stride, out, start):
+    transpose8(rows, offset, stride, out, start)
+
+
+def test_eight_rows_become_columns(rng):
+    rows, out = rng.normal(size=(LANES, 11)), np.zeros(LANES * LANES + 4)
+    _turned(rows, 2, 11, out, 3)
+    np.testing.assert_array_equal(out[3:-1].reshape(LANES, LANES), rows[:, 2:10].T)
+    assert not out[:3].any() and out[-1] == 0.0
 
 
 # -- power spectrum ----------------------------------------------------------------------------
@@ -372,3 +393,14 @@ def test_largest_displacement(rng):
         a[2, 1] = bad
         assert not pairs.largest_displacement(a, b) < np.inf
     assert pairs.largest_displacement(a[:0], b[:0]) == 0.0
+
+
+def test_quadratic_energy_and_squares(rng):
+    x_id, form = rng.normal(size=(5, 11)), rng.normal(size=(11, 11))
+    form += form.T
+    g_id, eps_i, square_i = x_id @ form, np.empty(5), np.empty(5)
+    covariance.quadratic_energy(x_id, g_id, eps_i)
+    np.testing.assert_allclose(eps_i, np.einsum("id,de,ie->i", x_id, form, x_id), rtol=1e-12)
+    np.testing.assert_allclose(g_id, 2.0 * x_id @ form, rtol=1e-14)
+    covariance.squares(x_id, square_i)
+    np.testing.assert_allclose(square_i, (x_id**2).sum(axis=1), rtol=1e-14)

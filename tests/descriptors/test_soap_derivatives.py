@@ -103,6 +103,26 @@ def test_derivatives_fold_images_and_sum_to_zero():
     assert np.abs(d.sum(axis=1)).max() < 1e-11 * np.abs(d).max()
 
 
+@pytest.mark.parametrize("n_max", [3, 10])
+@pytest.mark.parametrize("n_neighbours", [1, 4, 5, 8, 9, 13, 21])
+def test_backward_whatever_the_number_of_neighbours(n_neighbours, n_max):
+    """Few neighbours are taken two at a time, more of them eight at a time."""
+    rng = np.random.default_rng(n_neighbours)
+    around = rng.normal(size=(n_neighbours, 3))
+    around *= rng.uniform(1.0, 2.0, (n_neighbours, 1)) / np.linalg.norm(around, axis=1)[:, None]
+    atoms = Atoms("Si" * (n_neighbours + 1), np.vstack([np.zeros(3), around]))
+    compiled = CompiledSOAP(make_soap("gto", "poly", "off", n_species=1, n_max=n_max))
+    env = compiled.environments(atoms)
+    block = compiled.derivative_block(env, 0, 1)
+    assert len(block.j_p) == n_neighbours
+    g, store = rng.normal(size=(1, compiled.n_features)), compiled.gradient_store(env)
+    state, _ = compiled.forward(env, 0, 1)
+    compiled.backward(env, 0, 1, state, g, store)
+    expected = block.dx_pcd @ g[0]
+    tolerance = 1e-11 * np.abs(expected).max()
+    np.testing.assert_allclose(store[:n_neighbours], expected, atol=tolerance)
+
+
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("pbc", [(1, 1, 1), (1, 1, 0), (0, 0, 0)])
 def test_backward_is_the_transpose_of_the_derivatives(mode, pbc):

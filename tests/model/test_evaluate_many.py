@@ -31,6 +31,7 @@ class Whole:
     """A baseline that is no sum over pairs: E = sum_i z_i^2 in the cell, half of it no atom's."""
 
     kind = "whole"
+    pairwise = False
     species = None
     cutoff = None
 
@@ -74,7 +75,8 @@ def two_terms():
 
 def models():
     with_baselines = replace(three_species(), baselines=(ZBL(1.0, 2.2), Whole()))
-    return [three_species(), with_baselines, two_terms()]
+    with_pairs = replace(three_species(), baselines=(ZBL(1.0, 2.2),))
+    return [three_species(), with_baselines, with_pairs, two_terms()]
 
 
 def check(potential, frames, atoms_at_once=60, **options):

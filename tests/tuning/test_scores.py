@@ -1,5 +1,7 @@
 """Scores of a candidate against fits that really leave structures out, and the cost of one."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ase.build import bulk, molecule
@@ -13,7 +15,7 @@ from gapy.gp.statistic import Group, SufficientStatistic
 from gapy.gp.whitening import whitened
 from gapy.structures import from_atoms
 from gapy.tuning import cost, scores
-from gapy.tuning.candidates import Candidate, neighbours, work
+from gapy.tuning.candidates import Candidate, first_round, neighbours, work
 from gapy.tuning.cost import force_cost, neighbours_within, timing_structure
 from gapy.tuning.scores import _left_out, _without_own_labels, score, stratified
 
@@ -188,6 +190,19 @@ def test_components_are_searched_where_there_are_some():
     small = neighbours(Candidate(5.0, 0.5, 4, 3, 2, 1000))
     compressed = neighbours(Candidate(5.0, 0.5, 8, 8, 2, 1000, "mu1nu1"))
     assert {c.n_components for c in small + compressed} == {"auto"}
+
+
+def test_mixing_with_the_total_density_is_searched_for_several_species():
+    base = Candidate(5.0, 0.5, 8, 6, 2, 1000)
+    assert {c.compression for c in neighbours(base)} == {"off"}
+    assert {c.compression for c in neighbours(base, 3)} == {"off", "mu1nu1"}
+    mixed = neighbours(replace(base, compression="mu1nu1"), 3)
+    assert {c.compression for c in mixed} == {"off", "mu1nu1"}
+    first = {(c.n_max, c.l_max, c.compression) for c in first_round(base, 3)}
+    assert len({c.compression for c in first_round(base)}) == 1
+    assert {(6, 4, "off"), (6, 4, "mu1nu1"), (8, 6, "mu1nu1")} <= first
+    halved = neighbours(replace(base, compression="mu2"), 3)
+    assert {c.compression for c in halved} == {"mu2"}
 
 
 @pytest.mark.parametrize("text, kept", [("12", 12), ("off", "off"), ("0.01", 0.01)])

@@ -214,7 +214,7 @@ def test_default_search_finds_the_neighbourhood_of_the_best(train_frames, known)
     tuning = tune(train_frames * 10, n_coarse=60)
     stages = [r.stage for r in tuning.rows]
     assert stages == sorted(stages, key=["coarse", "fine", "final"].index)
-    assert stages.count("coarse") == 12
+    assert stages.count("coarse") == 12 + 4  # those at the first cutoff also with mu1nu1
     assert stages.count("final") == len(set(known[-9:])) == 2 * search.N_LAST + 1
     assert {n for _, n in known} == {60, 180}
     best = tuning.recommended.candidate
