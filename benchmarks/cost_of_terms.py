@@ -63,7 +63,7 @@ def main() -> None:
                 for copy in copies.values():
                     began = time.process_time()
                     for move in moves:
-                        copy.positions += move
+                        copy.positions = atoms.positions + move
                         copy.get_forces()
                     row.append((time.process_time() - began) / calls / len(atoms) * 1e6)
                 times.append(row)

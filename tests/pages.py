@@ -62,7 +62,8 @@ def prepare_tutorial(folder):
         if s.stress is not None:
             atoms.info["dft_virial"] = -atoms.get_volume() * s.stress
         frames.append(atoms)
-    write(folder / "train.xyz", frames, format="extxyz")
+    write(folder / "other.xyz", frames, format="extxyz")
+    (folder / "si.gapy").unlink()  # the page makes it
 
 
 def prepare_active(folder):

@@ -53,6 +53,21 @@ def test_every_public_name_has_its_place_in_the_reference(site):
     assert not [name for name in names if f'id="gapy.{name}"' not in pages]
 
 
+def test_docstrings_become_sections_of_numpydoc(monkeypatch):
+    pytest.importorskip("griffe")
+    monkeypatch.syspath_prepend(str(ROOT / "tools" / "site"))
+    from docstrings import rewritten
+
+    found = rewritten(
+        "Summary.\n\nArguments\n---------\na : what it is\n    and more\nb : int\n    a number\n"
+        "x_ (M,) : of each\n\nRaises GapyError elsewhere."
+    )
+    assert found == (
+        "Summary.\n\nRaises GapyError elsewhere.\n\nParameters\n----------\n"
+        "a\n    what it is\n    and more\nb : int\n    a number\nx_\n    (M,) of each"
+    )
+
+
 def test_the_version_is_on_every_page(site):
     assert all(f"gapy {gapy.__version__}" in page for page in site.values())
 

@@ -50,6 +50,8 @@ TRIED = np.concatenate(
 )
 """Scales between which the smallest J is looked for; below 0 are charges of other signs."""
 ROUNDS, SETTLED = 5, 1e-2
+LEAST = 1e-12
+"""Of a mean error (eV/atom, eV/A), for its logarithm."""
 CLEARLY = 3.0
 """Standard errors above zero from which there are charges."""
 
@@ -217,7 +219,9 @@ def _best(bare: list[dict[str, np.ndarray]], unit: list[dict[str, np.ndarray]]) 
     def badness(s, known=slice(None)):
         """J for an array of s."""
         of_kinds = (np.sqrt(np.maximum(of[known] @ _powers(s), 0.0)) for of in squares)
-        return np.mean([np.log(np.nanmean(errors, axis=0)) for errors in of_kinds], axis=0)
+        # Labels that are all alike leave no error at all.
+        means = (np.maximum(np.nanmean(errors, axis=0), LEAST) for errors in of_kinds)
+        return np.mean([np.log(mean) for mean in means], axis=0)
 
     def smallest(known=slice(None)) -> float:
         k = int(np.clip(np.argmin(badness(TRIED, known)), 1, len(TRIED) - 2))

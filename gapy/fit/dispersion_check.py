@@ -16,7 +16,7 @@ HELD = 0.5
 def warn_of_dispersion(
     regressor, baselines: Sequence[Baseline], structures: Sequence[LabelledStructure]
 ) -> None:
-    """Say so where left-out errors clearly prefer no dispersion to what is beneath the process.
+    """Say so where left-out errors clearly prefer about no dispersion beneath the process.
 
     As for the scale of charges (`gapy.fit.charge_scale`), of a bounded sample; fewer structures
     than that needs, or a standard error that leaves it open, say nothing.
@@ -25,7 +25,8 @@ def warn_of_dispersion(
     if found is None or len(scale_sample(structures, int(regressor.seed))) < FEWEST:
         return
     share = preferred_scale(regressor, baselines, found, structures)
-    if share.value + CLEARLY * share.error < HELD:
+    # A share far from 0 on either side is what the model cannot express, not an answer.
+    if abs(share.value) + CLEARLY * share.error < HELD:
         warnings.warn(
             f"baseline {found.kind}: expected labels that hold {found.method} of "
             f"{found.functional}, their left-out errors prefer {share.value:.2f} times it, with a "

@@ -39,6 +39,8 @@ class Frames:
         if found is None:
             atoms = self.atoms[k]
             found = neighbourhood(self._terms, atoms, pairs_of(self._terms, atoms))
+            for term in self._terms:  # those of pairs too, which it would find later
+                found.environments[id(term.descriptor)]
             self._keep(k, found)
         return found
 

@@ -23,7 +23,10 @@ DEFAULT_CUTOFF = 5.0
 
 
 class Neighbourhood(NamedTuple):
-    """pairs at the largest cutoff of a model; environments of its descriptors, by their id."""
+    """pairs at the largest cutoff of a model; environments of its descriptors, by their id.
+
+    Those of pair terms are there once they were asked for by their id.
+    """
 
     pairs: Pairs
     environments: dict[int, object]

@@ -107,6 +107,8 @@ def interstitial(
     depend on chemical potentials.
     """
     require_periodic(atoms, "interstitial")
+    if site is not None and (np.shape(site) != (3,) or not np.isfinite(site).all()):
+        raise GapyError(f"site: expected three finite scaled coordinates, got {site}; correct it")
     if len(set(atoms.numbers.tolist())) > 1:
         raise GapyError(
             "interstitial: expected a crystal of one element, got "

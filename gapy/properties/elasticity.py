@@ -70,7 +70,8 @@ def elastic(
     strain : of each pattern, both signs
     symmetry : "triclinic" assumes none; "cubic" strains once and asks for cubic axes along x, y, z
     force : largest force (eV/A) that remains
-    relaxed : False leaves atoms where the strain puts them, and gives the clamped tensor twice
+    relaxed : False leaves atoms where the strain puts them, whatever the method, and gives the
+        clamped tensor twice
     method : "relax" relaxes the atoms under each strain; "hessian" moves them to first order, from
         differences of forces (`gapy.properties.nonaffine`), without relaxations
 

@@ -4,8 +4,10 @@ The order of the crystal is the mean of |sum_j exp(i G . r_j)| / N over the refl
 which fcc, bcc and diamond crystals have. Heat lowers it, so it is divided by that of a whole
 crystal after a shorter run at the same temperature. At the beginning of a run at no pressure the
 two phases warm up and the planes between them soften, which changes the order too; where the share
-of the crystal grows after that, the temperature is below the melting point. Halving the interval
-again and again finds that.
+of the crystal grows after that, the temperature is below the melting point, and above it where the
+share falls. In a run that is long enough a phase goes on until it has the whole box, before the
+share is looked at for the first time even: then that phase decides. Halving the interval again and
+again finds the melting point.
 """
 
 from __future__ import annotations
@@ -26,8 +28,10 @@ from gapy.properties.lattices import conventional, lattice_of
 from gapy.properties.relaxing import relax
 from gapy.properties.result import Result, require_periodic
 
-WHOLE = 4
-"""The runs that warm up and settle are shorter by this factor than the one in which it grows."""
+SETTLING = 1000
+"""Steps in which phases warm up and settle, a quarter of the run where that is shorter."""
+ALL_CRYSTAL, ALL_LIQUID = 0.9, 0.25
+"""Shares beyond which one phase has the whole box."""
 LOST = 0.15
 """Order of a liquid in a small box, at most."""
 MELT = 1.3
@@ -38,7 +42,7 @@ MELT = 1.3
 class Melting(Result):
     """temperature: K, the middle of the last interval, whose half width is `within`.
 
-    tried: temperature -> what the crystal's share of the box grew by; start: the two phases.
+    tried: temperature -> `growth` there; start: the two phases.
     """
 
     units: ClassVar[Mapping[str, str]] = {"melting": "K", "within": "K"}
@@ -110,13 +114,20 @@ def melting(
 
     def grows(kelvin: float) -> float:
         at = {"ensemble": "npt", "temperature": kelvin}
-        first = max(steps // WHOLE, 1)
+        first = max(min(SETTLING, steps // 4), 1)
         whole, settled = run(crystal, first, **at), run(start, first, **at)
         end = run(settled, **at)
-        return share(end, whole, cells) - share(settled, whole, cells)
+        return growth(share(settled, whole, cells), share(end, whole, cells))
 
     tried, low, high = halved(grows, low, high, halvings)
     return Melting(0.5 * (low + high), 0.5 * (high - low), tried, start)
+
+
+def growth(settled: float, end: float) -> float:
+    """What the crystal's share of the box grew by; 1 where it has all of it, -1 where none."""
+    if end >= ALL_CRYSTAL:
+        return 1.0
+    return -1.0 if end <= ALL_LIQUID else end - settled
 
 
 def halved(grows: Callable, low: float, high: float, halvings: int):

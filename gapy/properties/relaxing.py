@@ -79,7 +79,7 @@ def relax(
     force : largest force that remains, eV/A; of the cell it is the virial per atom
     steps : of the optimiser, at most
     same_phase : refuse an end of another volume (20 %), number of neighbours or, if `symmetry`,
-        space group (by spglib where that is installed) than the start
+        space group (by spglib where that is installed) than the start, if it has any symmetry
     watched : atoms (n,) whose number of neighbours is to stay; all by default
 
     Raises

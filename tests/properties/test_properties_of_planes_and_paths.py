@@ -24,7 +24,7 @@ from gapy.properties import (
 from gapy.properties.at_temperature import diffusion, displacements
 from gapy.properties.cutting import cut, layers_for
 from gapy.properties.lattices import conventional, lattice_of
-from gapy.properties.melting_point import halved, order, share
+from gapy.properties.melting_point import growth, halved, order, share
 from gapy.properties.relaxing import relax
 from gapy.properties.scans import turning, turns
 from gapy.properties.stacking_fault import _intrinsic, _sheared
@@ -226,6 +226,12 @@ def test_halving_ends_about_the_melting_point(monkeypatch):
         melting(EMT(), bulk("Cu"), supercell=1)
     with pytest.raises(GapyError, match="low, high, halvings"):
         melting(EMT(), bulk("Cu"), low=3000.0, high=300.0)
+
+
+def test_a_phase_that_has_the_whole_box_has_won():
+    assert growth(0.4, 0.6) == pytest.approx(0.2) and growth(0.6, 0.4) == pytest.approx(-0.2)
+    # Both had all of it before the share was first looked at.
+    assert growth(1.01, 1.0) == 1.0 and growth(0.15, 0.2) == -1.0
 
 
 def test_a_crystal_that_grows_below_a_temperature_melts_there(

@@ -10,7 +10,7 @@ import re
 import griffe
 
 HEADING = re.compile(r"^\w[\w ]*\n-{3,}$", re.MULTILINE)
-ITEM = re.compile(r"^([\w*][\w*, .]*) : (.*)$")
+ITEM = re.compile(r"^([\w*][\w*, .]*?) ?(\([^)]*\))? : (.*)$")
 TYPE = re.compile(r"^(int|float|str|bool|dict|list|tuple|ndarray|callable)\b[\w, .()]*$")
 LISTS = ("Parameters", "Attributes", "Raises", "Returns")
 
@@ -48,8 +48,9 @@ def _described(name: str, items: str) -> str:
     lines = []
     for line in items.split("\n"):
         found = ITEM.match(line) if name in LISTS else None
-        if found and not TYPE.match(found[2]):
-            lines += [found[1], f"    {found[2]}"]
+        if found and (found[2] or not TYPE.match(found[3])):
+            # A shape or unit beside the name belongs to the description.
+            lines += [found[1], "    " + " ".join(filter(None, found.groups()[1:]))]
         else:
             lines.append(line)
     return "\n".join(lines)
