@@ -27,7 +27,7 @@ ORDERS = {
     },
 }
 VOLUMES = np.linspace(0.94, 1.10, 9)
-STRAINED, RATTLED = 9, 4
+STRAINED, RATTLED = 9, 9
 
 
 def cells():
