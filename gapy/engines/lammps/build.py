@@ -21,7 +21,7 @@ import gapy
 from gapy.errors import GapyError
 
 SOURCE_FOLDER = Path(__file__).parent
-SOURCES = ("plugin.cpp", "pair_gapy.cpp", "pair_gapy.h", "callbacks.h")
+SOURCES = ("plugin.cpp", "pair_gapy.cpp", "beside.cpp", "pair_gapy.h", "callbacks.h")
 FLAGS = ("-O2", "-std=c++17", "-shared", "-fPIC")
 SECONDS = 300
 
@@ -91,7 +91,7 @@ def plugin(lmp) -> Path:
     if not target.exists():
         with _alone(target.parent):
             if not target.exists():
-                _compile(compiler, sources[:2], found, target)
+                _compile(compiler, sources[:3], found, target)
     return target
 
 

@@ -40,8 +40,14 @@ struct GapyModel {
 
 // What LAMMPS has beside the style; charges e of the atoms of each type, smallest and largest.
 struct GapyAround {
-  double g_ewald;    // 1/A, 0: no kspace style
+  double g_ewald;          // 1/A, 0: no kspace style
+  double accuracy;         // relative, that the kspace style is set to
+  double dielectric;
+  int32_t computes;        // 0: kspace_modify compute no
+  int32_t has_slab;        // kspace_modify slab or wire: not three periodic directions
   int32_t has_d3, has_coulomb;
+  int32_t n_without;       // styles gapy that leave baselines out, this one too
+  int32_t is_scaled;       // in a hybrid/scaled
   double *charge_low, *charge_high;    // (n_types,)
   double mean_charge;                  // of all atoms
 };

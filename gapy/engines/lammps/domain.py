@@ -35,8 +35,12 @@ def member_of(potential: Potential, member: int) -> Potential:
     return potential if member < 0 else potential.sample(member + 1).potentials[member]
 
 
-def fit_for_domains(potential: Potential, path: str, symbols: Sequence[str] = ()) -> Potential:
-    """The same potential, called `path` in errors; symbols: of LAMMPS' atom types.
+def fit_for_domains(
+    potential: Potential, path: str, symbols: Sequence[str] = (), plugin: bool = True
+) -> Potential:
+    """The same potential, called `path` in errors.
+
+    symbols: of LAMMPS' atom types; plugin: whether the compiled pair style runs it.
 
     Raises GapyError for a descriptor that does not work from neighbours, looks at moments or sees
     no images, and for baselines that are no sums over pairs.
@@ -57,7 +61,8 @@ def fit_for_domains(potential: Potential, path: str, symbols: Sequence[str] = ()
             "and would overlook images; fit with periodic=True"
         )
     if other := [b for b in potential.baselines if not b.pairwise]:
-        raise _of_whole([b.kind for b in other], path, elsewhere.remedy(other, path, symbols))
+        remedy = elsewhere.remedy(other, path, symbols, plugin)
+        raise _of_whole([b.kind for b in other], path, remedy)
     return potential
 
 

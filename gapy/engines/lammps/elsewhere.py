@@ -16,12 +16,15 @@ from ase.units import Bohr
 
 from gapy.baselines import Baseline, Coulomb, Dispersion
 from gapy.baselines.dispersion import COUNTED, PAIRS
+from gapy.engines.lammps.style import NEEDS_PLUGIN
 from gapy.errors import GapyError
 from gapy.model.potential import Potential
 
 KINDS = (Coulomb.kind, Dispersion.kind)
 KSPACE_ACCURACY = 1e-6
 """In the lines for the input file; forces then agree within 1e-5 eV/A."""
+COARSEST = 1e-5
+"""Accuracy of a kspace style, relative as in its line, that is still taken."""
 NEUTRAL = 1e-8
 """Mean charge, e, as in the baseline."""
 CHARGE_TOLERANCE = 1e-6
@@ -39,14 +42,23 @@ FUNCTIONALS = {
 class Around:
     """What LAMMPS has beside the style.
 
-    g_ewald : of its kspace style, 1/A, 0 without one; has_d3, has_coulomb : whether there are pair
-    styles dispersion/d3 and of names with coul; charge_low, charge_high (n_types,) e of the atoms
-    of each type, crossed for a type without atoms or atoms without charges; mean_charge (e) of all
+    g_ewald, accuracy : of its kspace style, 1/A, 0 without one, and relative; dielectric : as the
+    command; computes, has_slab : whether the kspace style is computed, and corrected for less than
+    three periodic directions; has_d3, has_coulomb : whether there are pair styles dispersion/d3 and
+    of names with coul; n_without : styles gapy with baselines left out; is_scaled : in a
+    hybrid/scaled; charge_low, charge_high (n_types,) e of the atoms of each type, crossed for a
+    type without atoms or atoms without charges; mean_charge (e) of all
     """
 
     g_ewald: float
+    accuracy: float
+    dielectric: float
+    computes: bool
+    has_slab: bool
     has_d3: bool
     has_coulomb: bool
+    n_without: int
+    is_scaled: bool
     charge_low: np.ndarray
     charge_high: np.ndarray
     mean_charge: float
@@ -74,12 +86,14 @@ class LeftOut:
 
     def require(self, around: Around) -> None:
         """Raise GapyError unless LAMMPS adds what was left out."""
+        _require_one(around)
         for baseline in self.baselines:
-            wrong = (
-                _wrong_sum(baseline, self.symbols, around)
-                if isinstance(baseline, Coulomb)
-                else "" if around.has_d3 else "no pair style dispersion/d3"
-            )  # fmt: skip
+            if isinstance(baseline, Coulomb):
+                if setting := _wrong_setting(around):
+                    raise GapyError(f"without {baseline.kind}: {setting}")
+                wrong = _wrong_sum(baseline, self.symbols, around)
+            else:
+                wrong = "" if around.has_d3 else "no pair style dispersion/d3"
             if wrong:
                 raise GapyError(
                     f"without {baseline.kind}: expected LAMMPS to add it, got {wrong}; "
@@ -175,14 +189,57 @@ def lines(baselines: Sequence[Baseline], path: str, symbols: Sequence[str] = ())
     return out
 
 
-def remedy(baselines: Sequence[Baseline], path: str, symbols: Sequence[str] = ()) -> str:
-    """What to do about baselines of a model that are no sums over pairs."""
+def remedy(
+    baselines: Sequence[Baseline], path: str, symbols: Sequence[str] = (), plugin: bool = True
+) -> str:
+    """What to do about baselines of a model that are no sums over pairs.
+
+    path, symbols: as of `lines`; plugin: whether the compiled pair style runs it.
+    """
     for baseline in baselines:
         if baseline.kind not in KINDS:
             return "use gapy md, or fit without it"
         if why := refusal(baseline):
             return f"LAMMPS cannot add {baseline.kind}: {why}"
+    if not plugin:
+        return f"LAMMPS can add it, {NEEDS_PLUGIN}; or use gapy md"
     return f"LAMMPS can add it: write {_shown(lines(baselines, path, symbols))}"
+
+
+def _require_one(around: Around) -> None:
+    """One style LAMMPS' sums belong to, with factor 1."""
+    if around.n_without > 1:
+        raise GapyError(
+            f"pair_style gapy without: expected one such style, got {around.n_without}, for which "
+            "LAMMPS would add one sum; run one of the models, or use gapy md"
+        )
+    if around.is_scaled:
+        raise GapyError(
+            "pair_style gapy without: expected the style alone or in a hybrid/overlay, got "
+            "hybrid/scaled, whose factors do not reach what LAMMPS adds; write hybrid/overlay"
+        )
+
+
+def _wrong_setting(around: Around) -> str:
+    """A setting by which charges of the right numbers give another energy; empty if none."""
+    if around.dielectric != 1.0:
+        return f"expected dielectric 1, got {around.dielectric:g}; leave `dielectric` out"
+    if not around.g_ewald:
+        return ""
+    if not around.computes:
+        return "expected kspace_modify compute yes, got no; leave `compute no` out"
+    if around.has_slab:
+        return (
+            "expected charges in three periodic directions, got kspace_modify slab or wire; write "
+            "`boundary p p p` with vacuum in the cell"
+        )
+    if not around.accuracy <= COARSEST * (1.0 + CHARGE_TOLERANCE):
+        return (
+            f"expected a kspace style of accuracy {COARSEST:g} or below, got "
+            f"{around.accuracy:.3g}; write `kspace_style ewald {KSPACE_ACCURACY:g}` without "
+            "`kspace_modify force`"
+        )
+    return ""
 
 
 def _wrong_sum(baseline: Coulomb, symbols: Sequence[str], around: Around) -> str:

@@ -112,10 +112,20 @@ class Engine:
             n = len(left_out.symbols)
             left_out.require(
                 elsewhere.Around(
-                    seen.g_ewald, bool(seen.has_d3), bool(seen.has_coulomb),
-                    view(seen.charge_low, n), view(seen.charge_high, n), seen.mean_charge,
+                    g_ewald=seen.g_ewald,
+                    accuracy=seen.accuracy,
+                    dielectric=seen.dielectric,
+                    computes=bool(seen.computes),
+                    has_slab=bool(seen.has_slab),
+                    has_d3=bool(seen.has_d3),
+                    has_coulomb=bool(seen.has_coulomb),
+                    n_without=seen.n_without,
+                    is_scaled=bool(seen.is_scaled),
+                    charge_low=view(seen.charge_low, n),
+                    charge_high=view(seen.charge_high, n),
+                    mean_charge=seen.mean_charge,
                 )
-            )  # fmt: skip
+            )
 
         return self._try(message, require)
 

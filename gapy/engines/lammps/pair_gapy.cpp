@@ -9,7 +9,6 @@
 #include "domain.h"
 #include "error.h"
 #include "force.h"
-#include "kspace.h"
 #include "lammps.h"
 #include "memory.h"
 #include "neigh_list.h"
@@ -145,31 +144,6 @@ void PairGapy::init_style()
   if (!atom->tag_enable) error->all(FLERR, "pair_style gapy: expected atoms with IDs");
   neighbor->add_request(this, NeighConst::REQ_FULL);
   if (opened.leaves_out) require_beside();
-}
-
-// LAMMPS must add what the model leaves to it; force->init() has made kspace ready before.
-void PairGapy::require_beside()
-{
-  const int n_types = atom->ntypes;
-  const double infinity = std::numeric_limits<double>::infinity();
-  std::vector<double> low(n_types, infinity), minus_high(n_types, infinity);
-  double charge = 0.0;
-  for (int i = 0; i < atom->nlocal && atom->q_flag; ++i) {
-    const int type = atom->type[i] - 1;
-    low[type] = std::min(low[type], atom->q[i]);
-    minus_high[type] = std::min(minus_high[type], -atom->q[i]);
-    charge += atom->q[i];
-  }
-  MPI_Allreduce(MPI_IN_PLACE, low.data(), n_types, MPI_DOUBLE, MPI_MIN, world);
-  MPI_Allreduce(MPI_IN_PLACE, minus_high.data(), n_types, MPI_DOUBLE, MPI_MIN, world);
-  MPI_Allreduce(MPI_IN_PLACE, &charge, 1, MPI_DOUBLE, MPI_SUM, world);
-  for (double &high : minus_high) high = -high;
-  GapyAround around = {force->kspace ? force->kspace->g_ewald : 0.0,
-                       force->pair_match("dispersion/d3", 1) != nullptr,
-                       force->pair_match("coul", 0) != nullptr, low.data(), minus_high.data(),
-                       charge / std::max<double>(1.0, atom->natoms)};
-  message[0] = 0;
-  agree(!engine.beside(opened.model, &around, message));
 }
 
 // All ranks go on, or all stop with the message of the first that failed.

@@ -54,6 +54,7 @@ class PairGapy : public Pair {
   void all_sigmas();
   void stop();
   void require_beside();
+  int styles_without() const;
   void agree(bool failed);
   double positive(const char *keyword, const char *value);
 };

@@ -65,8 +65,14 @@ class Around(Structure):
 
     _fields_ = (
         ("g_ewald", c_double),
+        ("accuracy", c_double),
+        ("dielectric", c_double),
+        ("computes", c_int32),
+        ("has_slab", c_int32),
         ("has_d3", c_int32),
         ("has_coulomb", c_int32),
+        ("n_without", c_int32),
+        ("is_scaled", c_int32),
         ("charge_low", Doubles),
         ("charge_high", Doubles),
         ("mean_charge", c_double),

@@ -37,7 +37,10 @@ def parse_keywords(words: list[str]) -> tuple[Keywords, list[str]]:
     given: dict = {}
     while words and words[0] in (*NAMES, WITHOUT):
         if words[0] == WITHOUT:
-            raise GapyError(f"pair_style gapy {WITHOUT}: baselines left to LAMMPS, {NEEDS_PLUGIN}")
+            raise GapyError(
+                f"pair_style gapy {WITHOUT}: baselines left to LAMMPS, {NEEDS_PLUGIN}; or use "
+                "gapy md"
+            )
         name, value = words[0], words[1] if len(words) > 1 else ""
         try:
             given[NAMES[name]] = TYPES[name](value)

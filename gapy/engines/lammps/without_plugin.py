@@ -97,7 +97,7 @@ class ExternalRun:
         if not model:
             raise GapyError("pair_coeff of gapy: expected * * MODEL.gapy and symbols, got no model")
         self._potential = fit_for_domains(
-            open_model(model[0], self._keywords.member), model[0], model[1:]
+            open_model(model[0], self._keywords.member), model[0], model[1:], plugin=False
         )
         reach = 2.0 * self._potential.pairs_cutoff
         lmp.command(" ".join([*words[:at], "zero", f"{reach:.17g}", *rest]))
