@@ -106,7 +106,7 @@ def choose_compression(
     stated = asked.compression is not None or asked.r_cut is not None or bool(asked.term)
     if stated or asked.terms is not None or settings.compression != "off" or len(symbols) < 2:
         return settings, ""
-    from gapy.fit.descriptor_choice import choose_mixing
+    from gapy.fit.descriptor_choice import CLEARLY, choose_mixing
 
     other = replace(settings, compression="mu1nu1")
     with_total = other.descriptors(list(symbols))
@@ -116,7 +116,8 @@ def choose_compression(
     chosen = other if choice.other else settings
     return chosen, (
         f"compression {chosen.compression} by left-out errors of {choice.n_structures} structures: "
-        f"off and mu1nu1 {_gained(choice)} (mu1nu1 costs less)"
+        f"off and mu1nu1 {_gained(choice)} (mu1nu1 must gain {100 * CLEARLY:.0f} % and three "
+        "standard errors)"
     )
 
 

@@ -1,8 +1,9 @@
 """Another descriptor, or two, chosen by left-out errors of a part of the training structures.
 
 As the exponent is (`gapy.fit.exponent`, whose sample, score J and jackknife these are): both models
-are fitted to a bounded sample with learnt noise. Two SOAPs, which cost more, have to gain three
-standard errors; a mixing that costs less has to be no worse.
+are fitted to a bounded sample with learnt noise. What replaces one whole SOAP has to gain a tenth
+and three standard errors: two SOAPs, because they cost more; a mixing into fewer components, which
+costs less, because few structures favour few components more than the whole set will.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from gapy.gp.terms import blocks
 from gapy.structures import LabelledStructure, is_isolated_atom
 
 CLEARLY = 0.1
-"""Gain from which two SOAPs are worth their cost, 1.4 to 2 times that of one."""
+"""Gain from which another descriptor is taken; two SOAPs cost 1.4 to 2 times one."""
 SHARE = 0.7
 """Inducing points of each of two SOAPs, as a share of those of one: the fit goes by their sum."""
 
@@ -58,19 +59,18 @@ def choose_sum(
     regressor, pair_of_soaps, structures: Sequence[LabelledStructure]
 ) -> DescriptorChoice:
     """For a fit of `regressor`, of one SOAP, which is left as it is; or of these two instead."""
-    found = _compared(regressor, pair_of_soaps, fewer_of_each, structures)
-    if found.gain is None:
-        return found
-    return replace(found, other=bool(found.gain >= max(CLEARLY, ERRORS * found.error)))
+    return _clearly(_compared(regressor, pair_of_soaps, fewer_of_each, structures))
 
 
 def choose_mixing(regressor, compressed, structures: Sequence[LabelledStructure]):
-    """The same for one SOAP without compression, or one whose densities meet the total one.
+    """The same for one SOAP without compression, or one whose densities meet the total one."""
+    return _clearly(_compared(regressor, compressed, lambda points: points, structures))
 
-    The second has fewer components, and costs less.
-    """
-    found = _compared(regressor, compressed, lambda points: points, structures)
-    return replace(found, other=found.gain is not None and found.gain > 0.0)
+
+def _clearly(found: DescriptorChoice) -> DescriptorChoice:
+    if found.gain is None:
+        return found
+    return replace(found, other=bool(found.gain >= max(CLEARLY, ERRORS * found.error)))
 
 
 def _compared(regressor, other, points_of, structures) -> DescriptorChoice:
