@@ -97,15 +97,16 @@ def charge_scale(
 
     Raises as `with_scales` does.
     """
-    n = len(scale_sample(structures, int(regressor.seed)))
-    if n < FEWEST:
+    sample = scale_sample(structures, int(regressor.seed))
+    if len(sample) < FEWEST:
         raise GapyError(
             f"baseline coulomb, scale: expected at least {FEWEST} structures with energies to "
-            f"learn it from, got {n}; give a number"
+            f"learn it from, got {len(sample)}; give a number"
         )
     unit = [b.scaled(1.0) if isinstance(b, Coulomb) else b for b in baselines]
     (charges,) = (b for b in unit if isinstance(b, Coulomb))
-    found = preferred_scale(regressor, unit, charges, structures)
+    alone = [s for s in structures if is_isolated_atom(s)]
+    found = preferred_scale(regressor, unit, charges, sample, alone)
     if found.value > 0.99 * LARGEST_SCALE:
         raise GapyError(
             f"baseline coulomb, scale: expected one below {LARGEST_SCALE:g}, the labels prefer a "
@@ -120,11 +121,12 @@ def charge_scale(
     return found
 
 
-def preferred_scale(regressor, baselines: Sequence[Baseline], of: Baseline, structures) -> Scale:
-    """The factor of one of the baselines, `of`, that left-out errors prefer, whatever it is."""
-    sample = scale_sample(structures, int(regressor.seed))
+def preferred_scale(regressor, baselines: Sequence[Baseline], of: Baseline, sample, alone) -> Scale:
+    """The factor of one of the baselines, `of`, that left-out errors of a sample prefer.
+
+    alone: isolated atoms. Whatever it is, none is refused.
+    """
     others = [b for b in baselines if b != of]
-    alone = [s for s in structures if is_isolated_atom(s)]
     few = clone(regressor, safe=False)
     few.set_params(
         baselines=list(baselines),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from gapy.baselines import Baseline, Dispersion
 from gapy.fit.charge_scale import CLEARLY, FEWEST, preferred_scale, scale_sample
-from gapy.structures import LabelledStructure, StructureWarning
+from gapy.structures import LabelledStructure, StructureWarning, is_isolated_atom
 
 HELD = 0.5
 """Share of the dispersion that left-out errors prefer of labels that hold some."""
@@ -22,9 +22,13 @@ def warn_of_dispersion(
     than that needs, or a standard error that leaves it open, say nothing.
     """
     found = next((b for b in baselines if isinstance(b, Dispersion)), None)
-    if found is None or len(scale_sample(structures, int(regressor.seed))) < FEWEST:
+    if found is None:
         return
-    share = preferred_scale(regressor, baselines, found, structures)
+    sample = scale_sample(structures, int(regressor.seed))
+    if len(sample) < FEWEST:
+        return
+    alone = [s for s in structures if is_isolated_atom(s)]
+    share = preferred_scale(regressor, baselines, found, sample, alone)
     # A share far from 0 on either side is what the model cannot express, not an answer.
     if abs(share.value) + CLEARLY * share.error < HELD:
         warnings.warn(

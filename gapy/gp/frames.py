@@ -39,9 +39,7 @@ class Frames:
         if found is None:
             atoms = self.atoms[k]
             found = neighbourhood(self._terms, atoms, pairs_of(self._terms, atoms))
-            for term in self._terms:  # those of pairs too, which it would find later
-                found.environments[id(term.descriptor)]
-            self._keep(k, found)
+            self._keep(k, found._replace(environments=found.whole(self._terms)))
         return found
 
     def pairs(self, k: int) -> Pairs:

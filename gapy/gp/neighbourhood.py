@@ -31,6 +31,10 @@ class Neighbourhood(NamedTuple):
     pairs: Pairs
     environments: dict[int, object]
 
+    def whole(self, terms) -> dict[int, object]:
+        """`environments` with those of all these terms in it."""
+        return {key: self.environments[key] for key in (id(t.descriptor) for t in terms)}
+
 
 class _Seen(dict):
     """Environments by the id of their descriptor; those of pairs are found when they are asked for:

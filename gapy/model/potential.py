@@ -199,8 +199,7 @@ class Potential:
 
     def environments(self, atoms) -> dict[int, object]:
         """Environments of each term's descriptor, by its id."""
-        found = self.neighbourhood(atoms).environments
-        return {id(t.descriptor): found[id(t.descriptor)] for t in self.terms}
+        return self.neighbourhood(atoms).whole(self.terms)
 
     def neighbourhood(self, atoms, pairs=None) -> Neighbourhood:
         """Pairs of a structure, searched unless given, and what each term sees of them."""

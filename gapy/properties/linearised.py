@@ -26,6 +26,7 @@ from gapy.properties.elasticity import cubic, is_cubic
 from gapy.properties.equation_of_state import eos, fitted, scaled
 from gapy.properties.relaxing import relax
 from gapy.properties.result import require_periodic
+from gapy.properties.straining import with_strain
 
 STEP = 1e-5
 """Change of an energy, eV, in derivatives of a fit."""
@@ -117,7 +118,7 @@ def _elastic(calculator, atoms: Atoms) -> Linearised:
     for direction in directions:
         ends = []
         for sign in (1.0, -1.0):
-            other = _with_strain(crystal, sign * LITTLE * direction)
+            other = with_strain(crystal, sign * LITTLE * direction)
             _, _, e, _ = _strained(calculator, other)
             # The volume in the differences is that of the strained crystal.
             ends.append(pick(_tensor(second @ e)) * volume / other.get_volume())
@@ -154,21 +155,12 @@ def _strained(calculator, crystal: Atoms):
         for sign in (1.0, -1.0):
             strain = np.zeros(6)
             strain[[i, j]] = sign * STRAIN
-            frame = _with_strain(crystal, strain)
+            frame = with_strain(crystal, strain)
             at.append(len(done))
             done.append(relax(calculator, frame, cell="fixed", force=TIGHT, symmetry=False))
         patterns[i, j] = tuple(at)
     energies = np.array([one.energy for one in done])
     return float(crystal.get_volume()), tuple(one.atoms for one in done), energies, patterns
-
-
-def _with_strain(atoms: Atoms, voigt: np.ndarray) -> Atoms:
-    """A copy under a strain (6,), shear in the engineering sense."""
-    xx, yy, zz, yz, xz, xy = voigt
-    strain = np.array([[xx, xy / 2, xz / 2], [xy / 2, yy, yz / 2], [xz / 2, yz / 2, zz]])
-    out = atoms.copy()
-    out.set_cell(atoms.cell.array @ (np.eye(3) + strain), scale_atoms=True)
-    return out
 
 
 def _vacancy(calculator, atoms: Atoms) -> Linearised:

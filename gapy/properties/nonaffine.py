@@ -14,6 +14,7 @@ import numpy as np
 from ase import Atoms
 
 from gapy.errors import PropertyError
+from gapy.properties.straining import with_strain
 
 STEP = 0.01
 """Displacement in differences of forces, A."""
@@ -37,10 +38,9 @@ def nonaffine(calculator, crystal: Atoms) -> np.ndarray:
             frame.positions[divmod(k, 3)] += sign * STEP
         hessian[k] = _difference(calculator, moved, STEP)
     along = np.empty((3 * n, 6))
-    for v in range(6):
-        along[:, v] = -_difference(
-            calculator, [strained(crystal, v, sign * STRAIN) for sign in (1.0, -1.0)], STRAIN
-        )
+    for v, unit in enumerate(np.eye(6)):
+        frames = [with_strain(crystal, sign * STRAIN * unit) for sign in (1.0, -1.0)]
+        along[:, v] = -_difference(calculator, frames, STRAIN)
     w, modes = np.linalg.eigh(0.5 * (hessian + hessian.T))
     # The three translations cost nothing, and no strain brings a force along them.
     kept = np.argsort(np.abs(w))[3:]
@@ -52,17 +52,6 @@ def nonaffine(calculator, crystal: Atoms) -> np.ndarray:
         )
     pulled = modes.T @ along
     return pulled.T @ (pulled / w[:, None]) / crystal.get_volume()
-
-
-def strained(crystal: Atoms, v: int, size: float) -> Atoms:
-    """A copy under one strain of Voigt index v, shear in the engineering sense."""
-    e = np.zeros((3, 3))
-    i, j = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))[v]
-    e[i, j] += 0.5 * size
-    e[j, i] += 0.5 * size
-    out = crystal.copy()
-    out.set_cell(crystal.cell.array @ (np.eye(3) + e), scale_atoms=True)
-    return out
 
 
 def _difference(calculator, frames: list[Atoms], step: float) -> np.ndarray:

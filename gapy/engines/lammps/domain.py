@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from ase.data import atomic_numbers
 
-from gapy.baselines import KINDS
+from gapy.baselines import KINDS, Baseline
 from gapy.engines.lammps import elsewhere
 from gapy.error_bars.calibration import POSTERIOR_EVERY, SAMPLES
 from gapy.errors import GapyError, SpeciesError
@@ -36,11 +36,12 @@ def member_of(potential: Potential, member: int) -> Potential:
 
 
 def fit_for_domains(
-    potential: Potential, path: str, symbols: Sequence[str] = (), plugin: bool = True
+    potential: Potential, path: str, remedy: Callable[[Sequence[Baseline]], str] | None = None
 ) -> Potential:
     """The same potential, called `path` in errors.
 
-    symbols: of LAMMPS' atom types; plugin: whether the compiled pair style runs it.
+    remedy: what to do about baselines that are no sums over pairs, in words; by default
+    `elsewhere.remedy`.
 
     Raises GapyError for a descriptor that does not work from neighbours, looks at moments or sees
     no images, and for baselines that are no sums over pairs.
@@ -61,8 +62,8 @@ def fit_for_domains(
             "and would overlook images; fit with periodic=True"
         )
     if other := [b for b in potential.baselines if not b.pairwise]:
-        remedy = elsewhere.remedy(other, path, symbols, plugin)
-        raise _of_whole([b.kind for b in other], path, remedy)
+        said = remedy(other) if remedy else elsewhere.remedy(other, path)
+        raise _of_whole([b.kind for b in other], path, said)
     return potential
 
 

@@ -92,7 +92,7 @@ class Engine:
             potential, left_out = elsewhere.take_out(
                 potential, without.decode().split(), given, named
             )
-            fit_for_domains(potential, named, given)
+            fit_for_domains(potential, named, lambda b: elsewhere.remedy(b, named, given))
             view(numbers, len(given))[:] = numbers_of(potential, given)
             name = next(self._names)
             self._models[name], self._left_out[name] = potential, left_out

@@ -14,7 +14,6 @@ import numpy as np
 
 from gapy.engines.lammps.domain import fit_for_domains
 from gapy.engines.lammps.session import open_lammps
-from gapy.errors import GapyError
 from gapy.model.potential import Potential
 
 MODEL = "model"
@@ -57,12 +56,7 @@ class Pieces:
     """A LAMMPS object on one rank, from a `Start` with a potential."""
 
     def __init__(self, potential: Potential, start: Start):
-        if other := [b.kind for b in potential.baselines if not b.pairwise]:
-            raise GapyError(
-                "model: expected baselines that are sums over pairs, as LAMMPS has no whole "
-                f'structures, got {", ".join(other)}; explore with engine = "ase"'
-            )
-        fit_for_domains(potential, MODEL)
+        fit_for_domains(potential, MODEL, lambda _: 'explore with engine = "ase"')
         self._folder = tempfile.TemporaryDirectory(prefix="gapy-lammps-")
         self._file = Path(self._folder.name, "restart")
         self._lmp = open_lammps(["-log", "none", "-screen", "none"], models={MODEL: potential})

@@ -11,6 +11,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+from gapy.engines.lammps import elsewhere
 from gapy.engines.lammps.domain import fit_for_domains, force_sigmas, numbers_of, open_model
 from gapy.engines.lammps.external import FIX, External
 from gapy.engines.lammps.style import KNOWN, Keywords, parse_keywords, segments
@@ -97,7 +98,9 @@ class ExternalRun:
         if not model:
             raise GapyError("pair_coeff of gapy: expected * * MODEL.gapy and symbols, got no model")
         self._potential = fit_for_domains(
-            open_model(model[0], self._keywords.member), model[0], model[1:], plugin=False
+            open_model(model[0], self._keywords.member),
+            model[0],
+            lambda b: elsewhere.remedy(b, model[0], model[1:], plugin=False),
         )
         reach = 2.0 * self._potential.pairs_cutoff
         lmp.command(" ".join([*words[:at], "zero", f"{reach:.17g}", *rest]))
