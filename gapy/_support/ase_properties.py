@@ -56,7 +56,8 @@ def register() -> None:
 
 
 def _add_names(calculator) -> None:
-    """To `ase.calculators.calculator`, whose list every other module shares, and their shapes."""
+    """To `ase.calculators.calculator`, whose list every other module shares, and their shapes; and
+    gapy itself among its calculators."""
     from ase import outputs
 
     for name, shape in SHAPES.items():
@@ -66,6 +67,11 @@ def _add_names(calculator) -> None:
             outputs.all_outputs[name] = kind(*arguments)
         if name not in calculator.all_properties:
             calculator.all_properties.append(name)
+    # Where `get_calculator_class("gapy")` looks, `moved.ASE` imports the class.
+    calculator.special["gapy"] = "GAPCalculator"
+    if "gapy" not in calculator.names:
+        calculator.names.append("gapy")
+        calculator.names.sort()
 
 
 def _keep_columns(extxyz) -> None:

@@ -19,6 +19,8 @@ MOVED = {
     "gapy.state": "gapy.fit.checkpoint",
     "gapy.update": "gapy.fit.update",
 }
+ASE = {"ase.calculators.gapy": "gapy.model.calculator"}
+"""The module in which ASE looks for the calculator of the name "gapy"."""
 
 
 class _Moved:
@@ -28,14 +30,14 @@ class _Moved:
     """
 
     def find_spec(self, fullname, path=None, target=None):
-        return ModuleSpec(fullname, self) if fullname in MOVED else None
+        return ModuleSpec(fullname, self) if fullname in MOVED | ASE else None
 
     def create_module(self, spec):
         return None  # as usual
 
     def exec_module(self, module):
         # The import system hands out what is in sys.modules afterwards: one module, two names.
-        sys.modules[module.__name__] = import_module(MOVED[module.__name__])
+        sys.modules[module.__name__] = import_module((MOVED | ASE)[module.__name__])
 
 
 def install() -> None:

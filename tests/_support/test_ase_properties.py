@@ -66,6 +66,8 @@ assert all_properties[-4:] == ["energy_std", "energies_std", "forces_std", "stre
 assert len(set(all_properties)) == len(all_properties)
 assert "forces_std" in extxyz.per_atom_properties and "forces_std" not in extxyz.all_properties
 assert not any(type(f).__module__.endswith("ase_properties") for f in sys.meta_path)
+from ase.calculators.calculator import get_calculator_class, names
+assert "gapy" in names and get_calculator_class("gapy") is gapy.GAPCalculator
 """
 
 
