@@ -11,7 +11,7 @@ from ase.calculators.calculator import Calculator, all_changes
 sys.path.insert(0, str(Path(__file__).parent / "datasets"))
 from dft import single_point
 from settings import SETTINGS as SETTINGS
-from settings import kgrid, koffset, spacing
+from settings import koffset, kpoints
 
 SAME = 0.12
 """Relative change of a reciprocal length up to which the grid is kept: energies of strained
@@ -40,5 +40,5 @@ class DFT(Calculator):
         known = self._n == len(atoms) and np.abs(lengths / self._lengths - 1.0).max() < SAME
         if not known:
             self._lengths, self._n = lengths, len(atoms)
-            self._grid = kgrid(atoms, spacing(self.of, atoms))
+            self._grid = kpoints(self.of, atoms)
         return self._grid

@@ -10,7 +10,7 @@ import argparse
 import numpy as np
 from convergence import GPA, PHASE_CUTOFFS, sheared
 from dft import single_point
-from settings import SETTINGS, kgrid
+from settings import SETTINGS, kpoints
 from shapes import strained
 
 STEP = 0.005
@@ -32,7 +32,7 @@ def main():
         energies = []
         for sign in (-1, 1):
             moved = strained(probe, sign * STEP * mode)
-            if kgrid(moved, settings["dk"]) != kgrid(probe, settings["dk"]):
+            if kpoints(settings, moved) != kpoints(settings, probe):
                 raise ValueError("the k grid changed with the strain; pick another probe")
             energies.append(single_point(moved, settings, args.pw).get_potential_energy())
         slope = (energies[1] - energies[0]) / (2 * STEP) / probe.get_volume()

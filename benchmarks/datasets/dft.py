@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from ase.calculators.espresso import Espresso, EspressoProfile
 from ase.calculators.singlepoint import SinglePointCalculator
-from settings import input_data, kgrid, koffset, spacing
+from settings import input_data, koffset, kpoints, pulay_stress
 
 SMALLEST = 0.3
 """Moment (Bohr magnetons) from which on an atom keeps the sign that it was given."""
@@ -31,7 +31,8 @@ def single_point(atoms, settings, pw="pw.x", pseudo_dir=None, grid=None, shift=N
     quantity whose derivatives the forces and the stress are.
     ``grid`` and ``shift`` replace the k-points of the settings in convergence tests.
     ``pseudo_dir`` defaults to the environment variable ESPRESSO_PSEUDO.
-    The stress is in ASE sign and Voigt order (xx yy zz yz xz xy).
+    The stress is in ASE sign and Voigt order (xx yy zz yz xz xy), with the Pulay part that makes
+    it the slope of these energies where the settings know it.
     A spin-polarised calculation starts from the initial magnetic moments of atoms; what it ends
     in is stored as their `magmoms` (Bohr magnetons, in spheres around the atoms), and moments of
     another order than the initial ones are no label of these.
@@ -39,7 +40,7 @@ def single_point(atoms, settings, pw="pw.x", pseudo_dir=None, grid=None, shift=N
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     species = set(atoms.get_chemical_symbols())
     if grid is None:
-        grid = kgrid(atoms, spacing(settings, atoms))
+        grid = kpoints(settings, atoms)
     if shift is None:
         shift = koffset(grid)
     with tempfile.TemporaryDirectory() as directory:
@@ -62,7 +63,8 @@ def single_point(atoms, settings, pw="pw.x", pseudo_dir=None, grid=None, shift=N
         try:
             energy = work.get_potential_energy()
             text = output.read_text()
-            forces, stress = work.get_forces(), work.get_stress()
+            forces = work.get_forces()
+            stress = work.get_stress() + pulay_stress(settings, atoms)
             spins = {"magmoms": moments(text, len(atoms))} if "nspin" in settings else {}
         except Exception as error:
             text = "".join(
