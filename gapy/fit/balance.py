@@ -10,12 +10,15 @@ sigmas in force, those of part k of the sample S_kf, c_kf, and D the delta of ea
 
 are the weights without part k, whose errors with them are its left-out errors. What is minimised is
 
-    J = G(MSE of all) + sum over lines l of share_l G(MSE of l + EXACT^2 MSE of all),
-    G = 1/4 [sum over kinds v log MSE + log (MSE_energy + LENGTH^2 MSE_forces)],
+    J = G(E of all) + sum over lines l of share_l G(E of l + EXACT^2 E of all),
+    G = 1/4 [sum over kinds v log E + log (E_energy + LENGTH^2 E_forces)],
+    E = mean of c_l log(1 + q / c_l),     c_l = CAP (median of q in line l),
 
-lines the config_types (those of few structures in one), so that neither the largest errors nor the
-most frequent structures decide alone; the last term is about the worse of energies and forces. The
-slope of J costs one more solution with the same factor:
+q the mean squared error of a structure (the logarithm is that of a Student distribution: of one
+that no other of its line resembles, the error is no measure of noise) and lines the config_types
+(those of few structures in one), so that neither the largest errors nor the most frequent
+structures decide alone; the last term is about the worse of energies and forces. The slope of J
+costs one more solution with the same factor:
 
     dJ/dx_f = -2 exp(-2 x_f) sum_k h_k . [c_f - c_kf - (S_f - S_kf) a_k],     A_k h_k = dJ/da_k.
 
@@ -51,7 +54,13 @@ FEW = 10
 EXACT = 0.5
 """Errors of a line below this share of all are good enough: that one kind of structure is described
 ten times better than the others is not worth an error of those."""
-PARTS, LEAST_PARTS = 4, 2
+CAP = 30.0
+"""c over the median of q at the first sigmas of the likelihood. Squares let the energy of one
+left-out vacancy among a hundred structures double the sigma of all forces; from 10 to 100 all is
+alike. One c for all lines would take a rare kind of structure for exceptions."""
+VANISHES = 1e-6
+"""Share of the mean of q below which an error is zero by symmetry and left out of the median."""
+PARTS, LEAST_PARTS = 8, 2
 PART_NUMBERS = 12_000_000
 """Numbers in the moments of all parts, above which there are fewer parts."""
 LEAST_SAMPLE = 8
@@ -94,7 +103,7 @@ def balanced(candidates, learnt, table, cholesky, moments, sampled, approximate:
     if len(sampled) < LEAST_SAMPLE or len({k for k, _ in families} & seen) < 2:
         return candidates[0]
     best, least = candidates[0], np.inf
-    start = np.zeros(len(families))
+    start, caps = np.zeros(len(families)), {}
     bounds = np.log(FACTORS if len(sampled) >= ENOUGH else FACTORS_OF_FEW)
     for noise in candidates:
         parts = _parts(noise, table, cholesky, sampled)
@@ -102,7 +111,7 @@ def balanced(candidates, learnt, table, cholesky, moments, sampled, approximate:
             everything = _added((part.s, part.c) for part in parts)
         else:
             everything = _weighed(moments, noise)
-        objective = _LeftOut(families, table, cholesky, everything, parts)
+        objective = _LeftOut(families, table, cholesky, everything, parts, caps)
         found = minimize(
             objective,
             start,
@@ -116,19 +125,23 @@ def balanced(candidates, learnt, table, cholesky, moments, sampled, approximate:
                 found.fun,
                 noise.scaled(dict(zip(families, map(float, np.exp(found.x)))), learnt),
             )
-        start = found.x
+        start, caps = found.x, objective.caps
     return best
 
 
 class _LeftOut:
-    """J and its slope over x, one for each family."""
+    """J and its slope over x, one for each family.
 
-    def __init__(self, families, table, cholesky, everything, parts):
+    caps: c by kind and line; empty for those of the first x.
+    """
+
+    def __init__(self, families, table, cholesky, everything, parts, caps):
         self._families, self._table, self._cholesky = families, table, cholesky
         self._s, self._c = everything
         self._parts = parts
         self._prior = np.concatenate([np.full(b.stop - b.start, b.delta**-2.0) for b in table])
         self._first = 0.0
+        self.caps: dict[tuple[str, str], float] = caps
 
     def __call__(self, x):
         scale = dict(zip(self._families, np.exp(-2.0 * x)))
@@ -137,12 +150,14 @@ class _LeftOut:
         except np.linalg.LinAlgError:
             return self._first + FAILED, np.zeros(len(x))
         residuals = [self._residuals(part, a) for part, (_, a) in zip(self._parts, solved)]
-        value, slopes = self._score(residuals)
+        squares = [[float(r @ r) / len(r) for r in rest] for rest in residuals]
+        self.caps = self.caps or self._caps_of(squares)
+        value, slopes = self._score(squares)
         gradient = np.zeros(len(x))
-        for part, (lower, a), rest in zip(self._parts, solved, residuals):
+        for part, (lower, a), rest, of in zip(self._parts, solved, residuals, squares):
             by_row = sum(
-                -2.0 * slopes[kind, line] / len(r) * (r @ rows)
-                for (kind, line, rows, _), r in zip(part.labels, rest)
+                -2.0 * slopes[kind, line] * self._weight(kind, line, q) / len(r) * (r @ rows)
+                for (kind, line, rows, _), r, q in zip(part.labels, rest, of)
                 if (kind, line) in slopes
             )
             h = scipy.linalg.cho_solve(lower, self._whitened(by_row))
@@ -185,13 +200,30 @@ class _LeftOut:
             ]
         )
 
-    def _score(self, residuals):
-        """J, and its slope with respect to the squared error of each (kind, line)."""
+    def _caps_of(self, squares) -> dict[tuple[str, str], float]:
+        """c of each kind and line whose errors do not all vanish."""
+        found = defaultdict(list)
+        for part, of in zip(self._parts, squares):
+            for (kind, line, *_), q in zip(part.labels, of):
+                found[kind, line].append(q)
+        return {
+            key: CAP * float(np.median([q for q in of if q >= VANISHES * np.mean(of)]))
+            for key, of in found.items()
+            if any(of)
+        }
+
+    def _weight(self, kind: str, line: str, q: float) -> float:
+        """Slope of c log(1 + q / c)."""
+        return 1.0 / (1.0 + q / self.caps.get((kind, line), np.inf))
+
+    def _score(self, of_parts):
+        """J, and its slope with respect to c log(1 + q / c) of each (kind, line)."""
         squares: defaultdict[tuple[str, str], float] = defaultdict(float)
         counts: Counter = Counter()
-        for part, rest in zip(self._parts, residuals):
-            for (kind, line, _, _), r in zip(part.labels, rest):
-                squares[kind, line] += float(r @ r) / len(r)
+        for part, of in zip(self._parts, of_parts):
+            for (kind, line, _, _), q in zip(part.labels, of):
+                c = self.caps.get((kind, line), np.inf)
+                squares[kind, line] += c * np.log1p(q / c) if c < np.inf else q
                 counts[kind, line] += 1
         lines = sorted({line for _, line in counts})
         of_kind = {kind: [k for k in sorted(counts) if k[0] == kind] for kind in KINDS}

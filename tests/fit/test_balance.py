@@ -48,7 +48,7 @@ def left_out(absorbed):
     parts = balance._parts(NOISE, table, state.cholesky, sampled)
     everything = balance._weighed(moments, NOISE)
     families = [(kind, False) for kind in KINDS]
-    return balance._LeftOut(families, table, state.cholesky, everything, parts)
+    return balance._LeftOut(families, table, state.cholesky, everything, parts, {})
 
 
 def test_left_out_errors_are_those_of_fits_without_the_part(absorbed, left_out):
@@ -105,6 +105,35 @@ def test_without_positive_moments_the_search_goes_on(left_out):
     left_out._prior = -left_out._prior * 1e9
     value, slope = left_out(np.zeros(3))
     assert value == pytest.approx(first + balance.FAILED) and not slope.any()
+
+
+def test_one_energy_that_no_other_resembles_does_not_decide_the_sigma_of_forces(monkeypatch):
+    def sigma_of_forces(wrong):
+        frames = labelled_frames(60, seed=4)
+        frames[7].info["REF_energy"] += wrong
+        structures, rows = from_atoms(frames), SampleRows()
+        start = gapy.SparseGPRegressor(SOAP, n_inducing=40, delta=3.0).begin(structures)
+        state = absorb(start, structures, rows=rows)
+        moments = maximise_likelihood(state.terms, state.statistic, NOISE).moments
+        sampled = list(rows.all_of(state.calibration_sample, lambda s: None))
+        absorbed = (start, state, sampled, moments)
+        return balanced(absorbed, set(state.statistic.factors)).forces
+
+    right = sigma_of_forces(0.0)
+    assert sigma_of_forces(3.0) == pytest.approx(right, rel=0.2)
+    monkeypatch.setattr(balance, "CAP", 1e9)
+    assert sigma_of_forces(3.0) < 0.3 * right
+
+
+def test_errors_that_vanish_by_symmetry_set_no_scale(left_out):
+    keys = [[label[:2] for label in part.labels] for part in left_out._parts]
+    squares = [[{"energy": 4.0, "forces": 1e-30, "stress": 0.0}[k] for k, _ in of] for of in keys]
+    first = next(k for k, (kind, _) in enumerate(keys[0]) if kind == "forces")
+    squares[0][first] = 9.0
+    caps = left_out._caps_of(squares)
+    assert caps[keys[0][first]] == balance.CAP * 9.0
+    assert {caps[k] for k in caps if k[0] == "energy"} == {balance.CAP * 4.0}
+    assert not any(kind == "stress" for kind, _ in caps)
 
 
 def labelled(atoms, config_type):
