@@ -267,8 +267,8 @@ class CompiledSOAP:
         dx_pcd = np.empty((hi - lo, 3, self.n_features))
         _derivatives.spectrum_derivatives(
             begin, end, env.first_i, env.species_i, env.r_pc, env.species_p, self.cutoff,
-            on.layout, on.slots, radial.weights, on.reach, radial.table_ss, radial.table,
-            radial.inv_h, self._factor, c_iku, on.blocks, on.index, dx_pcd,
+            on.layout, on.slots, radial.weights, *on.derivative_sources, radial.table_ss,
+            radial.table, radial.inv_h, self._factor, c_iku, dx_pcd,
         )  # fmt: skip
         return DerivativeBlock(
             atom_i=env.atom_i[begin:end],
