@@ -10,6 +10,7 @@ import gapy
 from gapy._support.threads import blas_threads
 from gapy.descriptors import smooth_soap
 from gapy.fit import balance
+from gapy.fit.labels import labels_of, rows_of
 from gapy.fit.sample import SampleRows
 from gapy.fit.training import absorb
 from gapy.gp import posterior
@@ -45,10 +46,10 @@ def absorbed():
 def left_out(absorbed):
     _, state, sampled, moments = absorbed
     table = blocks(state.terms)
-    parts = balance._parts(NOISE, table, state.cholesky, sampled)
+    parts = [balance._OfPart(part, NOISE) for part in balance._parts(sampled, table[-1].stop)]
     everything = balance._weighed(moments, NOISE)
     families = [(kind, False) for kind in KINDS]
-    return balance._LeftOut(families, table, state.cholesky, everything, parts)
+    return balance._LeftOut(families, table, everything, parts)
 
 
 def test_left_out_errors_are_those_of_fits_without_the_part(absorbed, left_out):
@@ -60,13 +61,27 @@ def test_left_out_errors_are_those_of_fits_without_the_part(absorbed, left_out):
     scale = {(kind, False): x**-2.0 for kind, x in zip(KINDS, factors)}
     dealt = sorted(sampled, key=lambda one: one.structure.config_type)
     n = len(left_out._parts)
-    for k, part in enumerate(left_out._parts):
+    for k, one in enumerate(left_out._parts):
         rest = [one.structure for j, one in enumerate(dealt) if j % n != k]
         fewer = absorb(start, rest)
         fitted = posterior.solve(fewer.terms, fewer.cholesky, fewer.statistic, noise.sigma)
-        _, a = left_out._without(part, scale)
-        for (_, _, rows, y), r in zip(part.labels, left_out._residuals(part, a)):
-            np.testing.assert_allclose(r, y - rows @ fitted.alpha, rtol=1e-5, atol=1e-7)
+        _, a = left_out._without(one, scale)
+        part, gone = one.part, [of.structure for j, of in enumerate(dealt) if j % n == k]
+        size = dict.fromkeys(part.lines, 0.0)
+        for s in gone:
+            for labels in labels_in_state(state, s):
+                r = labels.y - labels.rows @ fitted.alpha
+                r /= len(s.atoms) if labels.group.kind == "energy" else 1
+                name = s.config_type if (labels.group.kind, s.config_type) in part.lines else ""
+                size[labels.group.kind, name] += (r**2).mean()
+        found, _ = part.mean_squares(a)
+        assert dict(zip(part.lines, found)) == pytest.approx(size, rel=1e-5)
+        assert sum(part.counts.values()) == sum(len(s.labels) for s in dealt[k::n])
+
+
+def labels_in_state(state, s):
+    """The labels of a structure, their rows not whitened."""
+    return labels_of(s, rows_of(state.terms, s, state.kinds), state.e0, state.baselines)
 
 
 def test_slope_equals_finite_differences(left_out):
@@ -80,7 +95,7 @@ def test_slope_equals_finite_differences(left_out):
 def balanced(absorbed, learnt, approximate=False):
     _, state, sampled, moments = absorbed
     table = blocks(state.terms)
-    found = balance.balanced([NOISE], learnt, table, state.cholesky, moments, sampled, approximate)
+    found = balance.balanced([NOISE], learnt, table, moments, sampled, approximate)
     return found
 
 
