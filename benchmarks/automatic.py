@@ -97,12 +97,23 @@ def fitted(
     name: str, data: Path | None, every: int, folder: Path, further: str = ""
 ) -> tuple[Path, float | None]:
     """The model file, and the CPU seconds of its fit."""
-    from ase.io import write
-
     own = re.sub(r"[^\w.]+", "_", further)
     path = folder / f"{name}-{every}{own}.gapy"
     if path.exists():
         return path, None
+    train = training_file(name, data, every, folder)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    command = [sys.executable, "-m", "gapy", "fit", str(train), "-o", str(path)]
+    command += shlex.split(further)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return path, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def training_file(name: str, data: Path | None, every: int, folder: Path) -> Path:
+    """The training structures of a set as `gapy fit` reads them."""
+    from ase.io import write
+
     train = folder / f"{name}-{every}.xyz"
     frames = []
     for s in [s for part in CASES[name].train for s in structures_of(part, data)][::every]:
@@ -115,12 +126,7 @@ def fitted(
             atoms.info["REF_stress"] = s.stress
         frames.append(atoms)
     write(train, frames, format="extxyz")
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    command = [sys.executable, "-m", "gapy", "fit", str(train), "-o", str(path)]
-    command += shlex.split(further)
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return path, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return train
 
 
 def large(test):

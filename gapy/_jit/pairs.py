@@ -139,12 +139,33 @@ def largest_displacement(positions, reference):
     return largest
 
 
+ONE_STRUCTURE = np.array([0, np.iinfo(np.int64).max])
+"""first_m where all atoms are those of one structure."""
+
+
 @njit(cache=True, nogil=True)
-def forces_from_pairs(begin, end, atom_i, first_i, j_p, r_pc, g_pc, forces, virial):
+def forces_from_pairs(begin, end, atom_i, first_i, j_p, r_pc, g_pc, first_m, forces, virial_mcc):
     """Add -dE/dr of every atom and dE/d(strain) from g_p = dE/dr_p of centres begin..end-1.
 
-    The order of the sums is that of the pairs, however they are cut into calls.
+    Atoms first_m[m]..first_m[m + 1] - 1 are those of structure m. The order of the sums is that of
+    the pairs, however they are cut into calls.
     """
+    m = 0
+    while begin < end:
+        while atom_i[begin] < first_m[m]:
+            m -= 1
+        while atom_i[begin] >= first_m[m + 1]:
+            m += 1
+        stop = begin + 1
+        while stop < end and first_m[m] <= atom_i[stop] < first_m[m + 1]:
+            stop += 1
+        _of_one(begin, stop, atom_i, first_i, j_p, r_pc, g_pc, forces, virial_mcc[m])
+        begin = stop
+
+
+@njit(cache=True, nogil=True)
+def _of_one(begin, end, atom_i, first_i, j_p, r_pc, g_pc, forces, virial):
+    """`forces_from_pairs` of centres of one structure."""
     xx, xy, xz = virial[0, 0], virial[0, 1], virial[0, 2]
     yx, yy, yz = virial[1, 0], virial[1, 1], virial[1, 2]
     zx, zy, zz = virial[2, 0], virial[2, 1], virial[2, 2]

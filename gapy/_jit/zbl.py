@@ -36,9 +36,11 @@ def repulsion(
 ):  # fmt: skip
     """Add energies (half to each end), forces and dE/d(strain) of the pairs of every centre.
 
+    Returns the energy that was added.
     slot_z: row of `table_ssk` of an atomic number. Columns k: outer^2, inner, q, 1/a, A, B, C of
     the switch V + C + (t > 0) (A/3 t^3 + B/4 t^4), t = r - inner.
     """
+    total = 0.0
     widest2 = table_ssk[:, :, 0].max()
     for c in range(centre_i.shape[0]):
         i = centre_i[c]
@@ -61,5 +63,7 @@ def repulsion(
                 value += t2 * t * (k[4] / 3.0 + k[5] / 4.0 * t)
                 slope += t2 * (k[4] + k[5] * t)
             energies[i] += 0.5 * value
+            total += 0.5 * value
             g = 0.5 * slope / r
             add_pair(i, j, g, x, y, z, forces, virial)
+    return total

@@ -14,6 +14,7 @@ import numpy as np
 from ase.data import chemical_symbols, covalent_radii
 
 from gapy._jit.zbl import repulsion, screened_coulomb
+from gapy._support.remember import Remembered
 from gapy.baselines.elements import N_ELEMENTS, atomic_numbers_of, elements_of, require_served
 from gapy.baselines.protocol import Contribution, PairList, System
 from gapy.baselines.switches import Pair, Switch, parse_switch, parse_switches
@@ -121,23 +122,31 @@ class ZBL:
         """
         numbers = np.ascontiguousarray(system.numbers, dtype=np.int64)
         out = Contribution.zeros(len(numbers))
-        present = elements_of(numbers)
-        if not present:
+        if not len(numbers):
             return out
-        require_served(present, self._served, self.kind)
-        slot_z, table_ssk, reach = _table(self, present)
+        slot_z, table_ssk, reach = self._tables(numbers)
         pairs = _reaching(system.pairs, reach)
         r_pc = np.ascontiguousarray(pairs.r_pc, dtype=float)
-        repulsion(
+        energy = repulsion(
             pairs.centre_i, pairs.first_i, pairs.j_p, r_pc, numbers, slot_z, table_ssk,
             out.energies, out.forces, out.virial,
         )  # fmt: skip
-        if not math.isfinite(out.energies.sum()):
+        if not math.isfinite(energy):
             raise StructureError(
                 "positions: expected finite distances above zero, got two atoms at one place or a "
                 "number that is not finite; correct the structure"
             )
         return out
+
+    @cached_property
+    def _tables(self) -> Remembered:
+        """What the kernel needs of a structure's atomic numbers, which are checked."""
+        return Remembered(self._look_up)
+
+    def _look_up(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+        present = elements_of(numbers)
+        require_served(present, self._served, self.kind)
+        return _table(self, present)
 
     def settings(self) -> dict:
         """inner, outer (A or None), switches {"C-Si": [inner, outer]}, species symbols or None."""

@@ -6,10 +6,12 @@ A channel u is a species slot times the padded number of radial functions, plus 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from gapy._jit.vector import LANES
+from gapy.descriptors.products import derivative_sources
 
 NOWHERE = -(2**31)
 """Where channels enter a range that does not hold them."""
@@ -22,7 +24,8 @@ class Channels:
     n_radial, n_pad: radial functions of a slot, and with the padding. shape (n_lm, U) of c of a
     centre. slots (K,): of each kind of neighbour, the species first. n_summed: how many slots, the
     first ones, count in a sum over species. blocks, index: of the power spectrum. reach (K, blocks,
-    2): see `gapy._jit.soap_derivatives`.
+    2): where the first channel of a kind of neighbour lies in the block's range of channels A or B;
+    the range may begin after it, or hold none of its channels.
     """
 
     n_radial: int
@@ -35,6 +38,11 @@ class Channels:
     blocks: np.ndarray
     index: np.ndarray
     reach: np.ndarray
+
+    @cached_property
+    def derivative_sources(self) -> tuple[np.ndarray, np.ndarray]:
+        """See `gapy.descriptors.products`."""
+        return derivative_sources(self)
 
 
 def channels_of(soap) -> Channels:

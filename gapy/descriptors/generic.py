@@ -158,8 +158,8 @@ class GenericDescriptor:
         """Remember dE/dx of centres begin..end-1."""
         store[begin:end] = g_id
 
-    def collect(self, env, begin, end, store, forces, virial) -> None:
-        """Add -dE/dr (n, 3) and dE/d(strain) (3, 3) of centres begin..end-1."""
+    def collect(self, env, begin, end, store, forces, virial, first_m=None) -> None:
+        """Add -dE/dr (n, 3) and dE/d(strain) (3, 3) of centres begin..end-1, of one structure."""
         atoms, g_id = env.atom_i[begin:end], store[begin:end]
         forces -= np.einsum("id,ijcd->jc", g_id, env.dx_ijcd[atoms])
         strain = np.einsum("id,ivd->v", g_id, env.strain_ivd[atoms])

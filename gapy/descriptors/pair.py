@@ -175,10 +175,14 @@ class PairDescriptor:
         g_pd = np.repeat(g_id, np.diff(state.first_i), axis=0)
         store[env.first_i[begin] : env.first_i[end]] = np.einsum("pcd,pd->pc", state.dx_pcd, g_pd)
 
-    def collect(self, env: Environments, begin: int, end: int, store, forces, virial) -> None:
-        """Add forces (n, 3) and dE/d(strain) (3, 3) of centres begin..end-1."""
+    def collect(self, env: Environments, begin, end, store, forces, virial, first_m=None) -> None:
+        """Add forces (n, 3) and dE/d(strain) of centres begin..end-1."""
         span = slice(env.first_i[begin], env.first_i[end])
         centre_p = np.repeat(env.atom_i[begin:end], np.diff(env.first_i[begin : end + 1]))
         np.add.at(forces, centre_p, store[span])
         np.subtract.at(forces, env.j_p[span], store[span])
-        virial += store[span].T @ env.r_pc[span]
+        if first_m is None:
+            virial += store[span].T @ env.r_pc[span]
+            return
+        owner_p = np.searchsorted(first_m, centre_p, side="right") - 1
+        np.add.at(virial, owner_p, store[span][:, :, None] * env.r_pc[span][:, None, :])

@@ -102,9 +102,9 @@ class ProjectedSOAP:
         g_id = product_transposed(g_ir, self._basis(env, begin))
         self.inner.backward(env, begin, end, state[0], g_id, store)
 
-    def collect(self, env: Environments, begin, end, store, forces, virial) -> None:
-        """Add forces (n, 3) and dE/d(strain) (3, 3) of centres begin..end-1 from `store`."""
-        self.inner.collect(env, begin, end, store, forces, virial)
+    def collect(self, env: Environments, begin, end, store, forces, virial, first_m=None) -> None:
+        """Add forces (n, 3) and dE/d(strain) of centres begin..end-1 from `store`."""
+        self.inner.collect(env, begin, end, store, forces, virial, first_m)
 
     def gradient_store_members(self, env: Environments) -> np.ndarray:
         """Room for `backward_members`."""

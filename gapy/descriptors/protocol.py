@@ -81,9 +81,20 @@ class Descriptor(Protocol):
         ...
 
     def collect(
-        self, env: Environments, begin: int, end: int, store: np.ndarray, forces, virial
+        self,
+        env: Environments,
+        begin: int,
+        end: int,
+        store: np.ndarray,
+        forces,
+        virial,
+        first_m: np.ndarray | None = None,
     ) -> None:
-        """Add forces (n, 3) and dE/d(strain) (3, 3) of centres begin..end-1 from `store`."""
+        """Add forces (n, 3) and dE/d(strain) (3, 3) of centres begin..end-1 from `store`.
+
+        With first_m (m + 1,) the atoms are those of m structures, one after the other, and virial
+        is (m, 3, 3): atoms first_m[m]:first_m[m + 1] are those of structure m.
+        """
         ...
 
 

@@ -16,7 +16,7 @@ from gapy._jit import soap as _soap
 from gapy._jit import soap_derivatives as _derivatives
 from gapy._jit import soap_members as _members
 from gapy._jit.aligned import aligned_empty
-from gapy._jit.pairs import forces_from_pairs
+from gapy._jit.pairs import ONE_STRUCTURE, forces_from_pairs
 from gapy._jit.vector import LANES
 from gapy._support.ranges import require_range
 from gapy.descriptors.base import AT_ONCE, DerivativeBlock, Environments, species_slots
@@ -230,10 +230,12 @@ class CompiledSOAP:
             self._factor, dc_iku, g_pc,
         )  # fmt: skip
 
-    def collect(self, env: Environments, begin, end, g_pc, forces, virial) -> None:
-        """Add -dE/dr (n, 3) and dE/d(strain) (3, 3) from the pairs of centres begin..end-1."""
+    def collect(self, env: Environments, begin, end, g_pc, forces, virial, first_m=None) -> None:
+        """Add -dE/dr (n, 3) and dE/d(strain) from the pairs of centres begin..end-1."""
+        if first_m is None:
+            first_m, virial = ONE_STRUCTURE, virial[None]
         forces_from_pairs(
-            begin, end, env.atom_i, env.first_i, env.j_p, env.r_pc, g_pc, forces, virial
+            begin, end, env.atom_i, env.first_i, env.j_p, env.r_pc, g_pc, first_m, forces, virial
         )
 
     def gradient_store_members(self, env: Environments) -> np.ndarray:
@@ -267,8 +269,8 @@ class CompiledSOAP:
         dx_pcd = np.empty((hi - lo, 3, self.n_features))
         _derivatives.spectrum_derivatives(
             begin, end, env.first_i, env.species_i, env.r_pc, env.species_p, self.cutoff,
-            on.layout, on.slots, radial.weights, on.reach, radial.table_ss, radial.table,
-            radial.inv_h, self._factor, c_iku, on.blocks, on.index, dx_pcd,
+            on.layout, on.slots, radial.weights, *on.derivative_sources, radial.table_ss,
+            radial.table, radial.inv_h, self._factor, c_iku, dx_pcd,
         )  # fmt: skip
         return DerivativeBlock(
             atom_i=env.atom_i[begin:end],

@@ -53,7 +53,7 @@ class LeaveOneOut:
 
 def leave_one_out(
     posterior: Posterior,
-    rows,
+    l_mn,
     y,
     sigma,
     local_rows,
@@ -66,26 +66,27 @@ def leave_one_out(
 ) -> LeaveOneOut:
     """Closed-form residuals and local sigmas of one structure.
 
-    rows (n_labels, M) and y (n_labels,) are all labels of the structure with their noise sigma
-    (n_labels,); local_rows (n_atoms, M) with prior variances (n_atoms,). The local sigmas are
+    l_mn (M, n_labels), as `Posterior.whiten` gives them of rows, and y (n_labels,) are all labels
+    of the structure with their noise sigma (n_labels,); local_rows (n_atoms, M), not whitened, with
+    prior variances (n_atoms,). The local sigmas are
     those of `coarse` if given, the distances those from `near` (unless given, all points) and
     from `first` (unless given, `near`). data_shares: where the posterior knows these rows only
     approximately (see `gapy.gp.column_estimation`), `data_share` of it and of `coarse`; then no
     more is left out than all labels together gave.
     """
-    l_rows = posterior.whiten(rows) / sigma
+    l_rows = l_mn / sigma
     lower, b = _remainder(posterior, l_rows, data_shares[0])
-    left_out = _residual(posterior, rows, y, sigma, lower)
+    left_out = _residual(posterior, l_mn, y, sigma, lower)
     root = solve_triangular(lower, np.eye(len(lower)), lower=True)
     label_variance = (np.einsum("ij,ij->j", root, root) - 1.0) * sigma**2
     precision, local = posterior, local_rows
     if coarse is not None:
         precision, local = coarse, local_rows[:, coarse.columns]
         lower, b = _remainder(coarse, l_rows[coarse.columns], data_shares[1])
-    l_mn = precision.whiten(local)
-    v = solve_triangular(precision.r_factor, l_mn, trans="T")
+    l_local = precision.whiten(local)
+    v = solve_triangular(precision.r_factor, l_local, trans="T")
     extra = solve_triangular(lower, b.T @ v, lower=True)
-    variance = np.maximum(local_prior - np.einsum("mn,mn->n", l_mn, l_mn), 0.0)
+    variance = np.maximum(local_prior - np.einsum("mn,mn->n", l_local, l_local), 0.0)
     variance += np.einsum("mn,mn->n", v, v) + np.einsum("rn,rn->n", extra, extra)
     near = near or landmarks(posterior, 1.0, 0, exponent=1)
     return LeaveOneOut(
@@ -97,14 +98,14 @@ def leave_one_out(
     )
 
 
-def left_out_residual(posterior: Posterior, rows, y, sigma, data_share=None) -> np.ndarray:
+def left_out_residual(posterior: Posterior, l_mn, y, sigma, data_share=None) -> np.ndarray:
     """Only the residuals of `leave_one_out`, (n_labels,)."""
-    lower, _ = _remainder(posterior, posterior.whiten(rows) / sigma, data_share)
-    return _residual(posterior, rows, y, sigma, lower)
+    lower, _ = _remainder(posterior, l_mn / sigma, data_share)
+    return _residual(posterior, l_mn, y, sigma, lower)
 
 
-def _residual(posterior: Posterior, rows, y, sigma, lower) -> np.ndarray:
-    residual = (y - rows @ posterior.alpha) / sigma
+def _residual(posterior: Posterior, l_mn, y, sigma, lower) -> np.ndarray:
+    residual = (y - posterior.w @ l_mn) / sigma
     return scipy.linalg.cho_solve((lower, True), residual) * sigma
 
 

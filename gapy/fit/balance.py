@@ -29,18 +29,19 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import scipy.linalg
-from scipy.linalg.blas import dsyrk
+from scipy.linalg.blas import dsymv
 from scipy.optimize import minimize
 
+from gapy._jit.moments import add_scaled
+from gapy.fit.parts import Family, Line, Part, dealt
 from gapy.fit.sample import Sampled
 from gapy.gp.likelihood import Moments
 from gapy.gp.noise import KINDS, Noise
-from gapy.gp.posterior import whiten
 from gapy.gp.statistic import Group
+from gapy.gp.whitening import prior_scale
 from gapy.structures import is_isolated_atom
 
 VALUE = {"energy": 1.0, "forces": 1.0, "stress": 0.2}
@@ -75,20 +76,8 @@ ITERATIONS = 12
 FAILED = 10.0
 """Added to J where rounding leaves no positive A_k."""
 
-Family = tuple[str, bool]
-"""A label kind, and whether its structures state their own sigma."""
 
-
-@dataclass(frozen=True)
-class _Part:
-    """Moments by family, and labels [(kind, line, rows per atom or component, y)] of a part."""
-
-    s: dict[Family, np.ndarray]
-    c: dict[Family, np.ndarray]
-    labels: list[tuple[str, str, np.ndarray, np.ndarray]]
-
-
-def balanced(candidates, learnt, table, cholesky, moments, sampled, approximate: bool) -> Noise:
+def balanced(candidates, learnt, table, moments, sampled, approximate: bool) -> Noise:
     """The noise with the least left-out errors among the candidates, the kinds of each scaled.
 
     candidates: noises with other ratios of the groups of a kind. learnt: groups that are scaled;
@@ -105,13 +94,14 @@ def balanced(candidates, learnt, table, cholesky, moments, sampled, approximate:
     best, least = candidates[0], np.inf
     start, caps = np.zeros(len(families)), {}
     bounds = np.log(FACTORS if len(sampled) >= ENOUGH else FACTORS_OF_FEW)
+    parts = _parts(sampled, table[-1].stop)
     for noise in candidates:
-        parts = _parts(noise, table, cholesky, sampled)
+        weighed = [_OfPart(part, noise) for part in parts]
         if approximate:
-            everything = _added((part.s, part.c) for part in parts)
+            everything = _added((part.s, part.c) for part in weighed)
         else:
             everything = _weighed(moments, noise)
-        objective = _LeftOut(families, table, cholesky, everything, parts, caps)
+        objective = _LeftOut(families, table, everything, weighed, caps)
         found = minimize(
             objective,
             start,
@@ -129,115 +119,106 @@ def balanced(candidates, learnt, table, cholesky, moments, sampled, approximate:
     return best
 
 
+class _OfPart:
+    """A part of the sample, and the moments of each family for some noise, where i <= j."""
+
+    def __init__(self, part: Part, noise: Noise):
+        self.part = part
+        self.s: dict[Family, np.ndarray] = {}
+        self.c: dict[Family, np.ndarray] = {}
+        for family, s, c in part.moments(noise):
+            self.s[family], self.c[family] = s, c
+
+
 class _LeftOut:
     """J and its slope over x, one for each family.
 
-    caps: c by kind and line; empty for those of the first x.
+    caps: c of each line; empty for those of the first x.
     """
 
-    def __init__(self, families, table, cholesky, everything, parts, caps):
-        self._families, self._table, self._cholesky = families, table, cholesky
+    def __init__(self, families, table, everything, parts: list[_OfPart], caps: dict[Line, float]):
+        self._families = families
         self._s, self._c = everything
         self._parts = parts
-        self._prior = np.concatenate([np.full(b.stop - b.start, b.delta**-2.0) for b in table])
+        self._prior = prior_scale(table) ** -2.0
+        self._counts = Counter(line for one in parts for line in one.part.lines)
         self._first = 0.0
-        self.caps: dict[tuple[str, str], float] = caps
+        self.caps = caps
 
     def __call__(self, x):
         scale = dict(zip(self._families, np.exp(-2.0 * x)))
         try:
-            solved = [self._without(part, scale) for part in self._parts]
+            solved = [self._without(one, scale) for one in self._parts]
         except np.linalg.LinAlgError:
             return self._first + FAILED, np.zeros(len(x))
-        residuals = [self._residuals(part, a) for part, (_, a) in zip(self._parts, solved)]
-        squares = [[float(r @ r) / len(r) for r in rest] for rest in residuals]
-        self.caps = self.caps or self._caps_of(squares)
-        value, slopes = self._score(squares)
+        found = [one.part.mean_squares(a) for one, (_, a) in zip(self._parts, solved)]
+        self.caps = self.caps or self._caps_of([q for q, _ in found])
+        errors = dict.fromkeys(self._counts, 0.0)
+        for one, (squares, _) in zip(self._parts, found):
+            for line, q in zip(one.part.lines, squares.tolist()):
+                c = self.caps.get(line)
+                errors[line] += q if c is None else c * np.log1p(q / c)
+        value, slopes = self._score(errors)
         gradient = np.zeros(len(x))
-        for part, (lower, a), rest, of in zip(self._parts, solved, residuals, squares):
-            by_row = sum(
-                -2.0 * slopes[kind, line] * self._weight(kind, line, q) / len(r) * (r @ rows)
-                for (kind, line, rows, _), r, q in zip(part.labels, rest, of)
-                if (kind, line) in slopes
-            )
-            h = scipy.linalg.cho_solve(lower, self._whitened(by_row))
+        for one, (lower, a), (squares, shared) in zip(self._parts, solved, found):
+            slope = np.array([slopes.get(line, 0.0) for line in one.part.lines])
+            slope /= 1.0 + squares / [self.caps.get(line, np.inf) for line in one.part.lines]
+            by_a = -2.0 * (shared * slope[one.part.label_r]) @ one.part.w_rm
+            h = scipy.linalg.cho_solve(lower, by_a, check_finite=False)
             for f, family in enumerate(self._families):
                 if family not in self._s:
                     continue
-                rest_c = self._c[family] - self._s[family] @ a
-                if family in part.s:
-                    rest_c -= part.c[family] - part.s[family] @ a
+                rest_c = self._c[family] - _times(self._s[family], a)
+                if family in one.s:
+                    rest_c -= one.c[family] - _times(one.s[family], a)
                 gradient[f] -= 2.0 * scale[family] * (h @ rest_c)
         self._first = self._first or value
         return value + TIE * (x @ x), gradient + 2.0 * TIE * x
 
-    def _without(self, part: _Part, scale):
+    def _without(self, one: _OfPart, scale):
         """(Cholesky factor of A_k, a_k)."""
-        a_mm, b_m = np.diag(self._prior), np.zeros(len(self._prior))
+        m, unit = len(self._prior), np.ones(len(self._prior))
+        a_mm, b_m = np.zeros((m, m)), np.zeros(m)
         for family, s in self._s.items():
             weight = scale.get(family, 1.0)
-            a_mm += weight * s
+            add_scaled(s, weight, unit, a_mm)
             b_m += weight * self._c[family]
-            if family in part.s:
-                a_mm -= weight * part.s[family]
-                b_m -= weight * part.c[family]
-        lower = scipy.linalg.cho_factor(a_mm, lower=True, overwrite_a=True)
-        return lower, scipy.linalg.cho_solve(lower, b_m)
+            if family in one.s:
+                add_scaled(one.s[family], -weight, unit, a_mm)
+                b_m -= weight * one.c[family]
+        a_mm[np.diag_indices(m)] += self._prior
+        # Transposed it is in LAPACK's order, and no copy is made.
+        lower = scipy.linalg.cho_factor(a_mm.T, lower=True, overwrite_a=True, check_finite=False)
+        return lower, scipy.linalg.cho_solve(lower, b_m, check_finite=False)
 
-    def _residuals(self, part: _Part, a):
-        alpha = np.empty_like(a)
-        for b, lower in zip(self._table, self._cholesky):
-            alpha[b.columns] = scipy.linalg.solve_triangular(
-                lower, a[b.columns], lower=True, trans="T"
-            )
-        return [y - rows @ alpha for _, _, rows, y in part.labels]
-
-    def _whitened(self, row):
-        return np.concatenate(
-            [
-                scipy.linalg.solve_triangular(lower, row[b.columns], lower=True)
-                for b, lower in zip(self._table, self._cholesky)
-            ]
-        )
-
-    def _caps_of(self, squares) -> dict[tuple[str, str], float]:
-        """c of each kind and line whose errors do not all vanish."""
+    def _caps_of(self, of_parts) -> dict[Line, float]:
+        """c of each line whose errors do not all vanish."""
         found = defaultdict(list)
-        for part, of in zip(self._parts, squares):
-            for (kind, line, *_), q in zip(part.labels, of):
-                found[kind, line].append(q)
+        for one, squares in zip(self._parts, of_parts):
+            for line, q in zip(one.part.lines, squares):
+                found[line].append(q)
         return {
-            key: CAP * float(np.median([q for q in of if q >= VANISHES * np.mean(of)]))
-            for key, of in found.items()
+            line: CAP * float(np.median([q for q in of if q >= VANISHES * np.mean(of)]))
+            for line, of in found.items()
             if any(of)
         }
 
-    def _weight(self, kind: str, line: str, q: float) -> float:
-        """Slope of c log(1 + q / c)."""
-        return 1.0 / (1.0 + q / self.caps.get((kind, line), np.inf))
-
-    def _score(self, of_parts):
-        """J, and its slope with respect to c log(1 + q / c) of each (kind, line)."""
-        squares: defaultdict[tuple[str, str], float] = defaultdict(float)
-        counts: Counter = Counter()
-        for part, of in zip(self._parts, of_parts):
-            for (kind, line, _, _), q in zip(part.labels, of):
-                c = self.caps.get((kind, line), np.inf)
-                squares[kind, line] += c * np.log1p(q / c) if c < np.inf else q
-                counts[kind, line] += 1
-        lines = sorted({line for _, line in counts})
-        of_kind = {kind: [k for k in sorted(counts) if k[0] == kind] for kind in KINDS}
+    def _score(self, errors: Mapping[Line, float]):
+        """J, and its slope with respect to the summed c log(1 + q / c) of each line."""
+        counts = self._counts
+        lines = sorted({line.name for line in counts})
+        of_kind = {kind: [k for k in sorted(counts) if k.kind == kind] for kind in KINDS}
         number = {kind: sum(counts[k] for k in keys) for kind, keys in of_kind.items()}
         total = {
-            kind: sum(squares[k] for k in keys) / number[kind]
+            kind: sum(errors[k] for k in keys) / number[kind]
             for kind, keys in of_kind.items()
-            if any(squares[k] > 0.0 for k in keys)
+            if any(errors[k] > 0.0 for k in keys)
         }
         value, slope_of_total = _worth(total)
         slopes = {}
         for line in lines:
-            keys = [(kind, line) for kind in total if (kind, line) in counts]
-            mean = {k[0]: squares[k] / counts[k] + EXACT**2 * total[k[0]] for k in keys}
+            keys = [Line(kind, line) for kind in total if (kind, line) in counts]
+            mean = {k[0]: errors[k] / counts[k] + EXACT**2 * total[k[0]] for k in keys}
             share = max((counts[k] / number[k[0]] for k in keys), default=0.0)
             one, slope_of = _worth(mean)
             value += share * one
@@ -261,32 +242,16 @@ def _worth(mean: Mapping[str, float]):
     return float(value), slopes
 
 
-def _parts(noise: Noise, table, cholesky, sampled: list[Sampled]) -> list[_Part]:
-    """The sample dealt out, each config_type over all parts."""
-    m = table[-1].stop
-    counts = Counter(one.structure.config_type for one in sampled)
+def _parts(sampled: list[Sampled], m: int) -> list[Part]:
+    """The sample in as many parts as the moments of all may take memory."""
     n_families = len({(x.group.kind, x.group.own) for one in sampled for x in one.labels})
     number = int(np.clip(PART_NUMBERS // (n_families * m * m), LEAST_PARTS, PARTS))
-    unit = [b.delta for b in table]
-    parts = [_Part({}, {}, []) for _ in range(number)]
-    for k, one in enumerate(sorted(sampled, key=lambda one: one.structure.config_type)):
-        part, name = parts[k % number], one.structure.config_type
-        for labels in one.labels:
-            family = (labels.group.kind, labels.group.own)
-            w = whiten(table, cholesky, labels.rows / labels.sigma(noise))
-            for b, delta in zip(table, unit):
-                w[b.columns] /= delta
-            if family not in part.s:
-                part.s[family], part.c[family] = np.zeros((m, m), order="F"), np.zeros(m)
-            part.s[family] = dsyrk(1.0, w.T, 1.0, part.s[family], trans=1, lower=1, overwrite_c=1)
-            part.c[family] += w @ (labels.y / labels.sigma(noise))
-            size = len(one.structure.atoms) if labels.group.kind == "energy" else 1
-            line = name if counts[name] >= FEW else ""
-            part.labels.append((labels.group.kind, line, labels.rows / size, labels.y / size))
-    for part in parts:
-        for s in part.s.values():
-            s += np.tril(s, -1).T
-    return parts
+    return dealt(sampled, number, FEW)
+
+
+def _times(s: np.ndarray, a: np.ndarray) -> np.ndarray:
+    """S a of which i <= j are read."""
+    return dsymv(1.0, s.T, a, lower=1)
 
 
 def _weighed(moments: Mapping[tuple[Group, ...], Moments], noise: Noise):

@@ -31,7 +31,15 @@ from gapy.baselines import Baseline, Coulomb, isolated_atom_energies
 from gapy.baselines.coulomb import LARGEST_SCALE
 from gapy.error_bars.cross_validation import left_out_residual
 from gapy.errors import GapyError
-from gapy.fit.labels import Labels, add_labels, labels_of, rows_of, stacked, without
+from gapy.fit.labels import (
+    Labels,
+    add_whitened,
+    labels_of,
+    rows_of,
+    stacked,
+    whitened_labels,
+    without,
+)
 from gapy.fit.sample import Sampled, SampleRows, fewer_points
 from gapy.fit.solving import learn, posterior_of
 from gapy.fit.training import TrainingState
@@ -152,13 +160,20 @@ def scale_sample(structures: Sequence[LabelledStructure], seed: int) -> list[Lab
 
 
 def _labels(start: TrainingState, sample, bare_e0, others):
-    """Of every structure its labels without the baseline, those of unit scale, its pairs."""
+    """Of every structure its labels without the baseline, those of unit scale, its pairs.
+
+    With whitened rows, which both share.
+    """
     frames = Frames([s.atoms for s in sample], start.terms)
-    out = []
+    table, out = blocks(start.terms), []
     for k, s in enumerate(sample):
         rows = rows_of(start.terms, s, start.kinds, frames.environments(k))
-        bare = labels_of(s, rows, bare_e0, others)
-        out.append((bare, labels_of(s, rows, start.e0, start.baselines), frames.pairs(k)))
+        bare = whitened_labels(labels_of(s, rows, bare_e0, others), table, start.cholesky)
+        unit = [
+            replace(one, rows=same.rows)
+            for one, same in zip(labels_of(s, rows, start.e0, start.baselines), bare)
+        ]
+        out.append((bare, unit, frames.pairs(k)))
     return tuple(zip(*out))
 
 
@@ -186,9 +201,9 @@ def _learnt(start: TrainingState, sample, labels, pairs) -> TrainingState:
 
 
 def _statistic(start: TrainingState, labels) -> SufficientStatistic:
-    out, table = SufficientStatistic(start.n_columns), blocks(start.terms)
+    out = SufficientStatistic(start.n_columns)
     for of in labels:
-        add_labels(out, of, table, start.cholesky)
+        add_whitened(out, of)
     return out
 
 
@@ -209,7 +224,7 @@ def _residuals(state: TrainingState, labels) -> list[dict[str, np.ndarray]]:
         if stack is None:
             out.append({})
             continue
-        residual = left_out_residual(fitted, stack.rows, stack.y, stack.sigma)
+        residual = left_out_residual(fitted, fitted.scaled(stack.rows), stack.y, stack.sigma)
         out.append({v: residual[stack.where[v]] for v in KINDS if v in stack.where})
     return out
 

@@ -115,7 +115,7 @@ def _with_labels(start: TrainingState, sample) -> tuple[TrainingState, SampleRow
     for k, s in enumerate(sample):
         rows = rows_of(start.terms, s, start.kinds, frames.environments(k))
         labels = labels_of(s, rows, start.e0, start.baselines)
-        add_labels(statistic, labels, blocks(start.terms), start.cholesky)
+        labels = add_labels(statistic, labels, blocks(start.terms), start.cholesky)
         kept.keep(Sampled(s, none, labels, frames.pairs(k)))
     return replace(start, statistic=statistic, sample=tuple(sample)), kept
 

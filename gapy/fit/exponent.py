@@ -162,7 +162,7 @@ def _squares(start: TrainingState, sample, *, learns: bool) -> dict[int, dict[st
         every = rows_of(list(terms.values()), s, start.kinds, envs)
         for c, z in enumerate(CANDIDATES):
             labels = labels_of(s, _columns(every, c * m, m), start.e0, start.baselines)
-            add_labels(statistics[z], labels, blocks([terms[z]]), factors[z])
+            labels = add_labels(statistics[z], labels, blocks([terms[z]]), factors[z])
             kept[z].keep(Sampled(s, np.empty((0, m)), labels, frames.pairs(k)))
     states = []
     for z in CANDIDATES:
@@ -192,7 +192,7 @@ def left_out_squares(state: TrainingState, noise: Noise, kept, sample) -> dict[s
         stack = stacked(one.labels, noise)
         if stack is None:
             continue
-        residual = left_out_residual(fitted, stack.rows, stack.y, stack.sigma)
+        residual = left_out_residual(fitted, fitted.scaled(stack.rows), stack.y, stack.sigma)
         for v, (kind, unit) in enumerate((("energy", len(one.structure.atoms)), ("forces", 1))):
             of = stack.of(kind, residual)
             if of is not None:

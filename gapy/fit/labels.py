@@ -36,8 +36,9 @@ SYMMETRY_ROW = 1e-8
 class Labels:
     """Labels of one kind of one structure.
 
-    group: their noise group; rows (n, M) of K_nM at delta = 1; y (n,) in label units, less what is
-    subtracted before the fit; scale: standard deviation of the noise over the sigma of the group.
+    group: their noise group; rows (n, M) of K_nM at delta = 1, or whitened ones, W = K L^-T
+    (`whitened_labels`); y (n,) in label units, less what is subtracted before the fit; scale:
+    standard deviation of the noise over the sigma of the group.
     """
 
     group: Group
@@ -114,34 +115,47 @@ def _labels(s: LabelledStructure, kind: str, rows, y, unit: float) -> Labels:
     return Labels(group, rows, y, unit if own is None else own * unit)
 
 
+def whitened_labels(labels: Iterable[Labels], table: Sequence[Block], cholesky) -> list[Labels]:
+    """The labels with whitened rows; those that vanish by symmetry are zero to the last bit.
+
+    table, cholesky: blocks of columns, and the factors of K_MM. Many labels at once take less time:
+    the factors are read as often for one row as for many.
+    """
+    each = list(labels)
+    if not each:
+        return []
+    rows = np.concatenate([one.rows for one in each])
+    rows[np.einsum("rs,rs->r", rows, rows) < SYMMETRY_ROW**2] = 0.0
+    w_rs = whitened(table, cholesky, rows)
+    starts = np.cumsum([0, *(len(one.y) for one in each)]).tolist()
+    return [replace(one, rows=w_rs[a:b]) for one, a, b in zip(each, starts, starts[1:])]
+
+
 def add_labels(
     statistic: SufficientStatistic, labels: Iterable[Labels], table: Sequence[Block], cholesky
-) -> None:
-    """Add labels to a statistic, rows whitened and divided by their scale.
+) -> list[Labels]:
+    """Add labels to a statistic that refers to these factors; returns them whitened."""
+    found = whitened_labels(labels, table, cholesky)
+    add_whitened(statistic, found)
+    return found
 
-    table, cholesky: blocks of columns, and the factors of K_MM to which the statistic refers. What
-    vanishes by symmetry is known without data and would only pass for labels without noise.
+
+def add_whitened(statistic: SufficientStatistic, labels: Iterable[Labels]) -> None:
+    """Add labels with whitened rows to a statistic, rows divided by their scale.
+
+    What vanishes by symmetry is known without data and would only pass for labels without noise.
     """
-    parts = []
     for one in labels:
-        informative = np.einsum("rs,rs->r", one.rows, one.rows) >= SYMMETRY_ROW**2
-        parts.append((one, one.rows[informative], one.y[informative]))
-    if not parts:
-        return
-    # Together: L is read as often for one row as for many.
-    rows = whitened(table, cholesky, np.concatenate([rows for _, rows, _ in parts]))
-    start = 0
-    for one, _, y in parts:
-        statistic.add(one.group, rows[start : start + len(y)], y, 1.0 / one.scale)
-        start += len(y)
+        seen = one.rows.any(axis=1)
+        statistic.add(one.group, one.rows[seen], one.y[seen], 1.0 / one.scale)
 
 
 @dataclass(frozen=True)
 class StackedLabels:
     """All labels of a structure, one below the other: energy, forces, stress.
 
-    rows (n, M), y (n,) and the standard deviation of their noise, sigma (n,); `where` says which
-    of them are of a kind.
+    rows (n, M), whitened where those of the labels were, y (n,) and the standard deviation of their
+    noise, sigma (n,); `where` says which of them are of a kind.
     """
 
     rows: np.ndarray

@@ -48,7 +48,7 @@ def out_of_sample(posterior, noise: Noise, sampled, terms, *, approximate=False)
             continue  # its only label is a stress that is not fitted
         out = leave_one_out(
             posterior,
-            stack.rows,
+            posterior.scaled(stack.rows),
             stack.y,
             stack.sigma,
             one.local,

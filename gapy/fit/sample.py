@@ -8,6 +8,7 @@ of their samples.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -40,8 +41,8 @@ def within_memory(sample, n_columns: int) -> list[LabelledStructure]:
 class Sampled(NamedTuple):
     """What leave-one-out and calibration need of a structure.
 
-    local: rows (n, M) of the local energies; labels of every kind; pairs at the largest cutoff of
-    the terms.
+    local: rows (n, M) of the local energies; labels of every kind, their rows whitened; pairs at
+    the largest cutoff of the terms.
     """
 
     structure: LabelledStructure
@@ -60,8 +61,9 @@ class SampleRows:
         self._known: dict[bytes, Sampled] = {}
 
     def keep(self, sampled: Sampled) -> None:
-        """Remember a structure."""
-        self._known[sampled.structure.digest()] = sampled
+        """Remember a structure; its rows become arrays of their own, not parts of larger ones."""
+        labels = [replace(one, rows=np.ascontiguousarray(one.rows)) for one in sampled.labels]
+        self._known[sampled.structure.digest()] = sampled._replace(labels=labels)
 
     def all_of(self, structures, compute) -> Iterator[Sampled]:
         """Each structure with its rows, from `compute` where they are not known yet."""

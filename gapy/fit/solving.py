@@ -14,7 +14,7 @@ from gapy._support.progress import track
 from gapy._support.threads import blas_threads
 from gapy.error_bars.spread import LeftOutSpread
 from gapy.fit.balance import balanced
-from gapy.fit.labels import labels_of, rows_of
+from gapy.fit.labels import labels_of, rows_of, whitened_labels
 from gapy.fit.out_of_sample import calibrate, out_of_sample
 from gapy.fit.sample import Sampled, SampleRows
 from gapy.fit.training import TrainingState
@@ -45,7 +45,6 @@ def learn(state: TrainingState, *, rows: SampleRows | None = None) -> TrainingSt
             [best.near_kinds(share) for share in SHARES],
             best.learnt,
             blocks(best.terms),
-            state.cholesky,
             best.moments,
             _sampled(learnt, rows),
             state.approximate,
@@ -120,6 +119,7 @@ def _sampled(state: TrainingState, rows: SampleRows):
         frames = Frames([s.atoms], state.terms)
         found = rows_of(state.terms, s, state.kinds, frames.environments(0), local=True)
         labels = labels_of(s, found, state.e0, state.baselines)
+        labels = whitened_labels(labels, blocks(state.terms), state.cholesky)
         return Sampled(s, cast("np.ndarray", found.local), labels, frames.pairs(0))
 
     return rows.all_of(state.calibration_sample, compute)

@@ -34,7 +34,7 @@ from gapy.error_bars.extrapolation import (
     same_metric,
 )
 from gapy.errors import GapyError, SpeciesError
-from gapy.fit.labels import add_labels, labels_of, rows_of
+from gapy.fit.labels import Labels, add_labels, labels_of, rows_of
 from gapy.fit.sample import Sampled, SampleRows, drawn, within_memory
 from gapy.gp.frames import Frames
 from gapy.gp.noise import KINDS, Noise
@@ -221,18 +221,27 @@ def add_structures(
         envs = frames.environments(k)
         return rows_of(state.terms, s, state.kinds, envs, local=s.digest() in wanted)
 
-    table, batch = blocks(state.terms), []
+    table = blocks(state.terms)
+    batch: list[tuple[Sampled | None, list[Labels]]] = []
+
+    def add() -> None:
+        each = [one for _, labels in batch for one in labels]
+        whitened = iter(add_labels(statistic, each, table, state.cholesky))
+        for sampled, labels in batch:
+            own = [next(whitened) for _ in labels]
+            if rows is not None and sampled is not None:
+                rows.keep(sampled._replace(labels=own))
+        batch.clear()
+
     computed = ordered_map(compute, range(len(structures)), threads)
     for k, found in enumerate(track(computed, "rows", progress, total=len(structures))):
         s = structures[k]
         labels = labels_of(s, found, state.e0, state.baselines)
-        if rows is not None and found.local is not None:
-            rows.keep(Sampled(s, found.local, labels, frames.pairs(k)))
-        batch += labels
-        if sum(len(one.y) for one in batch) >= BATCH_ROWS:
-            add_labels(statistic, batch, table, state.cholesky)
-            batch = []
-    add_labels(statistic, batch, table, state.cholesky)
+        local = found.local
+        batch.append((None if local is None else Sampled(s, local, [], frames.pairs(k)), labels))
+        if sum(len(one.y) for _, of in batch for one in of) >= BATCH_ROWS:
+            add()
+    add()
 
 
 def merge(a: TrainingState, b: TrainingState) -> TrainingState:

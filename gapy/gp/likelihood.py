@@ -27,6 +27,7 @@ import scipy.linalg
 from scipy.linalg.blas import daxpy
 from scipy.optimize import minimize
 
+from gapy._jit.moments import add_scaled, trace_and_square
 from gapy.gp.statistic import SufficientStatistic
 from gapy.gp.terms import Block
 
@@ -91,6 +92,15 @@ class Likelihood:
         self._table = table
         self._moments = moments
 
+    def curvature(self) -> np.ndarray:
+        """About what -2 log p(y) bends by at its least, (G + B,): 4 n_g and 4 m_b.
+
+        d^2 / d log sigma_g^2 = 4 e_g / sigma_g^2 for fixed weights, and there e_g is about n_g
+        sigma_g^2; |w_b|^2 is about m_b at most.
+        """
+        points = [b.stop - b.start for b in self._table]
+        return 4.0 * np.array([*(group.n for group in self._moments), *points], dtype=float)
+
     def _factor(self, precision: np.ndarray, d: np.ndarray) -> np.ndarray:
         """Lower Cholesky factor of P = 1 + D sum_g S_g / sigma_g^2 D, garbage above the diagonal.
 
@@ -100,12 +110,11 @@ class Likelihood:
         for raised in (0.0, *RAISED):
             p = np.zeros((len(d), len(d)))
             for group, weight in zip(self._moments, precision):
-                group.add_to(p, weight)
-            p *= d[:, None]
-            p *= d
+                here = group.columns
+                add_scaled(group.s, weight, d[here], p[here, here])
             diagonal = np.diag_indices(len(d))
             p[diagonal] += 1.0 + raised * p[diagonal].max()
-            # p is symmetric: its transpose is in LAPACK's order, and no copy is made.
+            # Transposed it is in LAPACK's order, and no copy is made.
             lower, info = scipy.linalg.lapack.dpotrf(p.T, lower=1, clean=0, overwrite_a=1)
             if not info:
                 return lower
@@ -126,21 +135,15 @@ class Likelihood:
         w = scipy.linalg.cho_solve((lower, True), d * rhs)
         # The lower triangle of P^-1, above which is something else; transposed, in C order.
         inverse, _ = scipy.linalg.lapack.dpotri(lower, lower=1, overwrite_c=1)
-        diagonal = np.diag(inverse).copy()
-        above = np.triu(inverse.T, 1)
-        above *= d[:, None]
-        above *= d
-        on = diagonal * d * d
+        inverse, diagonal = inverse.T, np.diag(inverse)
         value = w @ w + log_det
         slope_sigma = np.empty(len(self._moments))
         dw = d * w
         for g, (group, weight) in enumerate(zip(self._moments, precision)):
             here = group.columns
-            dw_here = dw[here]
-            error = group.q - 2.0 * (group.c @ dw) + dw_here @ (group.s @ dw_here)
+            determined, square = trace_and_square(group.s, inverse[here, here], d[here], dw[here])
+            error = group.q - 2.0 * (group.c @ dw) + square
             value += weight * error + group.n * (np.log(2.0 * np.pi) + 2.0 * log_sigma[g])
-            determined = on[here] @ np.diag(group.s)
-            determined += 2.0 * np.einsum("ij,ij->", above[here, here], group.s)
             slope_sigma[g] = 2.0 * (group.n - weight * error - weight * determined)
         slope_delta = [
             2.0 * (b.stop - b.start - diagonal[b.columns].sum() - w[b.columns] @ w[b.columns])
@@ -166,22 +169,30 @@ def maximise(
     limits: (least, largest) log sigma of each group. delta_limits: of every log delta.
     """
     n = len(start)
+    # Thousands of forces bend the likelihood far more than some energies do: in lengths in which
+    # all bend it alike the search takes half of the steps. That of the flattest stays as it is,
+    # and with it the length of the first step.
+    length = np.sqrt(likelihood.curvature())
+    length /= length.min()
 
-    def objective(x):
+    def objective(u):
+        x = u / length
         value, slope, slope_delta = likelihood.value_and_gradient(x[:n], x[n:])
         # A block on which the labels say nothing takes the mean delta of the others.
         off = x[n:] - x[n:].mean()
         slopes = np.concatenate([slope, slope_delta + 2.0 * off])
-        return value + off @ off, slopes
+        return value + off @ off, slopes / length
 
-    bounds = [*limits, *[delta_limits] * len(start_delta)]
+    bounds = np.array([*limits, *[delta_limits] * len(start_delta)])
     found = minimize(
         objective,
-        np.concatenate([start, start_delta]),
+        np.concatenate([start, start_delta]) * length,
         jac=True,
         method="L-BFGS-B",
-        bounds=bounds,
+        bounds=bounds * length[:, None],
         options={"maxiter": ITERATIONS, "ftol": 1e-7},
     )
-    off = found.x[n:] - found.x[n:].mean()
-    return LikeliestScales(found.x[:n], found.x[n:], float(found.fun - off @ off))
+    # To the bounds: a product and a quotient may leave them by rounding.
+    x = np.clip(found.x / length, *bounds.T)
+    off = x[n:] - x[n:].mean()
+    return LikeliestScales(x[:n], x[n:], float(found.fun - off @ off))

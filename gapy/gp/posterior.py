@@ -40,6 +40,10 @@ class Precision:
         """l = D L^-1 k for rows k (n, M); returns (M, n)."""
         return whiten(self.blocks, self.cholesky, rows)
 
+    def scaled(self, w_nm: np.ndarray) -> np.ndarray:
+        """The same l from rows that were whitened at delta = 1, W = K L^-T (n, M)."""
+        return (w_nm * prior_scale(self.blocks)).T
+
     def explained_and_posterior(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """|l|^2 and |R^-T l|^2 of rows (n, M)."""
         l_mn = self.whiten(rows)

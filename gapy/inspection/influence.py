@@ -52,9 +52,8 @@ def influence(potential, structures, *, left_out: bool, progress=False) -> Influ
             rows = rows_of(potential.terms, s, kinds)
             labels = stacked(labels_of(s, rows, potential.e0, potential.baselines), potential.noise)
             if left_out:
-                residual = left_out_residual(
-                    potential.posterior, labels.rows, labels.y, labels.sigma
-                )
+                whitened = potential.posterior.whiten(labels.rows)
+                residual = left_out_residual(potential.posterior, whitened, labels.y, labels.sigma)
                 _, variance = potential.posterior.explained_and_posterior(labels.rows)
                 leverage = variance / labels.sigma**2
                 out[2, k] = leverage.mean()

@@ -7,7 +7,7 @@ engine sees arrays only: no ASE object passes this line except through a descrip
 
 from __future__ import annotations
 
-from itertools import pairwise, repeat
+from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -75,24 +75,12 @@ def evaluate(
             done = workers(threads).map(run, jobs) if parallel else map(run, jobs)
             # Forces are summed here, in the order of the blocks, while the next are computed.
             for _, begin, end in done:
-                for part in _by_structure(first_m, env.atom_i, begin, end, virial):
-                    descriptor.collect(env, *part[:2], gradients, forces, part[2])
+                descriptor.collect(env, begin, end, gradients, forces, virial, first_m)
     if sums is None:
         return Sums(energies, forces, virial)
     return Sums(
         energies, forces, virial, sums.variances(), sums.distances(), sums.first(), sums.excess
     )
-
-
-def _by_structure(first_m, atom_i, begin, end, virial):
-    """(begin, end, virial) of each structure that centres begin..end-1, of one species, are of."""
-    if first_m is None:
-        return [(begin, end, virial)]
-    owner_i = np.searchsorted(first_m, atom_i[begin:end], side="right") - 1
-    cuts = (np.flatnonzero(owner_i[1:] != owner_i[:-1]) + 1).tolist()
-    of = owner_i[[0, *cuts]].tolist()
-    limits = [begin, *(begin + cut for cut in cuts), end]
-    return [(*span, virial[m]) for span, m in zip(pairwise(limits), of)]
 
 
 def side_by_side(energy_blocks, others):

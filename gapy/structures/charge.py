@@ -19,7 +19,9 @@ def charge_of(atoms: Atoms) -> float:
 
     Raises StructureError for what is no finite number.
     """
-    given = atoms.info.get(KEY, 0.0)
+    if KEY not in atoms.info:  # nearly all: what follows takes a while in a force call
+        return 0.0
+    given = atoms.info[KEY]
     value = given.item() if hasattr(given, "item") and getattr(given, "size", 0) == 1 else given
     real = isinstance(value, Real) and not isinstance(value, bool)
     if not (real and math.isfinite(value)):

@@ -158,7 +158,8 @@ def _without_own_labels(state: TrainingState, s: LabelledStructure):
     labels = stacked(labels_of(s, rows, state.e0, state.baselines), state.noise)
     if labels is None:
         return None, None
-    residual = left_out_residual(state.potential.posterior, labels.rows, labels.y, labels.sigma)
+    posterior = state.potential.posterior
+    residual = left_out_residual(posterior, posterior.whiten(labels.rows), labels.y, labels.sigma)
     energy = labels.of("energy", residual)
     return None if energy is None else energy / len(s.atoms), labels.of("forces", residual)
 

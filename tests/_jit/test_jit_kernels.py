@@ -346,16 +346,35 @@ def test_pair_vectors(rng):
 def test_forces_and_virial_from_pairs(rng):
     atom, first, j = np.array([1, 0]), np.array([0, 1, 3]), np.array([0, 1, 0])
     r, g = rng.normal(size=(3, 3)), rng.normal(size=(3, 3))
-    forces, virial = np.zeros((2, 3)), np.zeros((3, 3))
-    pairs.forces_from_pairs(0, 2, atom, first, j, r, g, forces, virial)
+    forces, virial = np.zeros((2, 3)), np.zeros((1, 3, 3))
+    given = (atom, first, j, r, g, pairs.ONE_STRUCTURE)
+    pairs.forces_from_pairs(0, 2, *given, forces, virial)
     np.testing.assert_allclose(forces[0], -g[0] + g[1], atol=1e-13)
     np.testing.assert_allclose(forces[1], g[0] - g[1], atol=1e-13)
-    np.testing.assert_allclose(virial, g.T @ r, atol=1e-13)
-    in_parts, its_virial = np.zeros((2, 3)), np.zeros((3, 3))
+    np.testing.assert_allclose(virial[0], g.T @ r, atol=1e-13)
+    in_parts, its_virial = np.zeros((2, 3)), np.zeros((1, 3, 3))
     for k in range(2):
-        pairs.forces_from_pairs(k, k + 1, atom, first, j, r, g, in_parts, its_virial)
+        pairs.forces_from_pairs(k, k + 1, *given, in_parts, its_virial)
     np.testing.assert_array_equal(in_parts, forces)
     np.testing.assert_array_equal(its_virial, virial)
+
+
+def test_virials_of_several_structures(rng):
+    """Of centres in any order, and structures of which some have no centre or no atom."""
+    first_m = np.array([0, 2, 2, 3, 5])
+    atom = np.array([4, 0, 1, 3])
+    first, j = np.array([0, 2, 3, 5, 6]), np.array([3, 4, 1, 0, 0, 4])
+    r, g = rng.normal(size=(6, 3)), rng.normal(size=(6, 3))
+    forces, virial = np.zeros((5, 3)), np.zeros((4, 3, 3))
+    pairs.forces_from_pairs(0, 4, atom, first, j, r, g, first_m, forces, virial)
+    centre = np.repeat(atom, np.diff(first))
+    expected = np.zeros((5, 3))
+    np.add.at(expected, centre, g)
+    np.subtract.at(expected, j, g)
+    np.testing.assert_allclose(forces, expected, atol=1e-13)
+    for m in range(4):
+        here = (first_m[m] <= centre) & (centre < first_m[m + 1])
+        np.testing.assert_allclose(virial[m], g[here].T @ r[here], atol=1e-13)
 
 
 def test_close_pairs(rng):

@@ -241,6 +241,18 @@ def test_atoms_at_one_place_or_nowhere_are_refused(r):
         SMOOTH.evaluate(system)
 
 
+def test_structures_in_turn_are_looked_up_each_by_itself():
+    """What is remembered of one structure is not used for the next."""
+    zbl = ZBL(1.4, 2.6, species=["Si", "C"])
+    for symbols in ("SiC", "CSi", "Si2", "SiC", "C2"):
+        found = zbl.evaluate(whole(dimer(symbols, 1.3), CUTOFF))
+        fresh = ZBL(1.4, 2.6, species=["Si", "C"]).evaluate(whole(dimer(symbols, 1.3), CUTOFF))
+        np.testing.assert_array_equal(found.forces, fresh.forces)
+        assert found.energy == fresh.energy
+    with pytest.raises(SpeciesError):
+        zbl.evaluate(whole(dimer("SiO", 1.3), CUTOFF))
+
+
 def test_nothing_to_do():
     nobody = total([SMOOTH], System(np.zeros(0, dtype=int)))
     assert (nobody.energy, nobody.forces.shape) == (0.0, (0, 3))

@@ -9,7 +9,7 @@ from helpers import labelled_frames, labels_in
 
 from gapy.error_bars import cross_validation
 from gapy.fit import out_of_sample as leaving_out
-from gapy.fit.labels import add_labels, stacked
+from gapy.fit.labels import add_labels, stacked, whitened_labels
 from gapy.fit.sample import Sampled
 from gapy.geometry.pairs import pairs_within
 from gapy.gp import posterior
@@ -83,7 +83,7 @@ def test_leaving_out_with_the_coarse_posterior_equals_a_refit(two_metals, unmixe
     k, y = stack.rows, stack.y
     out = cross_validation.leave_one_out(
         gp.potential_.posterior,
-        k,
+        gp.potential_.posterior.whiten(k),
         y,
         stack.sigma,
         rows.local,
@@ -118,6 +118,7 @@ def test_few_points_need_no_second_posterior(two_metals, unmixed, monkeypatch):
     sampled = []
     for s in gp.training_.calibration_sample[:3]:
         rows, labels = labels_in(gp, s)
+        labels = whitened_labels(labels, blocks(gp.training_.terms), gp.training_.cholesky)
         sampled.append(Sampled(s, rows.local, labels, pairs_within(s.atoms, 4.0)))
     arguments = (gp.potential_.posterior, gp.potential_.noise, sampled, gp.training_.terms)
     factors = []

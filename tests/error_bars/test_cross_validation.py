@@ -23,7 +23,12 @@ def test_leave_one_out_equals_refits():
         stack = stacked(everything[k][1], noise)
         rows, y = stack.rows, stack.y
         out = cross_validation.leave_one_out(
-            gp.potential_.posterior, rows, y, stack.sigma, local, np.full(len(s.atoms), gp.delta**2)
+            gp.potential_.posterior,
+            gp.potential_.posterior.whiten(rows),
+            y,
+            stack.sigma,
+            local,
+            np.full(len(s.atoms), gp.delta**2),
         )
         without = SufficientStatistic(gp.statistic_.n_columns)
         for j, other in enumerate(everything):
@@ -46,7 +51,7 @@ def test_distance_without_own_inducing_points_equals_a_smaller_set():
     stack = stacked(labels, noise)
     out = cross_validation.leave_one_out(
         fitted,
-        stack.rows,
+        fitted.whiten(stack.rows),
         stack.y,
         stack.sigma,
         rows.local,

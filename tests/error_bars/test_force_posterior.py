@@ -42,9 +42,10 @@ def test_variance_of_left_out_labels_equals_a_refit(fitted):
     everything = [labels_in(fitted, s) for s in structures]
     for k in (0, 5):
         stack = stacked(everything[k][1], noise)
+        solved = posterior.solve(terms, fitted.training_.cholesky, fitted.statistic_, noise.sigma)
         out = leave_one_out(
-            posterior.solve(terms, fitted.training_.cholesky, fitted.statistic_, noise.sigma),
-            stack.rows,
+            solved,
+            solved.whiten(stack.rows),
             stack.y,
             stack.sigma,
             everything[k][0].local,

@@ -73,8 +73,9 @@ def test_distances_without_own_points_are_those_of_a_smaller_set(blunt, frames):
     stack = stacked(labels, potential.noise)
     prior = local_prior(potential.terms, s.atoms.numbers)
     near = landmarks(potential.posterior, 1.0, 0, EXPONENT)
+    l_mn = potential.posterior.whiten(stack.rows)
     out = leave_one_out(
-        potential.posterior, stack.rows, stack.y, stack.sigma, rows.local, prior, near=near
+        potential.posterior, l_mn, stack.y, stack.sigma, rows.local, prior, near=near
     )
     for b in potential.posterior.blocks:
         own = (rows.local[:, b.columns] > OWN).any(axis=0)

@@ -10,6 +10,7 @@ import gapy
 from gapy._support.threads import blas_threads
 from gapy.descriptors import smooth_soap
 from gapy.fit import balance
+from gapy.fit.labels import labels_of, rows_of
 from gapy.fit.sample import SampleRows
 from gapy.fit.training import absorb
 from gapy.gp import posterior
@@ -45,10 +46,10 @@ def absorbed():
 def left_out(absorbed):
     _, state, sampled, moments = absorbed
     table = blocks(state.terms)
-    parts = balance._parts(NOISE, table, state.cholesky, sampled)
+    parts = [balance._OfPart(part, NOISE) for part in balance._parts(sampled, table[-1].stop)]
     everything = balance._weighed(moments, NOISE)
     families = [(kind, False) for kind in KINDS]
-    return balance._LeftOut(families, table, state.cholesky, everything, parts, {})
+    return balance._LeftOut(families, table, everything, parts, {})
 
 
 def test_left_out_errors_are_those_of_fits_without_the_part(absorbed, left_out):
@@ -60,13 +61,30 @@ def test_left_out_errors_are_those_of_fits_without_the_part(absorbed, left_out):
     scale = {(kind, False): x**-2.0 for kind, x in zip(KINDS, factors)}
     dealt = sorted(sampled, key=lambda one: one.structure.config_type)
     n = len(left_out._parts)
-    for k, part in enumerate(left_out._parts):
+    for k, one in enumerate(left_out._parts):
         rest = [one.structure for j, one in enumerate(dealt) if j % n != k]
         fewer = absorb(start, rest)
         fitted = posterior.solve(fewer.terms, fewer.cholesky, fewer.statistic, noise.sigma)
-        _, a = left_out._without(part, scale)
-        for (_, _, rows, y), r in zip(part.labels, left_out._residuals(part, a)):
-            np.testing.assert_allclose(r, y - rows @ fitted.alpha, rtol=1e-5, atol=1e-7)
+        _, a = left_out._without(one, scale)
+        found, _ = one.part.mean_squares(a)
+        expected = []
+        for s in [of.structure for j, of in enumerate(dealt) if j % n == k]:
+            for labels in labels_in_state(state, s):
+                r = labels.y - labels.rows @ fitted.alpha
+                r /= len(s.atoms) if labels.group.kind == "energy" else 1
+                name = s.config_type
+                line = (labels.group.kind, name)
+                expected.append(
+                    (*(line if line in one.part.lines else (line[0], "")), (r**2).mean())
+                )
+        of_part = [(*line, q) for line, q in zip(one.part.lines, found)]
+        for x, y in zip(sorted(of_part), sorted(expected), strict=True):
+            assert x[:2] == y[:2] and x[2] == pytest.approx(y[2], rel=1e-5, abs=1e-14)
+
+
+def labels_in_state(state, s):
+    """The labels of a structure, their rows not whitened."""
+    return labels_of(s, rows_of(state.terms, s, state.kinds), state.e0, state.baselines)
 
 
 def test_slope_equals_finite_differences(left_out):
@@ -80,7 +98,7 @@ def test_slope_equals_finite_differences(left_out):
 def balanced(absorbed, learnt, approximate=False):
     _, state, sampled, moments = absorbed
     table = blocks(state.terms)
-    found = balance.balanced([NOISE], learnt, table, state.cholesky, moments, sampled, approximate)
+    found = balance.balanced([NOISE], learnt, table, moments, sampled, approximate)
     return found
 
 
@@ -126,14 +144,16 @@ def test_one_energy_that_no_other_resembles_does_not_decide_the_sigma_of_forces(
 
 
 def test_errors_that_vanish_by_symmetry_set_no_scale(left_out):
-    keys = [[label[:2] for label in part.labels] for part in left_out._parts]
-    squares = [[{"energy": 4.0, "forces": 1e-30, "stress": 0.0}[k] for k, _ in of] for of in keys]
-    first = next(k for k, (kind, _) in enumerate(keys[0]) if kind == "forces")
+    lines = [one.part.lines for one in left_out._parts]
+    squares = [
+        [{"energy": 4.0, "forces": 1e-30, "stress": 0.0}[x.kind] for x in of] for of in lines
+    ]
+    first = next(k for k, line in enumerate(lines[0]) if line.kind == "forces")
     squares[0][first] = 9.0
     caps = left_out._caps_of(squares)
-    assert caps[keys[0][first]] == balance.CAP * 9.0
-    assert {caps[k] for k in caps if k[0] == "energy"} == {balance.CAP * 4.0}
-    assert not any(kind == "stress" for kind, _ in caps)
+    assert caps[lines[0][first]] == balance.CAP * 9.0
+    assert {caps[x] for x in caps if x.kind == "energy"} == {balance.CAP * 4.0}
+    assert not any(line.kind == "stress" for line in caps)
 
 
 def labelled(atoms, config_type):

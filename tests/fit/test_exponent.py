@@ -58,7 +58,9 @@ def test_errors_are_those_of_left_out_structures(monkeypatch):
         errors = []
         for s in sample:
             stack = stacked(labels_in(gp, s)[1], gp.potential_.noise)
-            residual = left_out_residual(gp.potential_.posterior, stack.rows, stack.y, stack.sigma)
+            fitted = gp.potential_.posterior
+            l_mn = fitted.whiten(stack.rows)
+            residual = left_out_residual(fitted, l_mn, stack.y, stack.sigma)
             errors.append(np.sqrt((stack.of("forces", residual) ** 2).mean()))
         monkeypatch.undo()
         assert choice.errors[zeta]["forces"] == pytest.approx(np.mean(errors), rel=1e-6)

@@ -69,10 +69,11 @@ def test_the_potential_has_the_learnt_numbers(learnt):
 
 
 def test_learning_afterwards_equals_learning_at_once(frames, learnt, test_frames):
+    """To rounding: rows of the sample are whitened one structure after the other, not together."""
     later = fit(frames, optimize=False).optimize_hyperparameters()
-    assert later.potential_.noise == learnt.potential_.noise
+    assert later.potential_.noise.forces == pytest.approx(learnt.potential_.noise.forces, rel=1e-6)
     assert later.potential_.terms[0].delta == learnt.potential_.terms[0].delta
-    assert_equal_forces(later, learnt, test_frames, 0.0)
+    assert_equal_forces(later, learnt, test_frames, 1e-7)
 
 
 def test_threads_do_not_change_what_is_learnt(frames, learnt, tmp_path):

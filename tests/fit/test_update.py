@@ -229,8 +229,8 @@ def test_bounded_leave_one_out_is_the_exact_one_where_the_rows_are_known(fitted)
     s = from_atoms(OLD)[0]
     rows, labels = labels_in(fitted, s)
     stack = stacked(labels, fitted.initial_noise())
-    k, y, sigma = stack.rows, stack.y, stack.sigma
     posterior_ = fitted.potential_.posterior
+    k, y, sigma = posterior_.whiten(stack.rows), stack.y, stack.sigma
     arguments = (posterior_, k, y, sigma, rows.local, np.ones(len(s.atoms)))
     share = cross_validation.data_share(posterior_)
     free = cross_validation.leave_one_out(*arguments)

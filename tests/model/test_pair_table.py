@@ -117,6 +117,8 @@ def test_the_table_is_what_the_engine_gives_by_the_general_way(potential, frames
         pairs = pairs_within(atoms, potential.pairs_cutoff)
         env = term.descriptor.select(atoms.numbers, pairs)
         energies, forces, virial = np.zeros(len(atoms)), np.zeros((len(atoms), 3)), np.zeros((3, 3))
+        # As if its first atom were another structure.
+        by_structure, first_m = (np.zeros_like(forces), np.zeros((2, 3, 3))), [0, 1, len(atoms)]
         store = term.descriptor.gradient_store(env)
         for block in (b for b in potential.posterior.blocks if b.of_pairs):
             for begin, end in env.blocks(block.slot, 2):
@@ -125,6 +127,9 @@ def test_the_table_is_what_the_engine_gives_by_the_general_way(potential, frames
                 g_id = np.tile(alpha[block.columns], (end - begin, 1))
                 term.descriptor.backward(env, begin, end, state, g_id, store)
                 term.descriptor.collect(env, begin, end, store, forces, virial)
+                term.descriptor.collect(env, begin, end, store, *by_structure, first_m)
+        np.testing.assert_allclose(by_structure[0], forces, atol=1e-12)
+        np.testing.assert_allclose(by_structure[1].sum(axis=0), virial, atol=1e-12)
         out = summed(potential.pair_tables, atoms.numbers, pairs)
         np.testing.assert_allclose(out.energies, energies, atol=1e-7)
         np.testing.assert_allclose(out.forces, forces, atol=1e-6)
