@@ -11,7 +11,8 @@ from __future__ import annotations
 import numpy as np
 from ase import Atoms
 
-from gapy._support.voigt import PAIRS, is_crystal
+from gapy._support.voigt import is_crystal
+from gapy.properties.straining import with_strain
 from gapy.validation.health.check import Check, Settings, judged, skipped
 from gapy.validation.health.probe import probe, with_calculator
 
@@ -59,15 +60,11 @@ def stress(calculator, atoms: Atoms, settings: Settings) -> Check:
     at = probe(atoms, settings.rng())
     known = with_calculator(at, calculator).get_stress()
     found = np.empty(6)
-    for k, (a, b) in enumerate(PAIRS):
+    for k, direction in enumerate(np.eye(6)):
 
-        def energy(x, a=a, b=b):
-            strain = np.zeros((3, 3))
-            strain[a, b] += 0.5 * x
-            strain[b, a] += 0.5 * x
-            strained = with_calculator(at, calculator)
-            strained.set_cell(at.cell.array @ (np.eye(3) + strain), scale_atoms=True)
-            return strained.get_potential_energy()
+        def energy(x, direction=direction):
+            strained = with_strain(at, x * direction)
+            return with_calculator(strained, calculator).get_potential_energy()
 
         found[k] = slope(energy, STRAIN) / at.get_volume()
     return judged(
