@@ -48,7 +48,9 @@ def reference(name: str, pw: str, only: str | None) -> None:
     path = HERE / f"properties-{name}.json"
     found = json.loads(path.read_text()) if path.exists() else {"numbers": {}}
     found["method"] = "benchmarks/properties.py with benchmarks/datasets/settings.py, pw.x 6.7"
-    found["settings"] = SETTINGS[name]
+    settings = json.loads(json.dumps(SETTINGS[name]))
+    if found.setdefault("settings", settings) != settings:
+        raise SystemExit(f"{path} has numbers of other settings; move it away first")
     for entry in entries:
         if any(key.startswith(entry.name) for key in found["numbers"]):
             continue

@@ -20,8 +20,8 @@ SETTINGS = {
         "pseudopotentials": {"Al": "Al.pz-vbc.UPF", "As": "As.pz-bhs.UPF"},
         "ecutwfc": 22.0,
         "dk": 0.38,
-        # Strained cells of two atoms would have 5 or 6 points along an axis at that spacing, and
-        # jump by 3 meV/atom and 0.2 GPa where the numbers are unequal: elastic constants feel it.
+        # Strained cells of two atoms would have 5 or 6 points along an axis at that spacing, most
+        # often unequal ones, which lie 2 to 7 meV/atom lower: elastic constants feel it.
         "grids": {2: (6, 6, 6)},
         "energy_per_cutoff": -0.00456,
         "degauss": 0.02,
@@ -55,10 +55,10 @@ def kgrid(atoms, dk):
 def kpoints(settings, atoms):
     """Return the k-point grid of a frame.
 
-    That of its number of atoms where the settings name one (a series of strains then keeps one
-    grid), else by the spacing, which is finer for one-atom crystals.
+    That of a crystal's number of atoms where the settings name one (a series of strains then keeps
+    one grid), else by the spacing, which is finer for one-atom crystals.
     """
-    if len(atoms) in settings.get("grids", {}):
+    if len(atoms) in settings.get("grids", {}) and atoms.pbc.all():
         return settings["grids"][len(atoms)]
     name = "one_atom_dk" if len(atoms) == 1 and "one_atom_dk" in settings else "dk"
     return kgrid(atoms, settings[name])

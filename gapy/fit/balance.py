@@ -12,7 +12,7 @@ are the weights without part k, whose errors with them are its left-out errors. 
 
     J = G(E of all) + sum over lines l of share_l G(E of l + EXACT^2 E of all),
     G = 1/4 [sum over kinds v log E + log (E_energy + LENGTH^2 E_forces)],
-    E = mean of c_l log(1 + q / c_l),     c_l = CAP (median of q in line l),
+    E = mean of c_l log(1 + q / c_l),     c_l = CAP (median of q in line l, at the first x),
 
 q the mean squared error of a structure (the logarithm is that of a Student distribution: of one
 that no other of its line resembles, the error is no measure of noise) and lines the config_types
@@ -57,8 +57,8 @@ EXACT = 0.5
 ten times better than the others is not worth an error of those."""
 CAP = 30.0
 """c over the median of q at the first sigmas of the likelihood. Squares let the energy of one
-left-out vacancy among a hundred structures double the sigma of all forces; from 10 to 100 all is
-alike. One c for all lines would take a rare kind of structure for exceptions."""
+left-out vacancy among a hundred structures give all forces nine times their sigma; from 10 to 100
+all is alike. One c for all lines would take a rare kind of structure for exceptions."""
 VANISHES = 1e-6
 """Share of the mean of q below which an error is zero by symmetry and left out of the median."""
 PARTS, LEAST_PARTS = 8, 2
@@ -86,7 +86,7 @@ def balanced(candidates, learnt, table, moments, sampled, approximate: bool) -> 
     with their rows. approximate: `moments` do not hold the labels of the sample just as they are
     (see `gapy.gp.column_estimation`); then parts of the sample answer for one another.
     """
-    sampled = [one for one in sampled if not is_isolated_atom(one.structure)]
+    sampled = [one for one in sampled if one.labels and not is_isolated_atom(one.structure)]
     families = sorted({(g.kind, g.own) for g in learnt})
     seen = {labels.group.kind for one in sampled for labels in one.labels}
     if len(sampled) < LEAST_SAMPLE or len({k for k, _ in families} & seen) < 2:

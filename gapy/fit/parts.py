@@ -61,7 +61,7 @@ class Part:
 
 
 def dealt(sampled: Sequence[Sampled], number: int, few: int) -> list[Part]:
-    """The sample dealt out, each config_type over all parts.
+    """The sample dealt out, each config_type over all parts; at most `number` of them, none empty.
 
     few: structures of the sample below which a config_type has no line of its own.
     """
@@ -74,7 +74,7 @@ def dealt(sampled: Sequence[Sampled], number: int, few: int) -> list[Part]:
             size = len(one.structure.atoms) if kind == "energy" else 1
             line = Line(kind, name if names[name] >= few else "")
             piles[k % number].append((labels, line, 1.0 / (len(labels.y) * size**2)))
-    return [_part(pile) for pile in piles]
+    return [_part(pile) for pile in piles if pile]
 
 
 def _part(pile: list[tuple[Labels, Line, float]]) -> Part:
