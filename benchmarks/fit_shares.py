@@ -50,6 +50,8 @@ STAGES = {
 """Functions by the name under which the next layer calls them."""
 CHOICE = "choice of settings"
 LEARNT = ("learning: likelihood", "learning: balance", "calibration")
+AROUND = ("reading", CHOICE, "evaluation", "other")
+"""What is not the fit itself."""
 FEW = 20
 """Structures of the run that compiles."""
 
@@ -123,8 +125,8 @@ def main() -> None:
     parser.add_argument("--fit", default="", metavar="OPTIONS", help="further options of gapy fit")
     options = parser.parse_args()
     stages = [*STAGES, "other"]
-    print(f"| set | CPU s | {' | '.join(stages)} | learning and calibration |")
-    print("|---" * (len(stages) + 3) + "|")
+    print(f"| set | CPU s | {' | '.join(stages)} | learning and calibration | of the fit alone |")
+    print("|---" * (len(stages) + 4) + "|")
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as temporary, threadpool_limits(1):
         folder = Path(temporary)
@@ -153,8 +155,11 @@ def row(name: str, found: list[dict[str, float]], stages) -> list[str]:
     """The cells of a set."""
     total = np.median([sum(seconds.values()) for seconds in found])
     parts = [np.median([s.get(stage, 0.0) / sum(s.values()) for s in found]) for stage in stages]
-    both = np.median([sum(s.get(x, 0.0) for x in LEARNT) / sum(s.values()) for s in found])
-    return [name, f"{total:.1f}", *(f"{100 * x:.0f} %" for x in parts), f"{100 * both:.0f} %"]
+    learnt = [sum(s.get(x, 0.0) for x in LEARNT) for s in found]
+    whole = [sum(s.values()) for s in found]
+    alone = [sum(x for stage, x in s.items() if stage not in AROUND) for s in found]
+    parts += [np.median(np.divide(learnt, of)) for of in (whole, alone)]
+    return [name, f"{total:.1f}", *(f"{100 * x:.0f} %" for x in parts)]
 
 
 if __name__ == "__main__":

@@ -21,10 +21,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.linalg
-from scipy.linalg import solve_triangular
 
 from gapy.error_bars.landmarks import Landmarks, landmarks
 from gapy.gp.posterior import Coarse, Posterior, Precision
+from gapy.gp.triangles import solve_triangle
 
 OWN = 1.0 - 1e-9
 """Kernel value above which an inducing point is an environment of the structure itself."""
@@ -77,15 +77,15 @@ def leave_one_out(
     l_rows = l_mn / sigma
     lower, b = _remainder(posterior, l_rows, data_shares[0])
     left_out = _residual(posterior, l_mn, y, sigma, lower)
-    root = solve_triangular(lower, np.eye(len(lower)), lower=True)
+    root = solve_triangle(lower, np.eye(len(lower)), lower=True)
     label_variance = (np.einsum("ij,ij->j", root, root) - 1.0) * sigma**2
     precision, local = posterior, local_rows
     if coarse is not None:
         precision, local = coarse, local_rows[:, coarse.columns]
         lower, b = _remainder(coarse, l_rows[coarse.columns], data_shares[1])
     l_local = precision.whiten(local)
-    v = solve_triangular(precision.r_factor, l_local, trans="T")
-    extra = solve_triangular(lower, b.T @ v, lower=True)
+    v = solve_triangle(precision.r_factor, l_local, transposed=True)
+    extra = solve_triangle(lower, b.T @ v, lower=True)
     variance = np.maximum(local_prior - np.einsum("mn,mn->n", l_local, l_local), 0.0)
     variance += np.einsum("mn,mn->n", v, v) + np.einsum("rn,rn->n", extra, extra)
     near = near or landmarks(posterior, 1.0, 0, exponent=1)
@@ -111,7 +111,7 @@ def _residual(posterior: Posterior, l_mn, y, sigma, lower) -> np.ndarray:
 
 def _remainder(precision: Precision, l_mn, share) -> tuple[np.ndarray, np.ndarray]:
     """Cholesky factor of 1 - H, and B, from l_mn = A^T."""
-    b = solve_triangular(precision.r_factor, l_mn, trans="T")
+    b = solve_triangle(precision.r_factor, l_mn, transposed=True)
     if share is not None:
         b = _bounded(b, share)
     remainder = -(b.T @ b)
@@ -121,7 +121,7 @@ def _remainder(precision: Precision, l_mn, share) -> tuple[np.ndarray, np.ndarra
 
 def data_share(precision: Precision) -> np.ndarray:
     """Lower factor of C = 1 - R^-T R^-1, the part of the posterior precision R^T R from labels."""
-    root = solve_triangular(precision.r_factor, np.eye(len(precision.r_factor)))
+    root = solve_triangle(precision.r_factor, np.eye(len(precision.r_factor)))
     share = -(root.T @ root)
     share[np.diag_indices_from(share)] += 1.0 + SHARE_JITTER
     return scipy.linalg.cholesky(share, lower=True)
@@ -133,7 +133,7 @@ def _bounded(b, share) -> np.ndarray:
     Directions of C^-1/2 B longer than 1 are shortened to 1; rows that the posterior holds exactly
     have none.
     """
-    part = solve_triangular(share, b, lower=True)
+    part = solve_triangle(share, b, lower=True)
     squares, v = scipy.linalg.eigh(part.T @ part)
     scale = np.sqrt((1.0 - 2.0 * SHARE_JITTER) / np.maximum(squares, 1.0))
     return (b @ v * scale) @ v.T
@@ -156,9 +156,9 @@ def _explained_by_own_points(near: Landmarks, k_nm, l_mn) -> np.ndarray:
             continue
         unit = np.zeros((len(factor), len(own)))
         unit[own, np.arange(len(own))] = 1.0
-        inverse_columns = solve_triangular(factor, unit, lower=True)
+        inverse_columns = solve_triangle(factor, unit, lower=True)
         g_sn = inverse_columns.T @ l_mn[b.columns]
         lower = scipy.linalg.cholesky(inverse_columns.T @ inverse_columns, lower=True)
-        part = solve_triangular(lower, g_sn, lower=True)
+        part = solve_triangle(lower, g_sn, lower=True)
         out += np.einsum("sn,sn->n", part, part)
     return out

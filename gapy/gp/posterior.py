@@ -25,6 +25,7 @@ from scipy.linalg import solve_triangular
 from gapy._support.threads import blas_threads
 from gapy.gp.statistic import SufficientStatistic, absorb
 from gapy.gp.terms import Block, blocks
+from gapy.gp.triangles import solve_triangle
 from gapy.gp.whitening import prior_scale, whitened
 
 
@@ -48,7 +49,7 @@ class Precision:
         """|l|^2 and |R^-T l|^2 of rows (n, M)."""
         l_mn = self.whiten(rows)
         explained = np.einsum("mn,mn->n", l_mn, l_mn)
-        v_mn = solve_triangular(self.r_factor, l_mn, trans="T", overwrite_b=True)
+        v_mn = solve_triangle(self.r_factor, l_mn, transposed=True)
         return explained, np.einsum("mn,mn->n", v_mn, v_mn)
 
 

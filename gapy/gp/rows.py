@@ -106,8 +106,19 @@ def structure_rows(
                     n, block.atom_i, block.first_i, block.j_p, block.dx_pcd, first_i, j_p
                 )
                 dx = block.dx_pcd[:pairs].reshape(3 * pairs, block.x_id.shape[1])
+            points = None
             for b in together:
-                slope_is = block.x_id @ b.x_sd.T
+                if b.x_sd is not points:  # terms that differ in zeta alone share them
+                    points = b.x_sd
+                    t_is = block.x_id @ points.T
+                    if stress:
+                        along_vs = strain.reshape(-1, strain.shape[2]) @ points.T
+                        along_ivs = along_vs.reshape(len(strain), 6, len(points))
+                    if forces:
+                        room = products.take(3 * pairs, b)
+                        np.matmul(dx, points.T, out=room)
+                        along_pcs = room.reshape(pairs, 3, len(points))
+                slope_is = t_is.copy()
                 k_is = np.empty_like(slope_is)
                 powers(slope_is, b.zeta, k_is)
                 if energy:
@@ -115,13 +126,11 @@ def structure_rows(
                 if local:
                     out_local[block.atom_i, b.columns] = k_is
                 if stress:
-                    t = (strain.reshape(-1, strain.shape[2]) @ b.x_sd.T).reshape(len(strain), 6, -1)
-                    out_stress[:, b.columns] += np.einsum("is,ivs->vs", slope_is, t)
+                    out_stress[:, b.columns] += np.einsum("is,ivs->vs", slope_is, along_ivs)
                 if forces:
-                    t = np.matmul(dx, b.x_sd.T, out=products.take(3 * pairs, b))
                     scatter_force_rows(
-                        block.atom_i, first_i, j_p, slope_is,
-                        t.reshape(pairs, 3, len(b.x_sd)), out_forces[:, :, b.columns],
+                        block.atom_i, first_i, j_p, slope_is, along_pcs,
+                        out_forces[:, :, b.columns],
                     )  # fmt: skip
     if stress:
         out_stress /= atoms.get_volume()

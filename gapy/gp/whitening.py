@@ -26,6 +26,7 @@ from scipy.linalg import solve_triangular
 from gapy.errors import GapyError
 from gapy.gp.kernel import dot_product
 from gapy.gp.terms import JITTER, Block, blocks
+from gapy.gp.triangles import solve_triangle
 
 
 def whitened(table: Sequence[Block], cholesky, rows: np.ndarray) -> np.ndarray:
@@ -34,7 +35,7 @@ def whitened(table: Sequence[Block], cholesky, rows: np.ndarray) -> np.ndarray:
     for b, lower in zip(table, cholesky):
         of = rows[:, b.columns]
         if of.any():
-            out[b.columns] = solve_triangular(lower, of.T, lower=True, check_finite=False)
+            out[b.columns] = solve_triangle(lower, of.T, lower=True)
         else:  # rows of structures without the species
             out[b.columns] = 0.0
     return out.T
