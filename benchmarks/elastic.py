@@ -23,6 +23,7 @@ from scipy.optimize import brentq
 from short_range import fitted
 
 import gapy
+from gapy.properties.straining import with_strain
 from gapy.structures import from_atoms
 
 CRYSTALS = {"si": ("Si", "diamond", (5.2, 5.6)), "alas": ("AlAs", "zincblende", (5.4, 5.8))}
@@ -33,12 +34,7 @@ STRAIN, RELAXED = 0.01, 2e-3
 
 def strained(atoms, voigt: int, size: float):
     """A copy with one strain component; engineering strain for shear."""
-    strain = np.zeros((3, 3))
-    a, b = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))[voigt]
-    strain[a, b] += size / (1 if a == b else 2)
-    strain[b, a] = strain[a, b]
-    out = atoms.copy()
-    out.set_cell(atoms.cell.array @ (np.eye(3) + strain), scale_atoms=True)
+    out = with_strain(atoms, size * np.eye(6)[voigt])
     out.calc = atoms.calc
     return out
 

@@ -159,7 +159,13 @@ class GenericDescriptor:
         store[begin:end] = g_id
 
     def collect(self, env, begin, end, store, forces, virial, first_m=None) -> None:
-        """Add -dE/dr (n, 3) and dE/d(strain) (3, 3) of centres begin..end-1, of one structure."""
+        """Add -dE/dr (n, 3) and dE/d(strain) (3, 3) of centres begin..end-1, of one structure.
+
+        Raises ValueError for `first_m`: environments hold all atoms here, so that structures are
+        evaluated one by one.
+        """
+        if first_m is not None:
+            raise ValueError("first_m: expected None for a descriptor without neighbour lists")
         atoms, g_id = env.atom_i[begin:end], store[begin:end]
         forces -= np.einsum("id,ijcd->jc", g_id, env.dx_ijcd[atoms])
         strain = np.einsum("id,ivd->v", g_id, env.strain_ivd[atoms])

@@ -78,7 +78,7 @@ class Optimum:
 def maximise_likelihood(terms, statistic: SufficientStatistic, noise: Noise) -> Optimum:
     """Maximise the log marginal likelihood over every sigma and delta, starting from `noise`.
 
-    Costs the moments of each group, O(M^3), and some 20 to 80 times an O(M^3) factorisation,
+    Costs the moments of each group, O(M^3), and some 10 to 60 times an O(M^3) factorisation,
     independent of the number of labels.
     """
     table = blocks(terms)

@@ -143,6 +143,15 @@ def test_one_energy_that_no_other_resembles_does_not_decide_the_sigma_of_forces(
     assert sigma_of_forces(3.0) < 0.3 * right
 
 
+def test_a_structure_without_a_fitted_label_is_in_no_part():
+    """Nine structures and eight parts."""
+    frames = labelled_frames(9, seed=3)
+    del frames[0].info["REF_energy"], frames[0].arrays["REF_forces"]
+    gp = gapy.SparseGPRegressor(SOAP, n_inducing=6, optimize=True, fit_stress=False)
+    assert gp.fit(frames).potential_.noise.forces > 0.0
+    assert balance.dealt([], 8, 1) == []
+
+
 def test_errors_that_vanish_by_symmetry_set_no_scale(left_out):
     lines = [one.part.lines for one in left_out._parts]
     squares = [

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.linalg
+import scipy.optimize
 from helpers import BARE, seeds
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from gapy._support.threads import blas_threads
 from gapy.gp import posterior
 from gapy.gp.hyperparameters import LIMITS, SMALL, SPREAD, maximise_likelihood
-from gapy.gp.likelihood import Likelihood, group_moments
+from gapy.gp.likelihood import DELTA_LIMITS, Likelihood, group_moments, maximise
 from gapy.gp.noise import Noise
 from gapy.gp.statistic import Group, SufficientStatistic
 from gapy.gp.terms import Term, blocks, cholesky_factors, normalised
@@ -99,6 +100,34 @@ def test_gradient_equals_finite_differences(seed, scale, absent):
             likelihood.value_and_gradient((y := x + s)[:4], y[4:])[0] for s in (step, -step)
         )
         assert (up - down) / (2 * h) == pytest.approx(slope, rel=1e-5, abs=1e-6 * abs(value))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_search_ends_where_one_in_plain_lengths_does(seed):
+    """Five energies beside thousands of forces, whose curvatures differ by as much."""
+    rng = np.random.default_rng(seed)
+    problem = Problem(rng, (5, 5, 2000, 1500, 40))
+    truth = {"energy": 0.03, "forces": 0.4, "stress": 0.1}
+    likelihood = problem.likelihood(
+        problem.statistic(problem.labels(lambda kind, *_: truth[kind])), KINDS_OF
+    )
+    limits = np.array([[np.log(1e-4), np.log(1e2)]] * 4)
+    begin = np.zeros(8)
+    found = maximise(likelihood, begin[:4], begin[4:], limits)
+
+    def plain(x):
+        value, sigma, delta = likelihood.value_and_gradient(x[:4], x[4:])
+        off = x[4:] - x[4:].mean()
+        return value + off @ off, np.concatenate([sigma, delta + 2.0 * off])
+
+    bounds = [*limits, *[DELTA_LIMITS] * 4]
+    other = scipy.optimize.minimize(
+        plain, begin, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 500}
+    )
+    here = np.concatenate([found.log_sigma, found.log_delta])
+    assert plain(here)[0] <= other.fun + 0.01
+    assert (here >= np.array(bounds)[:, 0]).all() and (here <= np.array(bounds)[:, 1]).all()
+    np.testing.assert_allclose(found.log_sigma[1:3], np.log(truth["forces"]), atol=0.1)
 
 
 @given(seeds, st.floats(0.2, 5.0), ABSENT)

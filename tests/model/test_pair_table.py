@@ -119,6 +119,7 @@ def test_the_table_is_what_the_engine_gives_by_the_general_way(potential, frames
         energies, forces, virial = np.zeros(len(atoms)), np.zeros((len(atoms), 3)), np.zeros((3, 3))
         # As if its first atom were another structure.
         by_structure, first_m = (np.zeros_like(forces), np.zeros((2, 3, 3))), [0, 1, len(atoms)]
+        of_first = (np.zeros_like(forces), np.zeros((3, 3)))
         store = term.descriptor.gradient_store(env)
         for block in (b for b in potential.posterior.blocks if b.of_pairs):
             for begin, end in env.blocks(block.slot, 2):
@@ -128,8 +129,11 @@ def test_the_table_is_what_the_engine_gives_by_the_general_way(potential, frames
                 term.descriptor.backward(env, begin, end, state, g_id, store)
                 term.descriptor.collect(env, begin, end, store, forces, virial)
                 term.descriptor.collect(env, begin, end, store, *by_structure, first_m)
+                n_first = int(np.searchsorted(env.atom_i[begin:end], 1))
+                term.descriptor.collect(env, begin, begin + n_first, store, *of_first)
         np.testing.assert_allclose(by_structure[0], forces, atol=1e-12)
-        np.testing.assert_allclose(by_structure[1].sum(axis=0), virial, atol=1e-12)
+        np.testing.assert_allclose(by_structure[1][0], of_first[1], atol=1e-12)
+        np.testing.assert_allclose(by_structure[1][1], virial - of_first[1], atol=1e-12)
         out = summed(potential.pair_tables, atoms.numbers, pairs)
         np.testing.assert_allclose(out.energies, energies, atol=1e-7)
         np.testing.assert_allclose(out.forces, forces, atol=1e-6)
