@@ -106,7 +106,7 @@ def choose_compression(
     stated = asked.compression is not None or asked.r_cut is not None or bool(asked.term)
     if stated or asked.terms is not None or settings.compression != "off" or len(symbols) < 2:
         return settings, ""
-    from gapy.fit.descriptor_choice import CLEARLY, choose_mixing
+    from gapy.fit.descriptor_choice import MIXING, choose_mixing
 
     other = replace(settings, compression="mu1nu1")
     with_total = other.descriptors(list(symbols))
@@ -116,7 +116,7 @@ def choose_compression(
     chosen = other if choice.other else settings
     return chosen, (
         f"compression {chosen.compression} by left-out errors of {choice.n_structures} structures: "
-        f"off and mu1nu1 {_gained(choice)} (mu1nu1 must gain {100 * CLEARLY:.0f} % and three "
+        f"off and mu1nu1 {_gained(choice)} (mu1nu1 must gain {100 * MIXING:.0f} % and three "
         "standard errors)"
     )
 
@@ -129,7 +129,7 @@ def choose_terms(asked: FitSettings, settings: FitSettings, regressor, symbols, 
     """
     if asked.terms is not None or asked.term or asked.r_cut is not None:
         return ""
-    from gapy.fit.descriptor_choice import CLEARLY, choose_sum, fewer_of_each
+    from gapy.fit.descriptor_choice import SUM, choose_sum, fewer_of_each
 
     two = replace(settings, terms="soap+soap").descriptors(list(symbols))
     choice = choose_sum(regressor, two, structures)
@@ -143,7 +143,7 @@ def choose_terms(asked: FitSettings, settings: FitSettings, regressor, symbols, 
     return (
         f"terms {'soap+soap' if choice.other else 'soap'} by left-out errors of "
         f"{choice.n_structures} structures: of one SOAP and of two {_gained(choice)} "
-        f"(two must gain {100 * CLEARLY:.0f} % and three standard errors)"
+        f"(two must gain {100 * SUM:.0f} % and three standard errors)"
     )
 
 

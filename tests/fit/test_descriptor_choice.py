@@ -97,4 +97,4 @@ def test_the_command_says_why(cli, tmp_path, flags, said):
     )  # fmt: skip
     assert out.code == 0, out.err
     assert ("by left-out errors of" in out.out and "two must gain" in out.out) == said
-    assert ("mu1nu1 must gain 10 %" in out.out) == (not flags)
+    assert ("mu1nu1 must gain 30 %" in out.out) == (not flags)
