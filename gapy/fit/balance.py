@@ -92,7 +92,8 @@ def balanced(candidates, learnt, table, moments, sampled, approximate: bool) -> 
     if len(sampled) < LEAST_SAMPLE or len({k for k, _ in families} & seen) < 2:
         return candidates[0]
     best, least = candidates[0], np.inf
-    start, caps = np.zeros(len(families)), {}
+    start = np.zeros(len(families))
+    caps: dict[Line, float] = {}
     bounds = np.log(FACTORS if len(sampled) >= ENOUGH else FACTORS_OF_FEW)
     parts = _parts(sampled, table[-1].stop)
     for noise in candidates:
