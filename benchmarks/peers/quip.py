@@ -45,7 +45,7 @@ def gap_fit_command() -> str | None:
 
 
 def gap_fit(frames, model: Path, *, size: int, n_sparse: int, forces: bool) -> dict:
-    """Fit to energies, and forces if asked; wall seconds and peak GB of the process."""
+    """Fit to energies, and forces if asked; wall and CPU seconds, peak GB of the process."""
     model.parent.mkdir(parents=True, exist_ok=True)
     data = model.with_suffix(".train.xyz")
     write(data, frames)
@@ -69,7 +69,11 @@ def gap_fit(frames, model: Path, *, size: int, n_sparse: int, forces: bool) -> d
         raise RuntimeError(f"gap_fit failed, see {log}")
     if "number of sparse points changed" in log.read_text():
         raise RuntimeError(f"gap_fit took fewer than {n_sparse} sparse points, see {log}")
-    return {"seconds": figures["seconds"], "memory_gb": figures["peak_gb"]}
+    return {
+        "seconds": figures["seconds"],
+        "cpu_seconds": figures["cpu_seconds"],
+        "memory_gb": figures["peak_gb"],
+    }
 
 
 def potential(options, frames):

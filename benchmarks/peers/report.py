@@ -199,6 +199,17 @@ def _fit_lines(row: dict) -> list[str]:
         _line("c", "its peak memory", "GB", _g(row["peak_gb"]), label, _g(memory),
               _g(memory / row["peak_gb"] if memory else None)),
     ]  # fmt: skip
+    if "cpu_seconds" in peer:
+        lines += [
+            _line("c", name, "s of CPU", _g(fit["cpu_seconds"]), label, _g(peer["cpu_seconds"]),
+                  _g(peer["cpu_seconds"] / fit["cpu_seconds"]))
+            for name, fit in (
+                ("fit silicon, E+F", row),
+                ("the same with n_max 6, l_max 4, zeta 2, 500 points, noise learnt",
+                 row.get("smaller")),
+            )
+            if fit
+        ]  # fmt: skip
     if "nbmo" in row:
         nbmo = row["nbmo"]
         lines += [
@@ -210,6 +221,9 @@ def _fit_lines(row: dict) -> list[str]:
             f"row c: test error {row['energy_rmse']:.2f} meV/atom, {row['forces_rmse']:.4f} eV/A; "
             f"gap_fit {GAP_FIT_SI['energy']} and {GAP_FIT_SI['forces']}"
         )
+    if "forces_rmse" in (small := row.get("smaller", {})):
+        errors = f"{small['energy_rmse']:.2f} meV/atom, {small['forces_rmse']:.4f} eV/A"
+        lines.append(f"row c, 500 points: {errors}")
     return lines
 
 
