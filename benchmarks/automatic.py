@@ -52,14 +52,20 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary, threadpool_limits(1):
         folder = options.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        for name in options.only:
-            data = None if options.data is None else Path(options.data)
-            absent = missing(CASES[name], data)
-            if absent:
-                print(f"{name}: skipped, no {', '.join(absent)}", file=sys.stderr)
-                continue
+        for name, data in present(options):
             cells = row(name, data, every.get(name, 1), folder, options.fit)
             print(f"| {' | '.join(cells)} |", flush=True)
+
+
+def present(options):
+    """(name, folder of data) of the sets of --only that are in --data; says which are not."""
+    data = None if options.data is None else Path(options.data)
+    for name in options.only:
+        absent = missing(CASES[name], data)
+        if absent:
+            print(f"{name}: skipped, no {', '.join(absent)}", file=sys.stderr)
+        else:
+            yield name, data
 
 
 def row(name: str, data: Path | None, every: int, folder: Path, further: str) -> list[str]:

@@ -19,7 +19,6 @@ import importlib
 import io
 import os
 import shlex
-import sys
 import tempfile
 import time
 import warnings
@@ -27,8 +26,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
-from accuracy import CASES, missing
-from automatic import SETS, training_file
+from automatic import SETS, present, training_file
 from threadpoolctl import threadpool_limits
 
 STAGES = {
@@ -130,12 +128,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as temporary, threadpool_limits(1):
         folder = Path(temporary)
-        for name in options.only:
-            data = None if options.data is None else Path(options.data)
-            absent = missing(CASES[name], data)
-            if absent:
-                print(f"{name}: skipped, no {', '.join(absent)}", file=sys.stderr)
-                continue
+        for name, data in present(options):
             train = training_file(name, data, 1, folder)
             shares(few_of(train, folder), options.fit, folder)
             found = [shares(train, options.fit, folder) for _ in range(options.runs)]
