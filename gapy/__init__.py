@@ -20,7 +20,7 @@ _HOME = {
     "Noise": "gapy.gp.noise",
     "LabelKeys": "gapy.structures",
     "read_structures": "gapy.structures",
-    "load": "gapy.model.potential",
+    "load": "gapy.model.loading",
     "run_md": "gapy.md",
     "evaluate": "gapy.validation.evaluation",
     "validate": "gapy.validation.validating",

@@ -18,8 +18,8 @@ from gapy.inspection import inspect as inspect
 from gapy.md import run_md as run_md
 from gapy.model.calculator import GAPCalculator as GAPCalculator
 from gapy.model.committee import Committee as Committee
+from gapy.model.loading import load as load
 from gapy.model.potential import Potential as Potential
-from gapy.model.potential import load as load
 from gapy.structures import LabelKeys as LabelKeys
 from gapy.structures import read_structures as read_structures
 from gapy.validation.evaluation import evaluate as evaluate

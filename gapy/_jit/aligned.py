@@ -1,4 +1,4 @@
-"""Arrays that begin at a cache line, so that a vector of eight doubles never lies across two.
+"""Arrays that begin at a cache line, so that a vector of eight numbers never lies across two.
 
 A load or store across two lines costs two.
 """
@@ -8,26 +8,29 @@ import math
 import numpy as np
 
 from gapy._jit.settings import njit
-from gapy._jit.vector import LANES
 
-_DOUBLE = 8
+_LINE = 64
+"""Bytes."""
+_DOUBLES = np.empty(0)
 
 
 @njit(cache=True, nogil=True)
-def aligned(n):
-    """n doubles of undefined content, for use within compiled code."""
-    room = np.empty(n + LANES)
-    skip = -(room.ctypes.data // _DOUBLE) % LANES
+def aligned(n, like):
+    """n numbers of undefined content, of the type of `like`, for use within compiled code."""
+    size = like.itemsize
+    room = np.empty(n + _LINE // size, like.dtype)
+    skip = -(room.ctypes.data // size) % (_LINE // size)
     return room[skip : skip + n]
 
 
-def aligned_empty(shape: tuple[int, ...]) -> np.ndarray:
-    """As numpy.empty of doubles."""
-    return aligned(math.prod(shape)).reshape(shape)  # asking numpy for the address takes longer
+def aligned_empty(shape: tuple[int, ...], like: np.ndarray = _DOUBLES) -> np.ndarray:
+    """As numpy.empty, of the type of `like`."""
+    # Asking numpy for the address takes longer.
+    return aligned(math.prod(shape), like).reshape(shape)
 
 
 def aligned_copy(array: np.ndarray) -> np.ndarray:
-    """The same doubles in an aligned array."""
-    out = aligned_empty(array.shape)
+    """The same numbers in an aligned array."""
+    out = aligned_empty(array.shape, array.ravel())
     out[...] = array
     return out

@@ -67,12 +67,12 @@ def expand(
     """Density coefficients c_iku of centres begin..end-1 (c_iku[i - begin])."""
     l_max, n_pad, n_summed, sum_slot = layout[0], layout[1], layout[2], layout[3]
     n_channels = c_iku.shape[2]
-    q_av, cos_mv, sin_mv = scratch(l_max)
-    y_kv = aligned((l_max + 1) * (l_max + 1) * LANES).reshape(-1, LANES)
-    pair_v, unit_cv = np.empty(LANES, np.int64), aligned(3 * LANES).reshape(3, LANES)
+    q_av, cos_mv, sin_mv = scratch(l_max, coef)
+    y_kv = aligned((l_max + 1) * (l_max + 1) * LANES, coef).reshape(-1, LANES)
+    pair_v, unit_cv = np.empty(LANES, np.int64), aligned(3 * LANES, coef).reshape(3, LANES)
     r_v = np.empty(LANES)
     width = (l_max + 1) * n_pad
-    rad_vj = aligned(LANES * width).reshape(LANES, -1)
+    rad_vj = aligned(LANES * width, coef).reshape(LANES, -1)
     n_slots = n_channels // n_pad - (1 if sum_slot >= 0 else 0)
     for i in range(begin, end):
         c = c_iku[i - begin]
@@ -94,7 +94,7 @@ def expand(
                     radial(coef, table_ss[species_i[i], s], inv_h, r_v[v], rad_vj, v * width)
                     _scale(weights[s], rad_vj, v * width, width)
                 for j in range(count * width, LANES * width, LANES):
-                    store8(rad_vj, j, zero8())
+                    store8(rad_vj, j, zero8(rad_vj))
                 for v in range(0, count, 4):
                     _deposit_four(v, l_max, n_pad, slot * n_pad, y_kv, rad_vj, c)
         if sum_slot >= 0:
@@ -140,18 +140,18 @@ def expand_backward(
     """
     l_max, n_pad, sum_slot = layout[0], layout[1], layout[3]
     n_slots = dc_iku.shape[2] // n_pad - (1 if sum_slot >= 0 else 0)
-    q_av, cos_mv, sin_mv = scratch(l_max)
+    q_av, cos_mv, sin_mv = scratch(l_max, coef)
     n_lm = (l_max + 1) * (l_max + 1)
-    y_kv = aligned(n_lm * LANES).reshape(n_lm, LANES)
-    dy_kcv = aligned(n_lm * 3 * LANES).reshape(n_lm, 3, LANES)
-    pair_v, unit_cv = np.empty(LANES, np.int64), aligned(3 * LANES).reshape(3, LANES)
+    y_kv = aligned(n_lm * LANES, coef).reshape(n_lm, LANES)
+    dy_kcv = aligned(n_lm * 3 * LANES, coef).reshape(n_lm, 3, LANES)
+    pair_v, unit_cv = np.empty(LANES, np.int64), aligned(3 * LANES, coef).reshape(3, LANES)
     r_v = np.empty(LANES)
     width = (l_max + 1) * n_pad
-    rad_vj = aligned(LANES * width).reshape(LANES, -1)
-    drad_vj = aligned(LANES * width).reshape(LANES, -1)
+    rad_vj = aligned(LANES * width, coef).reshape(LANES, -1)
+    drad_vj = aligned(LANES * width, coef).reshape(LANES, -1)
     rad_vj[:, :], drad_vj[:, :] = 0.0, 0.0
-    sums_vav = aligned(LANES * 4 * LANES).reshape(LANES, 4, LANES)
-    turned, sums_av = aligned(2 * LANES * LANES), aligned(4 * LANES).reshape(4, LANES)
+    sums_vav = aligned(LANES * 4 * LANES, coef).reshape(LANES, 4, LANES)
+    turned, sums_av = aligned(2 * LANES * LANES, coef), aligned(4 * LANES, coef).reshape(4, LANES)
     for i in range(begin, end):
         dc = dc_iku[i - begin]
         g_pc[first_i[i] : first_i[i + 1], :] = 0.0
@@ -202,7 +202,7 @@ def _contract_eight(l_max, n_pad, at, rad_vj, drad_vj, y_kv, dy_kcv, dc, turned,
     is left of the harmonics one for each of the four sums.
     """
     n_channels, width = dc.shape[1], rad_vj.shape[1]
-    along, x, y, z = zero8(), zero8(), zero8(), zero8()
+    along, x, y, z = zero8(dc), zero8(dc), zero8(dc), zero8(dc)
     half = LANES * LANES
     for l in range(l_max + 1):
         for n in range(0, n_pad, LANES):
@@ -241,12 +241,12 @@ def _contract_two(v, l_max, n_pad, at, rad_vj, drad_vj, y_kv, dy_kcv, dc, sums_v
     for its own additions.
     """
     n_channels, width = dc.shape[1], rad_vj.shape[1]
-    along0, x0, y0, z0 = zero8(), zero8(), zero8(), zero8()
-    along1, x1, y1, z1 = zero8(), zero8(), zero8(), zero8()
+    along0, x0, y0, z0 = zero8(dc), zero8(dc), zero8(dc), zero8(dc)
+    along1, x1, y1, z1 = zero8(dc), zero8(dc), zero8(dc), zero8(dc)
     for l in range(l_max + 1):
         for n in range(0, n_pad, LANES):
-            h0, hx0, hy0, hz0 = zero8(), zero8(), zero8(), zero8()
-            h1, hx1, hy1, hz1 = zero8(), zero8(), zero8(), zero8()
+            h0, hx0, hy0, hz0 = zero8(dc), zero8(dc), zero8(dc), zero8(dc)
+            h1, hx1, hy1, hz1 = zero8(dc), zero8(dc), zero8(dc), zero8(dc)
             for k in range(l * l, (l + 1) * (l + 1)):
                 h = load8(dc, k * n_channels + at + n)
                 y, dy = k * LANES + v, 3 * k * LANES + v

@@ -69,7 +69,7 @@ def _products_of_two(x_id, x_sd, i, s0, s1, t):
     n_d = x_id.shape[1]
     whole = n_d - n_d % LANES
     a0, a1, b0, b1 = i * n_d, (i + 1) * n_d, s0 * n_d, s1 * n_d
-    t00, t01, t10, t11 = zero8(), zero8(), zero8(), zero8()
+    t00, t01, t10, t11 = zero8(x_id), zero8(x_id), zero8(x_id), zero8(x_id)
     for d in range(0, whole, LANES):
         x0, x1 = load8(x_id, a0 + d), load8(x_id, a1 + d)
         p0, p1 = load8(x_sd, b0 + d), load8(x_sd, b1 + d)

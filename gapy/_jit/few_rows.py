@@ -15,7 +15,7 @@ def product(x_id: np.ndarray, b_dr: np.ndarray) -> np.ndarray:
     """x b, (i, r)."""
     if len(x_id) > FEW:
         return x_id @ b_dr
-    y_ir = np.empty((len(x_id), b_dr.shape[1]))
+    y_ir = np.empty((len(x_id), b_dr.shape[1]), x_id.dtype)
     times(x_id, b_dr, y_ir)
     return y_ir
 
@@ -24,7 +24,7 @@ def product_transposed(g_ir: np.ndarray, b_dr: np.ndarray) -> np.ndarray:
     """g b^T, (i, d)."""
     if len(g_ir) > FEW:
         return g_ir @ b_dr.T
-    g_id = np.empty((len(g_ir), len(b_dr)))
+    g_id = np.empty((len(g_ir), len(b_dr)), g_ir.dtype)
     times_transposed(g_ir, b_dr, g_id)
     return g_id
 

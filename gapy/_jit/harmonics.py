@@ -14,7 +14,7 @@ import numpy as np
 
 from gapy._jit.aligned import aligned
 from gapy._jit.settings import FAST, njit
-from gapy._jit.vector import LANES, fma8, load8, mul8, scale8, splat8, store8, zero8
+from gapy._jit.vector import LANES, axpy8, fma8, load8, mul8, scale8, splat8, store8, zero8
 
 
 def prefactors(l_max: int) -> np.ndarray:
@@ -29,12 +29,12 @@ def prefactors(l_max: int) -> np.ndarray:
 
 
 @njit(cache=True, nogil=True)
-def scratch(l_max):
-    """Room for Q_lm and for the real and imaginary parts of (x + i y)^m."""
+def scratch(l_max, like):
+    """Room for Q_lm and the real and imaginary parts of (x + i y)^m, of the type of `like`."""
     return (
-        aligned((l_max + 1) * (l_max + 2) // 2 * LANES).reshape(-1, LANES),
-        aligned((l_max + 1) * LANES).reshape(-1, LANES),
-        aligned((l_max + 1) * LANES).reshape(-1, LANES),
+        aligned((l_max + 1) * (l_max + 2) // 2 * LANES, like).reshape(-1, LANES),
+        aligned((l_max + 1) * LANES, like).reshape(-1, LANES),
+        aligned((l_max + 1) * LANES, like).reshape(-1, LANES),
     )
 
 
@@ -43,7 +43,7 @@ def harmonics(l_max, factor, unit_cv, q_av, cos_mv, sin_mv, y_kv):
     """S_lm of eight unit vectors (3, 8) into y_kv ((l_max+1)^2, 8); fills the scratch arrays."""
     x, y, z = load8(unit_cv, 0), load8(unit_cv, LANES), load8(unit_cv, 2 * LANES)
     minus_y = scale8(-1.0, y)
-    c, s = splat8(1.0), zero8()
+    c, s = splat8(unit_cv, 1.0), zero8(unit_cv)
     store8(q_av, 0, c)
     store8(cos_mv, 0, c)
     store8(sin_mv, 0, s)
@@ -59,7 +59,7 @@ def harmonics(l_max, factor, unit_cv, q_av, cos_mv, sin_mv, y_kv):
             inv = 1.0 / (l - m)
             q1 = mul8(z, load8(q_av, (below + m) * LANES))
             q2 = scale8(-(l + m - 1) * inv, load8(q_av, (below2 + m) * LANES))
-            store8(q_av, (here + m) * LANES, fma8(splat8((2 * l - 1) * inv), q1, q2))
+            store8(q_av, (here + m) * LANES, axpy8((2 * l - 1) * inv, q1, q2))
         diagonal = scale8(2.0 * l - 1.0, load8(q_av, (below + l - 1) * LANES))
         store8(q_av, (here + l - 1) * LANES, mul8(z, diagonal))
         store8(q_av, (here + l) * LANES, scale8(-1.0, diagonal))
@@ -81,7 +81,7 @@ def harmonics_gradient(l_max, factor, unit_cv, q_av, cos_mv, sin_mv, g_kcv):
     homogeneous form; terms whose order exceeds their degree vanish.
     """
     x, y = load8(unit_cv, 0), load8(unit_cv, LANES)
-    none = zero8()
+    none = zero8(unit_cv)
     for a in range(3):
         store8(g_kcv, a * LANES, none)
     for l in range(1, l_max + 1):

@@ -23,7 +23,7 @@ def radial(coef, table, inv_h, r, out, at):
     """
     t = r * inv_h
     interval = min(int(t), coef.shape[1] - 1)
-    u = splat8(2.0 * (t - interval) - 1.0)
+    u = splat8(coef, 2.0 * (t - interval) - 1.0)
     n = coef.shape[3]
     start = (table * coef.shape[1] + interval) * (DEGREE + 1) * n
     for j in range(0, n, LANES):
@@ -38,7 +38,7 @@ def radial_gradient(coef, table, inv_h, r, out, grad, at):
     """All radial functions and their derivatives with respect to r at one distance."""
     t = r * inv_h
     interval = min(int(t), coef.shape[1] - 1)
-    u = splat8(2.0 * (t - interval) - 1.0)
+    u = splat8(coef, 2.0 * (t - interval) - 1.0)
     n = coef.shape[3]
     start = (table * coef.shape[1] + interval) * (DEGREE + 1) * n
     for j in range(0, n, LANES):

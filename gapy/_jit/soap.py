@@ -29,7 +29,7 @@ from gapy._jit.vector import LANES, axpy8, load8, store8, zero8
 def power_spectrum(c_iku, l_max, blocks, index, x_id):
     """x_id from c_iku."""
     n_channels = c_iku.shape[2]
-    gram = aligned(n_channels)
+    gram = aligned(n_channels, c_iku)
     for i in range(c_iku.shape[0]):
         c = c_iku[i]
         x = x_id[i]
@@ -42,7 +42,7 @@ def power_spectrum(c_iku, l_max, blocks, index, x_id):
                 for u in range(na):
                     first = u if symmetric else 0
                     for v0 in range(first - first % LANES, nb, LANES):
-                        total = zero8()
+                        total = zero8(c)
                         for k in range(l * l, (l + 1) * (l + 1)):
                             total = axpy8(c[k, a0 + u], load8(c, k * n_channels + b0 + v0), total)
                         store8(gram, v0, total)
@@ -57,8 +57,8 @@ def power_spectrum_backward(g_id, c_iku, layout, blocks, index, dc_iku):
     """dE/dc from dE/dx (g_id); the sum slot's share is passed on to its species."""
     l_max, n_pad, n_summed, sum_slot = layout[0], layout[1], layout[2], layout[3]
     n_channels = c_iku.shape[2]
-    h_uv = aligned(n_channels * n_channels).reshape(n_channels, n_channels)
-    h_vu = aligned(n_channels * n_channels).reshape(n_channels, n_channels)
+    h_uv = aligned(n_channels * n_channels, c_iku).reshape(n_channels, n_channels)
+    h_vu = aligned(n_channels * n_channels, c_iku).reshape(n_channels, n_channels)
     for i in range(c_iku.shape[0]):
         c = c_iku[i]
         dc = dc_iku[i]

@@ -35,7 +35,7 @@ def spectrum_derivatives(
     l_max, n_pad, sum_slot = layout[0], layout[1], layout[3]
     n_channels = c_iku.shape[2]
     n_slots = n_channels // n_pad - (1 if sum_slot >= 0 else 0)
-    q_av, cos_mv, sin_mv = scratch(l_max)
+    q_av, cos_mv, sin_mv = scratch(l_max, factor)
     n_lm = (l_max + 1) * (l_max + 1)
     y_kv, dy_kcv = np.empty((n_lm, LANES)), np.empty((n_lm, 3, LANES))
     pair_v, unit_cv, r_v = np.empty(LANES, np.int64), np.empty((3, LANES)), np.empty(LANES)
@@ -83,7 +83,7 @@ def _met(c, y_kv, dy_kcv, v, l_max, met_alu):
     n_channels = c.shape[1]
     for l in range(l_max + 1):
         for u in range(0, n_channels, LANES):
-            value, x, y, z = zero8(), zero8(), zero8(), zero8()
+            value, x, y, z = zero8(c), zero8(c), zero8(c), zero8(c)
             for k in range(l * l, (l + 1) * (l + 1)):
                 c8 = load8(c, k * n_channels + u)
                 value = axpy8(y_kv[k, v], c8, value)

@@ -70,15 +70,15 @@ def expand_backward_members(
 ):  # fmt: skip
     """dE/dr_p (P, 3, 8) of the pairs of centres begin..end-1 into g_pcv; see `expand_backward`."""
     l_max, n_pad = layout[0], layout[1]
-    q_av, cos_mv, sin_mv = scratch(l_max)
+    q_av, cos_mv, sin_mv = scratch(l_max, coef)
     n_lm, width = (l_max + 1) * (l_max + 1), (l_max + 1) * n_pad
-    y_kv = aligned(n_lm * LANES).reshape(n_lm, LANES)
-    dy_kcv = aligned(n_lm * 3 * LANES).reshape(n_lm, 3, LANES)
-    pair_v, unit_cv = np.empty(LANES, np.int64), aligned(3 * LANES).reshape(3, LANES)
+    y_kv = aligned(n_lm * LANES, coef).reshape(n_lm, LANES)
+    dy_kcv = aligned(n_lm * 3 * LANES, coef).reshape(n_lm, 3, LANES)
+    pair_v, unit_cv = np.empty(LANES, np.int64), aligned(3 * LANES, coef).reshape(3, LANES)
     r_v = np.empty(LANES)
     rad, drad = np.zeros((LANES, width)), np.zeros((LANES, width))
     n_slots = dc_ikuv.shape[2] // n_pad - (1 if layout[3] >= 0 else 0)
-    sums_jav = aligned(LANES * 4 * LANES).reshape(LANES, 4, LANES)
+    sums_jav = aligned(LANES * 4 * LANES, coef).reshape(LANES, 4, LANES)
     for i in range(begin, end):
         dc = dc_ikuv[i - begin]
         g_pcv[first_i[i] : first_i[i + 1], :, :] = 0.0
@@ -124,16 +124,16 @@ def _contract_four(j, l_max, n_pad, n_max, first, rad, drad, y_kv, dy_kcv, dc, s
     Four at a time: with fewer, the loop waits for its own additions.
     """
     n_channels, width = dc.shape[1], rad.shape[1]
-    along0, x0, y0, z0 = zero8(), zero8(), zero8(), zero8()
-    along1, x1, y1, z1 = zero8(), zero8(), zero8(), zero8()
-    along2, x2, y2, z2 = zero8(), zero8(), zero8(), zero8()
-    along3, x3, y3, z3 = zero8(), zero8(), zero8(), zero8()
+    along0, x0, y0, z0 = zero8(dc), zero8(dc), zero8(dc), zero8(dc)
+    along1, x1, y1, z1 = zero8(dc), zero8(dc), zero8(dc), zero8(dc)
+    along2, x2, y2, z2 = zero8(dc), zero8(dc), zero8(dc), zero8(dc)
+    along3, x3, y3, z3 = zero8(dc), zero8(dc), zero8(dc), zero8(dc)
     for l in range(l_max + 1):
         r0 = j * width + l * n_pad
         r1, r2, r3 = r0 + width, r0 + 2 * width, r0 + 3 * width
         for k in range(l * l, (l + 1) * (l + 1)):
-            value0, value1, value2, value3 = zero8(), zero8(), zero8(), zero8()
-            slope0, slope1, slope2, slope3 = zero8(), zero8(), zero8(), zero8()
+            value0, value1, value2, value3 = zero8(dc), zero8(dc), zero8(dc), zero8(dc)
+            slope0, slope1, slope2, slope3 = zero8(dc), zero8(dc), zero8(dc), zero8(dc)
             here = (k * n_channels + first) * LANES
             for n in range(n_max):
                 h = load8(dc, here + n * LANES)

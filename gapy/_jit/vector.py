@@ -1,10 +1,12 @@
-"""Eight doubles as one value in compiled code: explicit SIMD where loops are short.
+"""Eight numbers as one value in compiled code: explicit SIMD where loops are short.
 
 The loops over radial channels are 8 long; written as scalar loops they stay scalar, because the
-compiler cannot prove that the arrays do not overlap. A `Vec8` lives in one AVX-512 register (two
-with AVX2, four with SSE2 or NEON): LLVM splits it for the machine at hand.
+compiler cannot prove that the arrays do not overlap. A `Vec8` of doubles lives in one AVX-512
+register (two with AVX2, four with SSE2 or NEON), one of single precision in half as many: LLVM
+splits it for the machine at hand.
 
-Offsets count elements of a C-contiguous float64 array of any rank from its start.
+Vectors have the precision of the array that they come from, and scalars are rounded to it. Offsets
+count elements of a C-contiguous array of floats of any rank from its start.
 """
 
 from llvmlite import ir
@@ -16,34 +18,42 @@ from numba.np.arrayobj import make_array
 
 LANES = 8
 
-_DOUBLE = ir.DoubleType()
-_VECTOR = ir.VectorType(_DOUBLE, LANES)
+_ELEMENTS = {types.float64: ir.DoubleType(), types.float32: ir.FloatType()}
+_VECTORS = {dtype: ir.VectorType(element, LANES) for dtype, element in _ELEMENTS.items()}
+_BYTES = {types.float64: 8, types.float32: 4}
 _INT = ir.IntType(32)
 
 
 class _Vec8(types.Type):
-    def __init__(self):
-        super().__init__(name="Vec8")
+    def __init__(self, dtype):
+        self.dtype = dtype
+        super().__init__(name=f"Vec8({dtype})")
 
 
-vec8 = _Vec8()
+_VEC8 = {dtype: _Vec8(dtype) for dtype in _ELEMENTS}
 
 
 @register_model(_Vec8)
 class _Vec8Model(models.PrimitiveModel):
     def __init__(self, dmm, fe_type):
-        super().__init__(dmm, fe_type, _VECTOR)
+        super().__init__(dmm, fe_type, _VECTORS[fe_type.dtype])
 
 
 def _pointer(context, builder, array_type, array, offset):
     data = make_array(array_type)(context, builder, array).data
-    return builder.bitcast(builder.gep(data, [offset]), _VECTOR.as_pointer())
+    return builder.bitcast(builder.gep(data, [offset]), _VECTORS[array_type.dtype].as_pointer())
 
 
 def _splat(builder, scalar):
-    one = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), scalar, _INT(0))
+    undefined = ir.Constant(ir.VectorType(scalar.type, LANES), ir.Undefined)
+    one = builder.insert_element(undefined, scalar, _INT(0))
     mask = ir.Constant(ir.VectorType(_INT, LANES), [0] * LANES)
-    return builder.shuffle_vector(one, ir.Constant(_VECTOR, ir.Undefined), mask)
+    return builder.shuffle_vector(one, undefined, mask)
+
+
+def _rounded(context, builder, scalar, of, dtype):
+    """A scalar of numba type `of` in every lane of a vector of `dtype`."""
+    return _splat(builder, context.cast(builder, scalar, of, dtype))
 
 
 def _fma(builder, a, b, c):
@@ -51,13 +61,13 @@ def _fma(builder, a, b, c):
 
 
 @intrinsic
-def zero8(typingctx):
-    """A vector of zeros."""
+def zero8(typingctx, array):
+    """Zeros, in the precision of an array."""
 
     def codegen(context, builder, signature, args):
-        return ir.Constant(_VECTOR, [0.0] * LANES)
+        return ir.Constant(_VECTORS[signature.return_type.dtype], [0.0] * LANES)
 
-    return vec8(), codegen
+    return _VEC8[array.dtype](array), codegen
 
 
 @intrinsic
@@ -66,10 +76,10 @@ def load8(typingctx, array, offset):
 
     def codegen(context, builder, signature, args):
         value = builder.load(_pointer(context, builder, signature.args[0], *args))
-        value.align = 8
+        value.align = _BYTES[signature.args[0].dtype]
         return value
 
-    return vec8(array, types.intp), codegen
+    return _VEC8[array.dtype](array, types.intp), codegen
 
 
 @intrinsic
@@ -78,20 +88,20 @@ def store8(typingctx, array, offset, value):
 
     def codegen(context, builder, signature, args):
         pointer = _pointer(context, builder, signature.args[0], args[0], args[1])
-        builder.store(args[2], pointer, align=8)
+        builder.store(args[2], pointer, align=_BYTES[signature.args[0].dtype])
         return context.get_dummy_value()
 
-    return types.none(array, types.intp, vec8), codegen
+    return types.none(array, types.intp, _VEC8[array.dtype]), codegen
 
 
 @intrinsic
-def splat8(typingctx, scalar):
-    """The same number in every lane."""
+def splat8(typingctx, array, scalar):
+    """The same number in every lane, in the precision of an array."""
 
     def codegen(context, builder, signature, args):
-        return _splat(builder, args[0])
+        return _rounded(context, builder, args[1], signature.args[1], signature.args[0].dtype)
 
-    return vec8(types.float64), codegen
+    return _VEC8[array.dtype](array, scalar), codegen
 
 
 @intrinsic
@@ -102,7 +112,7 @@ def splat8_at(typingctx, array, offset):
         data = make_array(signature.args[0])(context, builder, args[0]).data
         return _splat(builder, builder.load(builder.gep(data, [args[1]])))
 
-    return vec8(array, types.intp), codegen
+    return _VEC8[array.dtype](array, types.intp), codegen
 
 
 @intrinsic
@@ -112,7 +122,7 @@ def mul8(typingctx, a, b):
     def codegen(context, builder, signature, args):
         return builder.fmul(args[0], args[1], flags=("contract",))
 
-    return vec8(vec8, vec8), codegen
+    return a(a, a), codegen
 
 
 @intrinsic
@@ -120,9 +130,10 @@ def scale8(typingctx, scalar, x):
     """scalar * x."""
 
     def codegen(context, builder, signature, args):
-        return builder.fmul(_splat(builder, args[0]), args[1], flags=("contract",))
+        factor = _rounded(context, builder, args[0], signature.args[0], signature.args[1].dtype)
+        return builder.fmul(factor, args[1], flags=("contract",))
 
-    return vec8(types.float64, vec8), codegen
+    return x(scalar, x), codegen
 
 
 @intrinsic
@@ -130,9 +141,10 @@ def axpy8(typingctx, scalar, x, y):
     """scalar * x + y."""
 
     def codegen(context, builder, signature, args):
-        return _fma(builder, _splat(builder, args[0]), args[1], args[2])
+        factor = _rounded(context, builder, args[0], signature.args[0], signature.args[1].dtype)
+        return _fma(builder, factor, args[1], args[2])
 
-    return vec8(types.float64, vec8, vec8), codegen
+    return x(scalar, x, x), codegen
 
 
 @intrinsic
@@ -142,7 +154,7 @@ def fma8(typingctx, a, b, c):
     def codegen(context, builder, signature, args):
         return _fma(builder, *args)
 
-    return vec8(vec8, vec8, vec8), codegen
+    return a(a, a, a), codegen
 
 
 @intrinsic
@@ -153,10 +165,11 @@ def transpose8(typingctx, array, offset, stride, out, start):
         of, to = signature.args[0], signature.args[3]
         data = make_array(of)(context, builder, args[0]).data
         target = make_array(to)(context, builder, args[3]).data
+        vector, size = _VECTORS[of.dtype], _BYTES[of.dtype]
         rows, at = [], args[1]
         for _ in range(LANES):
-            here = builder.bitcast(builder.gep(data, [at]), _VECTOR.as_pointer())
-            rows.append(builder.load(here, align=8))
+            here = builder.bitcast(builder.gep(data, [at]), vector.as_pointer())
+            rows.append(builder.load(here, align=size))
             at = builder.add(at, args[2])
         # Blocks of 1, 2 and 4 lanes change places with those of the row that far below.
         for width in (1, 2, 4):
@@ -172,8 +185,8 @@ def transpose8(typingctx, array, offset, stride, out, start):
             rows = new
         for k, row in enumerate(rows):
             here = builder.add(args[4], ir.Constant(args[4].type, LANES * k))
-            here = builder.bitcast(builder.gep(target, [here]), _VECTOR.as_pointer())
-            builder.store(row, here, align=8)
+            here = builder.bitcast(builder.gep(target, [here]), vector.as_pointer())
+            builder.store(row, here, align=size)
         return context.get_dummy_value()
 
     return types.none(array, types.intp, types.intp, out, types.intp), codegen
@@ -185,7 +198,7 @@ def sum8(typingctx, value):
 
     def codegen(context, builder, signature, args):
         vector, width = args[0], LANES
-        undefined = ir.Constant(_VECTOR, ir.Undefined)
+        undefined = ir.Constant(vector.type, ir.Undefined)
         while width > 1:
             width //= 2
             lanes = [k + width if k < width else 0 for k in range(LANES)]
@@ -193,4 +206,4 @@ def sum8(typingctx, value):
             vector = builder.fadd(vector, builder.shuffle_vector(vector, undefined, mask))
         return builder.extract_element(vector, _INT(0))
 
-    return types.float64(vec8), codegen
+    return value.dtype(value), codegen

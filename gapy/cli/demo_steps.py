@@ -22,7 +22,7 @@ from gapy.errors import GapyError
 from gapy.fit.regressor import SparseGPRegressor
 from gapy.fit.settings import ModelSettings
 from gapy.md import run_md
-from gapy.model.potential import load
+from gapy.model.loading import load
 from gapy.structures.writing import as_extxyz
 from gapy.validation.evaluation import evaluate
 

@@ -65,7 +65,7 @@ def evaluate(
     """Print the errors of a model on labelled structures."""
     from gapy._support.files import write_whole
     from gapy._support.outputs import PICTURE, REPORT, output_file, output_files, require_outputs
-    from gapy.model.potential import load
+    from gapy.model.loading import load
     from gapy.structures import input_files
 
     require_threads(threads)

@@ -30,7 +30,7 @@ def info(
     """Check a model file and print what it holds."""
     from gapy.gp.noise import outliers
     from gapy.model import modelfile
-    from gapy.model.potential import from_archive
+    from gapy.model.loading import from_archive
 
     archive = modelfile.read(model)
     potential = from_archive(archive, model, trust=trust)

@@ -77,7 +77,7 @@ def inspect(
     from gapy.inspection import inspect as look
     from gapy.inspection.run import read_labelled_or_bare
     from gapy.inspection.text import report_text
-    from gapy.model.potential import load
+    from gapy.model.loading import load
     from gapy.structures import input_files, read_atoms
 
     require_threads(threads)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gapy.cli.options import Threads, Trust, require_threads
+from gapy.cli.options import Precision, Threads, Trust, require_threads
 from gapy.errors import GapyError
 
 
@@ -26,6 +26,7 @@ def ipi(
     pes_path: Annotated[
         bool, typer.Option("--pes-path", help="Print the file for i-PI's <pes_path> and end.")
     ] = False,
+    precision: Precision = "double",
     trust: Trust = False,
     threads: Threads = 1,
 ) -> int:
@@ -40,12 +41,13 @@ def ipi(
             raise GapyError(f"{name}: expected one, got none; gapy ipi MODEL START --address ...")
     require_threads(threads)
     from gapy.engines.ipi import Address, Forces, serve
-    from gapy.model.potential import load
+    from gapy.model.loading import load
     from gapy.structures import read_atoms
 
     where = Address.of(address)
     atoms = read_atoms(start, index=0)[0]
-    forces = Forces(load(model, trust=trust), atoms, uncertainty=uncertainty, threads=threads)
+    potential = load(model, trust=trust).in_precision(precision)
+    forces = Forces(potential, atoms, uncertainty=uncertainty, threads=threads)
     print(f"{atoms.get_chemical_formula()} for i-PI at {where}", flush=True)
     n = serve(where, forces)
     print(f"i-PI has ended after {n} structures", file=sys.stderr if n == 0 else sys.stdout)

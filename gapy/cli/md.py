@@ -13,7 +13,7 @@ import typer
 
 from gapy.cli.bare_structures import start_structure
 from gapy.cli.log import Log, logged, require_one
-from gapy.cli.options import Quiet, Threads, Trust, require_threads
+from gapy.cli.options import Precision, Quiet, Threads, Trust, require_threads
 from gapy.errors import GapyError
 
 EXPLODED = 1
@@ -73,6 +73,7 @@ def md(
             "far more than the cheap ones, which are taken between them [10]."
         ),
     ] = None,
+    precision: Precision = "double",
     trust: Trust = False,
     threads: Threads = 1,
     quiet: Quiet = False,
@@ -90,7 +91,7 @@ def md(
     """
     from gapy._support.outputs import output_files, require_outputs, require_own
     from gapy.md.files import CHECKPOINT, LOCK, PRINTED, RUN_FILES
-    from gapy.model.potential import load
+    from gapy.model.loading import load
     from gapy.structures import input_files
 
     require_one(quiet, verbose)
@@ -98,7 +99,7 @@ def md(
     require_outputs(output_files("output", output, RUN_FILES), [model, *input_files([start])])
     if overwrite:
         require_own(output, RUN_FILES, (LOCK, CHECKPOINT), "a run of gapy md")
-    potential = load(model, trust=trust)
+    potential = load(model, trust=trust).in_precision(precision)
     atoms = _start(start, supercell, potential)
     settings = {
         "ensemble": ensemble,

@@ -23,6 +23,13 @@ VirialKey = Annotated[
 ]
 Threads = Annotated[int, typer.Option(help="Threads; results do not depend on them.")]
 
+Precision = Annotated[
+    str,
+    typer.Option(
+        metavar="double|single",
+        help="single: in half of the time or so, forces to 1e-5 eV/A.",
+    ),
+]
 Trust = Annotated[
     bool,
     typer.Option("--trust", help="Import the calculator that a baseline of the model file names."),

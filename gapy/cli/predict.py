@@ -33,7 +33,7 @@ def predict(
     from gapy._support.outputs import STRUCTURES, output_file, require_outputs
     from gapy._support.voigt import has_volume, stress_of
     from gapy.cli.bare_structures import require_known
-    from gapy.model.potential import load
+    from gapy.model.loading import load
     from gapy.structures import expanded, input_files, read_atoms
     from gapy.structures.writing import as_extxyz
 

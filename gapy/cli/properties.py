@@ -161,7 +161,7 @@ def _run(function: Callable, settings: dict, asked: Asked) -> None:
     from gapy._support.files import write_whole
     from gapy._support.outputs import NUMBERS, STRUCTURES, output_file, require_outputs
     from gapy.cli.bare_structures import start_structure
-    from gapy.model.potential import load
+    from gapy.model.loading import load
     from gapy.structures import input_files
     from gapy.structures.writing import as_extxyz
     from gapy.validation.propagation import about

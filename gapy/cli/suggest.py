@@ -45,7 +45,7 @@ def suggest(
     from gapy.active.suggestion import suggest as choose
     from gapy.active.support import support
     from gapy.cli.bare_structures import require_known, start_structure
-    from gapy.model.potential import load
+    from gapy.model.loading import load
     from gapy.properties.linearised import linearised
     from gapy.structures import expanded, input_files, read_atoms
     from gapy.structures.writing import as_extxyz

@@ -77,7 +77,7 @@ def validate(
     """
     from gapy._support.outputs import PAGE, PICTURE, VALIDATION, output_files, require_outputs
     from gapy.cli.bare_structures import start_structure
-    from gapy.model.potential import load
+    from gapy.model.loading import load
     from gapy.structures import input_files, read_structures
     from gapy.validation import validation_report
     from gapy.validation.references import is_file, reference_of

@@ -8,6 +8,7 @@ Values and derivatives are exact: dy/dr = P dx/dr, and backwards dE/dx = P^T dE/
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 
 import numpy as np
 
@@ -62,6 +63,13 @@ class ProjectedSOAP:
         bases = {f"projection{s}": basis_dr for s, basis_dr in enumerate(self.bases)}
         return self.inner.arrays() | bases
 
+    def in_single(self) -> ProjectedSOAP:
+        """As of the descriptor without the projection."""
+        twin = copy(self)
+        twin.inner = self.inner.in_single()
+        twin.bases = tuple(basis_dr.astype(np.float32) for basis_dr in self.bases)
+        return twin
+
     def select(self, numbers: np.ndarray, pairs: Pairs) -> Environments:
         """As the descriptor without the projection."""
         return self.inner.select(numbers, pairs)
@@ -82,8 +90,9 @@ class ProjectedSOAP:
 
     def forward(self, env: Environments, begin: int, end: int):
         """What `backward` and `unseen` need, and y, of centres begin..end-1."""
-        c_iku, x_id = self.inner.forward(env, begin, end)
-        y_ir = product(x_id, self._basis(env, begin))
+        c_iku = self.inner.expand(env, begin, end)
+        x_id = self.inner.spectrum(c_iku)
+        y_ir = product(x_id, self._basis(env, begin)).astype(float, copy=False)
         square_i = np.empty(len(y_ir))
         squares(y_ir, square_i)  # now: the engine normalises y in place
         return (c_iku, x_id, square_i), y_ir
@@ -99,7 +108,8 @@ class ProjectedSOAP:
 
     def backward(self, env: Environments, begin, end, state, g_ir, store) -> None:
         """Leave in `store` what dE/dy = g_ir (b, r) of centres begin..end-1 means for pairs."""
-        g_id = product_transposed(g_ir, self._basis(env, begin))
+        basis_dr = self._basis(env, begin)
+        g_id = product_transposed(g_ir.astype(basis_dr.dtype, copy=False), basis_dr)
         self.inner.backward(env, begin, end, state[0], g_id, store)
 
     def collect(self, env: Environments, begin, end, store, forces, virial, first_m=None) -> None:

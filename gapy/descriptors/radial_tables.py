@@ -49,6 +49,14 @@ class RadialTables:
             central_sn=central_sn * weights[:, None],
         )
 
+    def in_single(self) -> RadialTables:
+        """The same in single precision."""
+        table, weights, central_sn = (
+            aligned_copy(array.astype(np.float32))
+            for array in (self.table, self.weights, self.central_sn)
+        )
+        return replace(self, table=table, weights=weights, central_sn=central_sn)
+
     def of_kinds(self, species_k: np.ndarray, factor_k: np.ndarray) -> RadialTables:
         """For neighbours of kinds (K,): the species of each, and a factor of its weight."""
         weights = self.weights[species_k] * factor_k

@@ -7,6 +7,7 @@ x_d(i) = sum_m c_ku c_kv, with c the density coefficients of the neighbourhood o
 from __future__ import annotations
 
 import warnings
+from copy import copy
 
 import numpy as np
 
@@ -152,6 +153,16 @@ class CompiledSOAP:
         on = channels_of(self.soap)
         return on, RadialTables.of_soap(self.soap, self.cutoff, on.n_pad)
 
+    def in_single(self) -> CompiledSOAP:
+        """The same with `forward` and `backward` in single precision; no other verb of it counts.
+
+        Pair vectors come in, and x, forces and virial go out in double precision.
+        """
+        twin = copy(self)
+        twin.tables = self.tables.in_single()
+        twin._factor = self._factor.astype(np.float32)
+        return twin
+
     # -- environments -----------------------------------------------------------------------
 
     def select(self, numbers: np.ndarray, pairs: Pairs) -> Environments:
@@ -175,7 +186,7 @@ class CompiledSOAP:
     def expand(self, env: Environments, begin: int, end: int) -> np.ndarray:
         """Density coefficients c_iku of centres begin..end-1."""
         on, radial = self.channels, self.tables
-        c_iku = aligned_empty((end - begin, *on.shape))
+        c_iku = aligned_empty((end - begin, *on.shape), radial.weights)
         _density.expand(
             begin, end, env.first_i, env.species_i, env.r_pc, env.species_p, self.cutoff,
             on.layout, on.slots, radial.weights, radial.central_sn, radial.table_ss,
@@ -186,7 +197,7 @@ class CompiledSOAP:
     def spectrum(self, c_iku: np.ndarray) -> np.ndarray:
         """Power spectrum x_id of expanded centres."""
         on = self.channels
-        x_id = np.empty((len(c_iku), self.n_features))
+        x_id = np.empty((len(c_iku), self.n_features), c_iku.dtype)
         _soap.power_spectrum(c_iku, on.layout[0], on.blocks, on.index, x_id)
         return x_id
 
@@ -197,7 +208,7 @@ class CompiledSOAP:
     def forward(self, env: Environments, begin: int, end: int):
         """What `backward` needs, and the power spectrum, of centres begin..end-1."""
         c_iku = self.expand(env, begin, end)
-        return c_iku, self.spectrum(c_iku)
+        return c_iku, self.spectrum(c_iku).astype(float, copy=False)
 
     def unseen(self, env: Environments, begin: int, end: int, state) -> None:
         """Nothing: the kernel works with the whole descriptor."""
@@ -209,7 +220,7 @@ class CompiledSOAP:
 
     def squared_length(self, env: Environments, begin: int, end: int, x_id) -> np.ndarray:
         """|x|^2 (b,) of centres begin..end-1."""
-        return np.einsum("id,id->i", x_id, x_id)
+        return np.einsum("id,id->i", x_id, x_id, dtype=float)
 
     def radial(self, r_p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """R_ln at distances r_p (A) as the densities have them, and dR/dr; (p, l + 1, n_max)."""
@@ -217,12 +228,13 @@ class CompiledSOAP:
 
     def gradient_store(self, env: Environments) -> np.ndarray:
         """Room for the gradients that `backward` leaves: dE/dr_p of every pair."""
-        return np.empty((len(env.j_p), 3))
+        return np.empty((len(env.j_p), 3), self.tables.weights.dtype)
 
     def backward(self, env: Environments, begin, end, c_iku, g_id, g_pc) -> None:
         """dE/dr_p of the pairs of centres begin..end-1 into g_pc, from g_id = dE/dx."""
         on, radial = self.channels, self.tables
-        dc_iku = aligned_empty(c_iku.shape)
+        dc_iku = aligned_empty(c_iku.shape, radial.weights)
+        g_id = g_id.astype(c_iku.dtype, copy=False)
         _soap.power_spectrum_backward(g_id, c_iku, on.layout, on.blocks, on.index, dc_iku)
         _density.expand_backward(
             begin, end, env.first_i, env.species_i, env.r_pc, env.species_p, self.cutoff,

@@ -25,7 +25,7 @@ from gapy.fit.term_settings import TermSettings, term_settings
 from gapy.fit.training import TrainingState
 from gapy.gp.noise import KINDS
 from gapy.model import modelfile, serialise
-from gapy.model.potential import from_archive
+from gapy.model.loading import from_archive
 
 
 def save_state(regressor: SparseGPRegressor, path) -> None:
@@ -78,7 +78,7 @@ def load_state(path, *, trust: bool = False) -> SparseGPRegressor:
     try:
         gp = _rebuilt(archive.model["state"], archive.arrays, potential)
         check_settings(gp)
-    except Exception as error:  # as in `potential.from_archive`
+    except Exception as error:  # as in `loading.from_archive`
         raise ModelFileError(
             f"{path}: expected a state that this version can rebuild, got "
             f"{' '.join(repr(error).split())[:300]}; fit it again"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import repeat
 
 import numpy as np
@@ -34,6 +35,17 @@ def energy_blocks(terms, posterior: Posterior, bases=()) -> tuple[EnergyBlock, .
             EnergyBlock(terms[b.term].descriptor, b.slot, kernel, _short_cut(kernel, basis_dr))
         )
     return tuple(out)
+
+
+def in_single(blocks: tuple[EnergyBlock, ...]) -> tuple[EnergyBlock, ...]:
+    """The same, with descriptors that pass in single precision where they can.
+
+    The kernel stays in double precision: the coefficients alpha of a smooth kernel are large and
+    nearly cancel, while rounding the descriptor only moves the environment by as little.
+    """
+    descriptors = {id(block.descriptor): block.descriptor for block in blocks}
+    twins = {key: d.in_single() for key, d in descriptors.items() if hasattr(d, "in_single")}
+    return tuple(replace(block, single=twins.get(id(block.descriptor))) for block in blocks)
 
 
 def variance_blocks(

@@ -58,6 +58,7 @@ class GAPCalculator(Calculator):
     ---------
     potential : gapy.Potential, or the path of a model file
     trust : whether such a file may import the calculator that a baseline names (`gapy.load`)
+    precision : "double" or "single" (`Potential.in_precision`); that of the potential unless given
     uncertainty : False, True, "cheap", "posterior", "local" or "full"
         "cheap" adds `forces_std` (n, 3), the force error to expect (eV/A), the same for x, y and z,
         calibrated on leave-one-structure-out residuals of the training set, and `energies_std`
@@ -81,8 +82,9 @@ class GAPCalculator(Calculator):
 
     It also takes `atoms`, `label` and `directory`, as every ASE calculator does.
 
-    `set` changes uncertainty, posterior_every, skin and threads. `todict` holds them and the hash
-    of the model, so that ASE's databases and trajectories say what computed their numbers.
+    `set` changes uncertainty, posterior_every, skin and threads. `todict` holds them, the hash of
+    the model and the precision, so that ASE's databases and trajectories say what computed their
+    numbers.
 
     Results: energy, free_energy (eV), energies (n,) eV, forces (n, 3) eV/A, stress (6,) eV/A^3
     (xx yy zz yz xz xy), and those above.
@@ -101,7 +103,7 @@ class GAPCalculator(Calculator):
 
     def __init__(
         self, potential, *, uncertainty=False, posterior_every=1, skin=0.5, threads=1,
-        trust=False, **of_ase,
+        trust=False, precision=None, **of_ase,
     ):  # fmt: skip
         self._refuse_unknown(of_ase, OF_ASE)
         if isinstance(potential, str | Path):
@@ -113,7 +115,7 @@ class GAPCalculator(Calculator):
                 "potential: expected a gapy.Potential or the path of a model file, got "
                 f"{type(potential).__name__}"
             )
-        self.potential = potential
+        self.potential = potential if precision is None else potential.in_precision(precision)
         self._last_volume = (b"", 0.0)
         super().__init__(**of_ase)
         self.set(
@@ -157,9 +159,10 @@ class GAPCalculator(Calculator):
         self._pairs = MovingPairs(self.potential.pairs_cutoff, self.skin)
 
     def todict(self, skip_default=True) -> dict:
-        """Settings and the hash of the model (`model_sha256`, as in `gapy info`); plain JSON."""
+        """Settings, precision and hash of the model (`model_sha256`, as in `gapy info`); JSON."""
         settings = {name: getattr(self, name) for name in self._checks()}
-        return {"model_sha256": self.potential.sha256, **settings}
+        model = {"model_sha256": self.potential.sha256, "precision": self.potential.precision}
+        return model | settings
 
     def __getstate__(self) -> dict:
         # Neighbour lists are made again.

@@ -63,7 +63,8 @@ def evaluate(
         for group in side_by_side(energy_blocks, variance_blocks or repeat(None)):
             descriptor = group[0][0].descriptor
             env = envs[id(descriptor)]
-            gradients = descriptor.gradient_store(env)
+            passes = group[0][0].passes
+            gradients = passes.gradient_store(env)
             jobs = [(pair, b, e) for pair in group for b, e in env.blocks(pair[0].slot, BLOCK)]
 
             def run(job, env=env, gradients=gradients):
@@ -75,7 +76,7 @@ def evaluate(
             done = workers(threads).map(run, jobs) if parallel else map(run, jobs)
             # Forces are summed here, in the order of the blocks, while the next are computed.
             for _, begin, end in done:
-                descriptor.collect(env, begin, end, gradients, forces, virial, first_m)
+                passes.collect(env, begin, end, gradients, forces, virial, first_m)
     if sums is None:
         return Sums(energies, forces, virial)
     return Sums(
@@ -100,7 +101,8 @@ def side_by_side(energy_blocks, others):
 def _evaluate_block(
     block: EnergyBlock, variance, begin, end, env, gradients, energies, sums
 ) -> None:
-    state, x_id = block.descriptor.forward(env, begin, end)
+    passes = block.passes
+    state, x_id = passes.forward(env, begin, end)
     atoms = env.atom_i[begin:end]
     inv_norm_i = np.empty(end - begin)
     kernel, short_cut = block.kernel, block.short_cut
@@ -111,7 +113,7 @@ def _evaluate_block(
     else:
         normalise(x_id, inv_norm_i)
     if variance is not None:
-        unseen_i = block.descriptor.unseen(env, begin, end, state)
+        unseen_i = passes.unseen(env, begin, end, state)
         sums.add_excess(variance, atoms, x_id, inv_norm_i, unseen_i)
         # The full kernel needs the products with all points; the variances use the leading ones.
         if not few:
@@ -124,4 +126,4 @@ def _evaluate_block(
             eps_i, g_id = short_cut.energy_and_gradient(x_id)
         tangent(g_id, x_id, inv_norm_i, kernel.zeta, eps_i)
     energies[atoms] += eps_i
-    block.descriptor.backward(env, begin, end, state, g_id, gradients)
+    passes.backward(env, begin, end, state, g_id, gradients)

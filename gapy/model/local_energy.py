@@ -106,9 +106,19 @@ class Projected:
 
 @dataclass(frozen=True)
 class EnergyBlock:
-    """What one term says of the local energies of one species slot of its descriptor."""
+    """What one term says of the local energies of one species slot of its descriptor.
+
+    single: the descriptor with forward and backward passes in single precision, if these are to be
+    taken instead of its own.
+    """
 
     descriptor: Any
     slot: int
     kernel: Kernel
     short_cut: Quadratic | Projected | None = None
+    single: Any = None
+
+    @property
+    def passes(self):
+        """Whose `forward`, `backward` and `collect` are called."""
+        return self.descriptor if self.single is None else self.single

@@ -22,14 +22,14 @@ from gapy.baselines import largest_cutoff as baselines_cutoff
 from gapy.error_bars.calibration import FIRST, NEAR, NEAR_LEAST, SAMPLES, ForceCalibration
 from gapy.error_bars.extrapolation import Contacts, Extrapolation, contacts
 from gapy.error_bars.landmarks import Landmarks, landmarks
-from gapy.errors import GapyError, ModelFileError, PackageError, SpeciesError, StructureError
+from gapy.errors import GapyError, SpeciesError, StructureError
 from gapy.gp.neighbourhood import Neighbourhood, largest_cutoff, neighbourhood, pairs_of, select
 from gapy.gp.noise import Noise
 from gapy.gp.posterior import Coarse, Posterior
 from gapy.gp.terms import Term
-from gapy.model import arrays, exact, many, modelfile, references, serialise
+from gapy.model import arrays, exact, many, modelfile, serialise
 from gapy.model.arrays import Evaluation
-from gapy.model.blocks import energy_blocks, variance_blocks
+from gapy.model.blocks import energy_blocks, in_single, variance_blocks
 from gapy.model.calculator import GAPCalculator
 from gapy.model.committee import Committee, sample
 from gapy.model.exact import Prediction
@@ -40,6 +40,7 @@ from gapy.model.reduction import reduced, unreduced
 from gapy.structures import one_structure
 
 FORCE_STD = (False, True, "cheap", "posterior")
+PRECISIONS = ("double", "single")
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +54,7 @@ class Potential:
     environments extend (None: not known). references: structures whose energies are
     checked when the file is loaded. bases: of each block, orthonormal columns (D, r) onto which
     energies and forces project descriptors, or None; empty: exact. baselines: what energies,
-    forces and virial have beside e0 and the Gaussian process.
+    forces and virial have beside e0 and the Gaussian process. precision: see `in_precision`.
     """
 
     terms: tuple[Term, ...]
@@ -66,6 +67,7 @@ class Potential:
     references: tuple = ()
     bases: tuple[np.ndarray | None, ...] = ()
     baselines: tuple[Baseline, ...] = ()
+    precision: str = "double"
 
     def __repr__(self) -> str:
         symbols = ", ".join(ase.data.chemical_symbols[z] for z in self.species)
@@ -75,7 +77,7 @@ class Potential:
     def __reduce__(self):
         # As a file holds it: nothing that is computed again, triangles without their zeros.
         model, arrays = serialise.pack(self)
-        return _restored, (json.dumps(model), arrays)
+        return _restored, (json.dumps(model), arrays, self.precision)
 
     def __deepcopy__(self, memo) -> Potential:
         return self  # nothing of it changes
@@ -104,7 +106,21 @@ class Potential:
     def energy_blocks(self) -> tuple[EnergyBlock, ...]:
         """What the engine needs for energies and forces, one for each block of the posterior."""
         with blas_threads(1):
-            return energy_blocks(self.terms, self.posterior, self.bases)
+            blocks = energy_blocks(self.terms, self.posterior, self.bases)
+        return in_single(blocks) if self.precision == "single" else blocks
+
+    def in_precision(self, precision: str) -> Potential:
+        """The same model, evaluated in "double" or in "single" precision.
+
+        single: the descriptors and their projection, which are most of a force call, in half of the
+        time or so; kernel and sums stay in double precision. Forces differ by some 1e-6 eV/A
+        and energies by 1e-6 eV/atom (`benchmarks/precision.py`), less than any model errs by; take
+        double where differences of nearly equal energies count. A file does not hold it. Raises
+        GapyError for another word.
+        """
+        if precision not in PRECISIONS:
+            raise GapyError(f"precision: expected one of {PRECISIONS}, got {precision!r}")
+        return self if precision == self.precision else replace(self, precision=precision)
 
     @cached_property
     def pair_tables(self) -> tuple[PairTable, ...]:
@@ -331,11 +347,11 @@ class Potential:
         )
 
     def calculator(
-        self, *, uncertainty=False, posterior_every=1, skin=0.5, threads=1
+        self, *, uncertainty=False, posterior_every=1, skin=0.5, threads=1, precision=None
     ) -> GAPCalculator:
         """ASE calculator; see GAPCalculator for the arguments."""
         often = {"uncertainty": uncertainty, "posterior_every": posterior_every}
-        return GAPCalculator(self, **often, skin=skin, threads=threads)
+        return GAPCalculator(self, **often, skin=skin, threads=threads, precision=precision)
 
     def sample(self, n: int, seed: int = 0, *, cover=None) -> Committee:
         """n potentials drawn from the posterior, which share all kernel work.
@@ -350,7 +366,8 @@ class Potential:
 
     def with_references(self, structures) -> Potential:
         """A copy that remembers structures with their energies, checked when a file is loaded."""
-        checked = tuple((a, self.evaluate(a).energy) for a in structures)
+        exact = self.in_precision("double")
+        checked = tuple((a, exact.evaluate(a).energy) for a in structures)
         return replace(self, references=checked)
 
     def save(self, path) -> None:
@@ -362,39 +379,6 @@ class Potential:
         modelfile.write(path, *serialise.pack(self))
 
 
-def load(path, *, trust: bool = False) -> Potential:
-    """Read a potential that `Potential.save` wrote; its predictions are equal to the last bit.
-
-    Energies and sigmas of the reference structures are evaluated again, so a file that this version
-    would evaluate differently is refused. trust: whether the calculator that a baseline may name
-    (`gapy.baselines.ASECalculator`) is imported, which runs code that the file chooses.
-
-    Raises
-    ------
-    ModelFileError : missing, not a gapy model, truncated, altered, of a newer version, or with
-        other reference energies or sigmas than stored, or, without trust, with a calculator
-    PackageError : a baseline needs a package that is not installed
-    """
-    return from_archive(modelfile.read(path), path, trust=trust)
-
-
-def _restored(model: str, arrays: dict) -> Potential:
-    return Potential(**serialise.unpack(json.loads(model), serialise.squares(arrays)))
-
-
-def from_archive(archive: modelfile.Archive, path, *, trust: bool = False) -> Potential:
-    """The potential of an archive read from `path`, its references checked; trust as in `load`."""
-    serialise.require_trust(archive.model, trust, path)
-    try:
-        potential = Potential(**serialise.unpack(archive.model, archive.arrays))
-        references.check(potential, archive.arrays, path)
-    except (ModelFileError, PackageError):
-        raise
-    # The schema does not know all that libraries refuse, and they refuse it in many ways.
-    except Exception as error:
-        raise ModelFileError(
-            f"{path}: expected a model that this version can rebuild, got "
-            f"{' '.join(repr(error).split())[:300]}; fit it again"
-        ) from error
-    potential.__dict__["sha256"] = archive.sha256
-    return potential
+def _restored(model: str, arrays: dict, precision: str) -> Potential:
+    unpacked = serialise.unpack(json.loads(model), serialise.squares(arrays))
+    return Potential(**unpacked, precision=precision)

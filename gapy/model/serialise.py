@@ -78,7 +78,8 @@ def unpack_cholesky(terms, arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, .
 
 
 def pack(potential) -> tuple[dict, dict[str, np.ndarray]]:
-    """(JSON, arrays) of a Potential."""
+    """(JSON, arrays) of a Potential, in double precision."""
+    potential = potential.in_precision("double")
     posterior = potential.posterior
     setup, arrays = pack_setup(potential, posterior.cholesky)
     arrays |= {

@@ -31,7 +31,7 @@ def solid_harmonics(l_max, u_pc, gradient=False):
     values, slopes = [], []
     for start in range(0, len(padded), LANES):
         unit_cv = np.ascontiguousarray(padded[start : start + LANES].T)
-        room = kernels.scratch(l_max)
+        room = kernels.scratch(l_max, factor)
         y_kv, g_kcv = np.empty((n_lm, LANES)), np.empty((n_lm, 3, LANES))
         kernels.harmonics(l_max, factor, unit_cv, *room, y_kv)
         kernels.harmonics_gradient(l_max, factor, unit_cv, *room, g_kcv)

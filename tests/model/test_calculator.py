@@ -97,8 +97,8 @@ def test_a_record_names_the_model_and_the_settings(potential, model_file, atoms,
     record = atoms.calc.todict()
     printed = json.loads(cli("info", model_file, "--json").out)["sha256"]
     assert record == {
-        "model_sha256": printed, "uncertainty": "full", "posterior_every": 1, "skin": 0.5,
-        "threads": 2,
+        "model_sha256": printed, "precision": "double", "uncertainty": "full", "posterior_every": 1,
+        "skin": 0.5, "threads": 2,
     }  # fmt: skip
     assert gapy.load(model_file).sha256 == printed
     assert json.loads(json.dumps(record)) == record

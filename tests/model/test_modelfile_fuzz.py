@@ -12,7 +12,7 @@ import gapy
 from gapy.descriptors import smooth_soap
 from gapy.errors import ModelFileError
 from gapy.fit.checkpoint import load_state, save_state
-from gapy.model.potential import load
+from gapy.model.loading import load
 
 ENERGY, SIGMA = 1e-7, 1e-4
 """Relative: what the references allow (1e-8 and 1e-5), with room for other structures."""

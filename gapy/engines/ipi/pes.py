@@ -15,17 +15,20 @@ __DRIVER_CLASS__ = "GapyDriver"
 
 class GapyDriver(Dummy_driver):
     """model: a .gapy file; start: a file with the species in i-PI's order, and the periodic
-    directions; uncertainty: whether the extras hold force sigmas; trust: whether
-    the calculator that a baseline of the model names is imported."""
+    directions; uncertainty: whether the extras hold force sigmas; precision: "double" or
+    "single"; trust: whether the calculator that a baseline of the model names is imported."""
 
-    def __init__(self, model, start, uncertainty=True, trust=False, verbose=False, **others):
+    def __init__(
+        self, model, start, uncertainty=True, precision="double", trust=False, verbose=False,
+        **others,
+    ):  # fmt: skip
         import ase.io
 
         import gapy
         from gapy.engines.ipi.forces import Forces
 
         super().__init__(verbose=verbose)
-        potential = gapy.load(model, trust=bool(trust))
+        potential = gapy.load(model, trust=bool(trust)).in_precision(precision)
         self._forces = Forces(potential, ase.io.read(start), uncertainty=bool(uncertainty))
 
     def compute_structure(self, cell, pos):

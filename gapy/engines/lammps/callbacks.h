@@ -65,10 +65,11 @@ struct GapyFrame {
 };
 
 // Each returns 1, or 0 with the error in `message`: 0 is also what an interrupted callback returns.
-// With 1, a message of `open` and `stopped` is a line for the log.
+// With 1, a message of `open` and `stopped` is a line for the log. precision: "single" or "double";
+// empty: that of the model.
 struct GapyCallbacks {
-  int (*open)(const char *path, const char *symbols, const char *without, int member,
-              int posterior_every, GapyModel *model, int64_t *numbers, char *message);
+  int (*open)(const char *path, const char *symbols, const char *without, const char *precision,
+              int member, int posterior_every, GapyModel *model, int64_t *numbers, char *message);
   int (*beside)(int64_t model, GapyAround *around, char *message);
   int (*evaluate)(GapyPart *part, char *message);
   int (*sigma)(GapyPart *part, char *message);

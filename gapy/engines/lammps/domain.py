@@ -13,7 +13,8 @@ from gapy.error_bars.calibration import POSTERIOR_EVERY, SAMPLES
 from gapy.errors import GapyError, SpeciesError
 from gapy.gp.neighbourhood import is_magnetic
 from gapy.model import modelfile
-from gapy.model.potential import Potential, from_archive
+from gapy.model.loading import from_archive
+from gapy.model.potential import Potential
 
 
 def open_model(path: str, member: int = -1) -> Potential:
@@ -33,6 +34,14 @@ def open_model(path: str, member: int = -1) -> Potential:
 def member_of(potential: Potential, member: int) -> Potential:
     """Posterior sample `member` >= 0 of a potential (seed 0), itself for -1."""
     return potential if member < 0 else potential.sample(member + 1).potentials[member]
+
+
+def domain_precision(potential: Potential, asked: str) -> Potential:
+    """The potential in the precision that the keyword says; as it is where it says none.
+
+    Raises GapyError for another word.
+    """
+    return potential.in_precision(asked) if asked else potential
 
 
 def fit_for_domains(

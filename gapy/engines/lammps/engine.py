@@ -13,6 +13,7 @@ import numpy as np
 
 from gapy.engines.lammps import elsewhere, structs
 from gapy.engines.lammps.domain import (
+    domain_precision,
     fit_for_domains,
     force_sigmas,
     member_of,
@@ -82,13 +83,16 @@ class Engine:
             return 0
         return 1
 
-    def _open(self, path, symbols, without, member, every, model, numbers, message) -> int:
+    def _open(
+        self, path, symbols, without, precision, member, every, model, numbers, message
+    ) -> int:
         def read():
             named, given = path.decode(), symbols.decode().split()
             if named in self._lent:
                 potential = member_of(self._lent[named], member)
             else:
                 potential = open_model(named, member)
+            potential = domain_precision(potential, precision.decode())
             potential, left_out = elsewhere.take_out(
                 potential, without.decode().split(), given, named
             )

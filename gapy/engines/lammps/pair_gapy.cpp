@@ -72,12 +72,13 @@ double PairGapy::positive(const char *keyword, const char *value)
 void PairGapy::settings(int narg, char **arg)
 {
   const std::string known =
-      "sigma N, without BASELINE, max_force_std X, frame FILE, member K, posterior N";
+      "sigma N, without BASELINE, max_force_std X, frame FILE, member K, posterior N, "
+      "precision single or double";
   // LAMMPS keeps the object when the same style is named again.
   member = posterior_every = -1, sigma_every = 0, stopped = false;
   max_force_std = std::numeric_limits<double>::infinity();
   frame_path = "flagged.extxyz";
-  without.clear(), ewaldflag = pppmflag = 0;
+  precision.clear(), without.clear(), ewaldflag = pppmflag = 0;
   for (int k = 0; k < narg; k += 2) {
     const std::string key = arg[k];
     if (k + 1 == narg)
@@ -88,6 +89,8 @@ void PairGapy::settings(int narg, char **arg)
       max_force_std = positive(arg[k], arg[k + 1]);
     else if (key == "frame")
       frame_path = arg[k + 1];
+    else if (key == "precision")
+      precision = arg[k + 1];
     else if (key == "member")
       member = utils::inumeric(FLERR, arg[k + 1], false, lmp);
     else if (key == "posterior")
@@ -130,8 +133,8 @@ void PairGapy::coeff(int narg, char **arg)
   if (opened.model >= 0) engine.close(opened.model);
   opened.model = -1;
   message[0] = 0;
-  agree(!engine.open(arg[2], symbols.c_str(), without.c_str(), member, posterior_every, &opened,
-                     number_of_type.data() + 1, message));
+  agree(!engine.open(arg[2], symbols.c_str(), without.c_str(), precision.c_str(), member,
+                     posterior_every, &opened, number_of_type.data() + 1, message));
   charges_reach = CHARGES_REACH * opened.charge_width;
   if (comm->me == 0 && message[0]) utils::logmesg(lmp, std::string(message) + "\n");
 }

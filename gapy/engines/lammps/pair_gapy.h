@@ -34,7 +34,7 @@ class PairGapy : public Pair {
   std::vector<int64_t> number_of_type;
   int member = -1, sigma_every = 0, sigma_asked = 0, posterior_every = -1;
   double max_force_std = std::numeric_limits<double>::infinity();
-  std::string frame_path = "flagged.extxyz", without;
+  std::string frame_path = "flagged.extxyz", without, precision;
   double charges_reach = 0.0;
   bool stopped = false, sigma_now = false, samples_now = false;
   double largest = std::numeric_limits<double>::quiet_NaN();

@@ -101,7 +101,10 @@ class Frame(Structure):
 
 Message = POINTER(c_char)
 
-OPEN = CFUNCTYPE(c_int, c_char_p, c_char_p, c_char_p, c_int, c_int, POINTER(Model), Ints, Message)
+Text = c_char_p
+OPEN = CFUNCTYPE(
+    c_int, Text, Text, Text, Text, c_int, c_int, POINTER(Model), Ints, Message
+)  # fmt: skip
 BESIDE = CFUNCTYPE(c_int, c_int64, POINTER(Around), Message)
 ON_PART = CFUNCTYPE(c_int, POINTER(Part), Message)
 STOPPED = CFUNCTYPE(c_int, POINTER(Frame), Message)

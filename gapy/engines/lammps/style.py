@@ -14,22 +14,26 @@ NEEDS_PLUGIN = "which needs the compiled pair style: install g++ and see docs/la
 @dataclass(frozen=True)
 class Keywords:
     """Keywords of the pair style; limit: max_force_std, eV/A, infinite for none, looked at every
-    `every` steps; posterior: see `domain.force_sigmas`."""
+    `every` steps; posterior: see `domain.force_sigmas`; precision: `Potential.in_precision`."""
 
     limit: float = math.inf
     every: int = 1
     frame: str = "flagged.extxyz"
     member: int = -1
     posterior: int = -1
+    precision: str = ""
 
 
 NAMES = {
     "sigma": "every", "max_force_std": "limit", "frame": "frame", "member": "member",
-    "posterior": "posterior",
+    "posterior": "posterior", "precision": "precision",
 }  # fmt: skip
-TYPES = {"sigma": int, "max_force_std": float, "frame": str, "member": int, "posterior": int}
+TYPES = {
+    "sigma": int, "max_force_std": float, "frame": str, "member": int, "posterior": int,
+    "precision": str,
+}  # fmt: skip
 WITHOUT = "without"
-KNOWN = "sigma N, max_force_std X, frame FILE, member K, posterior N"
+KNOWN = "sigma N, max_force_std X, frame FILE, member K, posterior N, precision single or double"
 
 
 def parse_keywords(words: list[str]) -> tuple[Keywords, list[str]]:

@@ -12,7 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from gapy.engines.lammps import elsewhere
-from gapy.engines.lammps.domain import fit_for_domains, force_sigmas, numbers_of, open_model
+from gapy.engines.lammps.domain import (
+    domain_precision,
+    fit_for_domains,
+    force_sigmas,
+    numbers_of,
+    open_model,
+)
 from gapy.engines.lammps.external import FIX, External
 from gapy.engines.lammps.style import KNOWN, Keywords, parse_keywords, segments
 from gapy.errors import GapyError
@@ -97,8 +103,9 @@ class ExternalRun:
         model = self._expanded(coefficients)[4 if at > 1 else 3 :]
         if not model:
             raise GapyError("pair_coeff of gapy: expected * * MODEL.gapy and symbols, got no model")
+        potential = open_model(model[0], self._keywords.member)
         self._potential = fit_for_domains(
-            open_model(model[0], self._keywords.member),
+            domain_precision(potential, self._keywords.precision),
             model[0],
             lambda b: elsewhere.remedy(b, model[0], model[1:], plugin=False),
         )
