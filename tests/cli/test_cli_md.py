@@ -1,5 +1,6 @@
 """`gapy md`: how runs end, and what is refused."""
 
+import numpy as np
 import pytest
 from ase.build import bulk
 from ase.io import read, write
@@ -23,6 +24,18 @@ def test_md_finishes_and_goes_on(cli, model_file, start, tmp_path):
     again = cli(*run, "--steps", 6, "--supercell", "2 1 1", "--restart")
     assert again.code == 0 and "all 6 steps done" in again.out
     assert cli(*run, "--steps", 1, "--overwrite").code == 0
+
+
+def test_md_in_single_precision(cli, model_file, start, tmp_path):
+    run = ("md", model_file, f"{start}@0", "--seed", 1, "--precision", "single", "-o")
+    assert cli(*run, tmp_path / "a", "--steps", 4).code == 0
+    assert cli(*run, tmp_path / "b", "--steps", 2).code == 0
+    assert cli(*run, tmp_path / "b", "--steps", 4, "--restart").code == 0
+    assert cli(*run[:-2], "double", "-o", tmp_path / "double", "--steps", 4).code == 0
+    one, other = read(tmp_path / "a/md.extxyz"), read(tmp_path / "b/md.extxyz")
+    np.testing.assert_array_equal(one.positions, other.positions)
+    double = read(tmp_path / "double/md.extxyz")
+    assert 0.0 < np.abs(one.get_forces() - double.get_forces()).max() < 1e-5
 
 
 def test_md_flags_with_exit_code_0(cli, model_file, start, tmp_path):
@@ -66,6 +79,7 @@ def test_md_interrupted(cli, model_file, start, tmp_path, monkeypatch):
         (["--threads", "0"], "threads"),
         (["--max-force-std", "-1"], "max_force_std"),
         (["--max-force-std", "1", "--no-uncertainty"], "max_force_std"),
+        (["--precision", "half"], "precision: expected one of"),
         (["--pressure", "1"], "pressure"),
         (["--restart"], "restart found no run"),
         (["--restart", "--overwrite"], "exclude"),

@@ -72,6 +72,8 @@ CASES = {
     "lent": {"run": ONE.replace("cual.gapy", "mean").replace("gapy\n", "gapy member 1\n", 1)},
     "stored": {"run": ONE.replace("cual.gapy", "stored.gapy"), "data": "stored.data"},
     "member": {"run": ONE.replace("style gapy\n", "style gapy member 1\n", 1)},
+    "single": {"run": ONE.replace("style gapy\n", "style gapy precision single\n", 1)},
+    "half": {"run": ONE.replace("style gapy\n", "style gapy precision half\n", 1)},
     "zbl": {"run": ZBL + QUIET_DUMP + "run 0\n", "quiet": True},
     "overlay": {"run": OVERLAY + DUMP + "run 0\n"},
     "aluminium": {
@@ -236,7 +238,7 @@ EXTERNAL = {
     name: {**CASES[name], "run": CASES[name]["run"].replace(DUMP, QUIET_DUMP), "quiet": True}
     for name in ("alloy", "alloy_off", "small", "cluster", "baseline", "member", "overlay",
                  "aluminium", "nve", "npt", "minimise", "stopping", "touching", "units",
-                 "species", "too_few", "no_model", "keyword", "no_samples",
+                 "species", "too_few", "no_model", "keyword", "no_samples", "single", "half",
                  "samples_stopping")
 }  # fmt: skip
 CASES |= {f"external_{name}": case for name, case in EXTERNAL.items()}

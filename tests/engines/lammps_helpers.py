@@ -78,7 +78,10 @@ def reference(folder: Path, name: str):
     model = gapy.load(folder / (f"dear_{file}" if samples else file))
     if name in ("member", "lent"):
         model = model.sample(4).potentials[1]
-    atoms.calc = model.calculator(uncertainty="posterior" if samples else "cheap")
+    precision = "single" if name == "single" else "double"
+    atoms.calc = model.calculator(
+        uncertainty="posterior" if samples else "cheap", precision=precision
+    )
     return atoms
 
 
@@ -122,3 +125,13 @@ class Result:
 def pressure_of(atoms) -> np.ndarray:
     """Of ASE's stress, bar, with LAMMPS' constant of its units metal."""
     return -atoms.get_stress() * 1.6021765e6
+
+
+def assert_single(result: Result, atoms) -> None:
+    """The case is in single precision, as the calculator of `atoms`, with other sums' rounding."""
+    assert result.error is None
+    assert abs(result.thermo["pe"] - atoms.get_potential_energy()) < 1e-5 * len(atoms)
+    forces = result.xyz("f")
+    assert np.abs(forces - atoms.get_forces()).max() < 1e-5
+    double = atoms.calc.potential.in_precision("double").evaluate(atoms).forces
+    assert 1e-9 < np.abs(forces - double).max() < 1e-4

@@ -7,6 +7,7 @@ import pytest
 from lammps_helpers import (
     STORED,
     Result,
+    assert_single,
     needs_compiler,
     prepare,
     pressure_of,
@@ -37,9 +38,9 @@ def folder(potential, train_frames, tmp_path_factory):
     folder = tmp_path_factory.mktemp("lammps")
     prepare(folder, potential, train_frames)
     every = (*SINGLE, *SAMPLES, "samples_never", "samples_every", "not_sampled", "samples_overlay")
-    run_cases(folder, 1, (*every, "zbl", "only_zbl"))
+    run_cases(folder, 1, (*every, "zbl", "only_zbl", "single", "half"))
     for ranks in RANKS[1:]:
-        run_cases(folder, ranks, every)
+        run_cases(folder, ranks, (*every, "single"))
     return folder
 
 
@@ -59,6 +60,19 @@ def test_equals_the_calculator(folder, name, ranks):
     assert abs(result.thermo["largest"] - sigma.max()) < 1e-6
     if atoms.pbc.all():
         assert np.allclose(result.pressure, pressure_of(atoms), rtol=1e-9, atol=1e-3)
+
+
+@pytest.mark.parametrize("ranks", RANKS)
+def test_single_precision(folder, ranks):
+    result, atoms = Result(folder, "single", ranks), reference(folder, "single")
+    assert_single(result, atoms)
+    sigma = atoms.calc.results["forces_std"][:, 0]
+    np.testing.assert_allclose(result.columns()["f_s"], sigma, rtol=1e-3, atol=1e-6)
+
+
+def test_a_wrong_precision_is_named(folder):
+    message = "precision: expected one of ('double', 'single'), got 'half'"
+    assert message in Result(folder, "half", 1).error
 
 
 @pytest.mark.parametrize("ranks", RANKS)

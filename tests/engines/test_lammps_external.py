@@ -5,7 +5,16 @@ import json
 import numpy as np
 import pytest
 from ase.io import read
-from lammps_helpers import Result, needs_compiler, prepare, pressure_of, reference, run_cases, start
+from lammps_helpers import (
+    Result,
+    assert_single,
+    needs_compiler,
+    prepare,
+    pressure_of,
+    reference,
+    run_cases,
+    start,
+)
 
 import gapy
 
@@ -20,7 +29,8 @@ REFUSED = {
     "species": "Au",
     "too_few": "the chemical symbol of each of the 2 atom types",
     "no_model": "none.gapy",
-    "keyword": "max_force_std X, frame FILE, member K, posterior N, got skin",
+    "keyword": "frame FILE, member K, posterior N, precision single or double, got skin",
+    "half": "precision: expected one of ('double', 'single'), got 'half'",
     "no_samples": "pair_style gapy posterior: expected at least 0, got -1",
     "touching": "on top of each other",
     "sigma": "fix s all pair 1 gapy sigma 1: an output of pair style gapy, which needs",
@@ -36,7 +46,10 @@ def folder(potential, train_frames, tmp_path_factory):
     prepare(folder, potential, train_frames)
     run_cases(folder, 2, ("zbl", "only_zbl", *MOVING))
     for ranks in (1, 2):
-        names = [f"external_{name}" for name in (*SINGLE, *MOVING, *REFUSED, "samples_stopping")]
+        names = [
+            f"external_{name}"
+            for name in (*SINGLE, *MOVING, *REFUSED, "samples_stopping", "single")
+        ]
         run_cases(folder, ranks, names, way="external")
     return folder
 
@@ -51,6 +64,11 @@ def test_equals_the_calculator(folder, name, ranks):
     assert np.abs(result.columns()["c_e"] - atoms.calc.results["energies"]).max() < 1e-9
     if atoms.pbc.all():
         assert np.allclose(result.pressure, pressure_of(atoms), rtol=1e-9, atol=1e-3)
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_single_precision(folder, ranks):
+    assert_single(Result(folder, "external_single", ranks), reference(folder, "single"))
 
 
 @pytest.mark.parametrize("ranks", [1, 2])

@@ -22,7 +22,7 @@ REFUSED = {
     "no_element": "expected chemical symbols, got 'Q'",
     "too_few": "the chemical symbol of each of the 2 atom types",
     "no_model": "none.gapy",
-    "keyword": "max_force_std X, frame FILE, member K, posterior N, got skin",
+    "keyword": "frame FILE, member K, posterior N, precision single or double, got skin",
     "no_value": "pair_style gapy sigma: expected a value after it",
     "never": "pair_style gapy sigma: expected at least 1, got 0",
     "no_limit": "pair_style gapy max_force_std: expected a number above 0, got -1",

@@ -7,9 +7,9 @@ from gapy.errors import GapyError
 
 
 def test_keywords_and_what_follows_them():
-    text = "max_force_std 0.3 sigma 5 frame a.xyz member 2 zbl 1 2"
+    text = "max_force_std 0.3 sigma 5 frame a.xyz member 2 precision single zbl 1 2"
     found, rest = parse_keywords(text.split())
-    assert found == Keywords(limit=0.3, every=5, frame="a.xyz", member=2)
+    assert found == Keywords(limit=0.3, every=5, frame="a.xyz", member=2, precision="single")
     assert rest == ["zbl", "1", "2"]
     assert parse_keywords([]) == (Keywords(), [])
 
