@@ -7,9 +7,13 @@ from peers import mlearn
 from peers.processes import script, timed
 from peers.timing import force_call
 
+CHEAPEST = "--n-max 8 --l-max 2 --n-components 40"
 MODELS = {
     "gapy automatic": {"stress": False, "flags": ""},
     "gapy automatic, with stress": {"stress": True, "flags": ""},
+    "gapy automatic, with stress, single": {"stress": True, "flags": "", "precision": "single"},
+    "gapy n8 l2": {"stress": True, "flags": CHEAPEST},
+    "gapy n8 l2, single": {"stress": True, "flags": CHEAPEST, "precision": "single"},
     "gapy n8 l8, zeta 4": {"stress": False, "flags": "--r-cut 5.4"},
     "gapy n6 l4": {
         "stress": False,
@@ -20,7 +24,8 @@ MODELS = {
         "flags": "--r-cut 5.4 --n-max 4 --l-max 3 --zeta 2 --n-inducing 500",
     },
 }
-"""What they are and the flags that a user would give; noise is learnt in all of them."""
+"""What they are and the flags that a user would give; noise is learnt in all of them. precision: of
+the evaluation."""
 QUICK = ("--n-max", "3", "--l-max", "3", "--n-inducing", "50")
 
 
@@ -35,7 +40,7 @@ def fit(options, name: str, folder) -> dict:
         timed([*command, *QUICK], folder / "log")
         (folder / "si.gapy").unlink()
     figures = timed(command, folder / "log")
-    potential = gapy.load(folder / "si.gapy")
+    potential = _loaded(name, folder)
     return {
         **mlearn.test_errors(options, potential.calculator()),
         **figures,
@@ -49,9 +54,15 @@ def _described(potential) -> str:
     return (
         f"cutoff {potential.cutoff:g} A, n_max {setting['n_max']}, l_max {setting['l_max']}, "
         f"zeta {term.zeta}, {sum(map(len, term.inducing))} points"
+        f"{', single precision' if potential.precision == 'single' else ''}"
     )
+
+
+def _loaded(name: str, folder):
+    potential = gapy.load(folder / "si.gapy")
+    return potential.in_precision(MODELS[name].get("precision", "double"))
 
 
 def call(options, name: str, folder, atoms):
     """A force call through ASE."""
-    return force_call(gapy.load(folder / "si.gapy"), atoms)
+    return force_call(_loaded(name, folder), atoms)
