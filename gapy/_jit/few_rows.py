@@ -56,7 +56,7 @@ def times_transposed(g_ir, b_dr, g_id):
     for d in range(n_d):
         b = b_dr[d]
         for i in range(g_ir.shape[0]):
-            total, g = 0.0, g_ir[i]
+            total, g = g_ir.dtype.type(0.0), g_ir[i]
             for r in range(n_r):
                 total += g[r] * b[r]
             g_id[i, d] = total

@@ -12,6 +12,7 @@ count elements of a C-contiguous array of floats of any rank from its start.
 from llvmlite import ir
 from numba import types
 from numba.core.datamodel import models
+from numba.core.errors import TypingError
 from numba.core.extending import register_model
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
@@ -31,6 +32,13 @@ class _Vec8(types.Type):
 
 
 _VEC8 = {dtype: _Vec8(dtype) for dtype in _ELEMENTS}
+
+
+def _of(array):
+    """The vector type of an array."""
+    if getattr(array, "dtype", None) not in _VEC8:
+        raise TypingError(f"expected an array of float64 or float32, got {array}")
+    return _VEC8[array.dtype]
 
 
 @register_model(_Vec8)
@@ -67,7 +75,7 @@ def zero8(typingctx, array):
     def codegen(context, builder, signature, args):
         return ir.Constant(_VECTORS[signature.return_type.dtype], [0.0] * LANES)
 
-    return _VEC8[array.dtype](array), codegen
+    return _of(array)(array), codegen
 
 
 @intrinsic
@@ -79,7 +87,7 @@ def load8(typingctx, array, offset):
         value.align = _BYTES[signature.args[0].dtype]
         return value
 
-    return _VEC8[array.dtype](array, types.intp), codegen
+    return _of(array)(array, types.intp), codegen
 
 
 @intrinsic
@@ -91,7 +99,7 @@ def store8(typingctx, array, offset, value):
         builder.store(args[2], pointer, align=_BYTES[signature.args[0].dtype])
         return context.get_dummy_value()
 
-    return types.none(array, types.intp, _VEC8[array.dtype]), codegen
+    return types.none(array, types.intp, _of(array)), codegen
 
 
 @intrinsic
@@ -101,7 +109,7 @@ def splat8(typingctx, array, scalar):
     def codegen(context, builder, signature, args):
         return _rounded(context, builder, args[1], signature.args[1], signature.args[0].dtype)
 
-    return _VEC8[array.dtype](array, scalar), codegen
+    return _of(array)(array, scalar), codegen
 
 
 @intrinsic
@@ -112,7 +120,7 @@ def splat8_at(typingctx, array, offset):
         data = make_array(signature.args[0])(context, builder, args[0]).data
         return _splat(builder, builder.load(builder.gep(data, [args[1]])))
 
-    return _VEC8[array.dtype](array, types.intp), codegen
+    return _of(array)(array, types.intp), codegen
 
 
 @intrinsic
@@ -160,6 +168,9 @@ def fma8(typingctx, a, b, c):
 @intrinsic
 def transpose8(typingctx, array, offset, stride, out, start):
     """out[start + 8 a + b] = array[offset + stride b + a]: eight rows become eight columns."""
+
+    if _of(array) != _of(out):
+        raise TypingError(f"expected arrays of one precision, got {array} and {out}")
 
     def codegen(context, builder, signature, args):
         of, to = signature.args[0], signature.args[3]

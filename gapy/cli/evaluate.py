@@ -18,6 +18,7 @@ from gapy._support.tables import (
 from gapy.cli.options import (
     EnergyKey,
     ForcesKey,
+    Precision,
     Scheduler,
     StressKey,
     Threads,
@@ -57,6 +58,7 @@ def evaluate(
     forces_key: ForcesKey = None,
     stress_key: StressKey = None,
     virial_key: VirialKey = None,
+    precision: Precision = "double",
     trust: Trust = False,
     threads: Threads = 1,
     workers: Workers = None,
@@ -79,7 +81,7 @@ def evaluate(
     )
     if plots is not None:
         require_matplotlib()
-    potential = load(model, trust=trust)
+    potential = load(model, trust=trust).in_precision(precision)
     keys = label_keys(energy_key, forces_key, stress_key, virial_key)
     if in_parts:
         report = _in_parts(potential, test, keys, error_threshold, workers, scheduler)

@@ -27,7 +27,7 @@ Precision = Annotated[
     str,
     typer.Option(
         metavar="double|single",
-        help="single: in half of the time or so, forces to 1e-5 eV/A.",
+        help="single: descriptors in single precision, forces to a few 1e-5 eV/A.",
     ),
 ]
 Trust = Annotated[

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import ase.data
 import numpy as np
@@ -43,6 +45,21 @@ class Environments:
         """Ranges (begin, end) of at most `size` centres of one species slot."""
         for begin in range(self.start_s[slot], self.start_s[slot + 1], size):
             yield begin, min(begin + size, int(self.start_s[slot + 1]))
+
+
+class Passes(NamedTuple):
+    """What a force call asks of a descriptor; verbs as in `gapy.descriptors.protocol`."""
+
+    forward: Callable
+    unseen: Callable
+    gradient_store: Callable
+    backward: Callable
+    collect: Callable
+
+    @classmethod
+    def of(cls, descriptor) -> Passes:
+        """Those of a descriptor."""
+        return cls(*(getattr(descriptor, verb) for verb in cls._fields))
 
 
 @dataclass(frozen=True)

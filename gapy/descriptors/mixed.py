@@ -45,7 +45,7 @@ class MixedSOAP(MixedDensities):
 
     def squared_length(self, env: Environments, begin: int, end: int, x_id) -> np.ndarray:
         """|x|^2 (b,) of the whole power spectrum, in this metric: sum_l |c_l^T c_l|^2."""
-        c_iku = self.whole.expand(env, begin, end)
+        c_iku = self.whole.expand(env, begin, end)  # double of a rounded descriptor, too
         out = np.zeros(end - begin)
         for l in range(self.soap._l_max + 1):
             c_imu = c_iku[:, l * l : (l + 1) ** 2]

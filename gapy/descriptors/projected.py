@@ -14,7 +14,7 @@ import numpy as np
 
 from gapy._jit.covariance import squares
 from gapy._jit.few_rows import product, product_transposed
-from gapy.descriptors.base import DerivativeBlock, Environments, species_slots
+from gapy.descriptors.base import DerivativeBlock, Environments, Passes, species_slots
 from gapy.descriptors.soap import CompiledSOAP
 from gapy.errors import GapyError
 from gapy.geometry.pairs import Pairs
@@ -63,12 +63,12 @@ class ProjectedSOAP:
         bases = {f"projection{s}": basis_dr for s, basis_dr in enumerate(self.bases)}
         return self.inner.arrays() | bases
 
-    def in_single(self) -> ProjectedSOAP:
-        """As of the descriptor without the projection."""
+    def in_single(self) -> Passes:
+        """As of the descriptor without the projection, which is in single precision, too."""
         twin = copy(self)
-        twin.inner = self.inner.in_single()
+        twin.inner = self.inner.rounded()
         twin.bases = tuple(basis_dr.astype(np.float32) for basis_dr in self.bases)
-        return twin
+        return Passes.of(twin)
 
     def select(self, numbers: np.ndarray, pairs: Pairs) -> Environments:
         """As the descriptor without the projection."""

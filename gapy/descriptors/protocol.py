@@ -3,6 +3,9 @@
 The verbs work on `Environments`, ranges of whose centres share a species slot. A descriptor either
 works from neighbours (`takes_neighbours`), so that any program with a pair list can use it, or
 looks at whole ASE structures.
+
+Those of SOAPs have `in_single`, too: the `gapy.descriptors.base.Passes` of a force call in single
+precision. Descriptors without it stay in double precision.
 """
 
 from __future__ import annotations

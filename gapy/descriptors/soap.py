@@ -20,7 +20,7 @@ from gapy._jit.aligned import aligned_empty
 from gapy._jit.pairs import ONE_STRUCTURE, forces_from_pairs
 from gapy._jit.vector import LANES
 from gapy._support.ranges import require_range
-from gapy.descriptors.base import AT_ONCE, DerivativeBlock, Environments, species_slots
+from gapy.descriptors.base import AT_ONCE, DerivativeBlock, Environments, Passes, species_slots
 from gapy.descriptors.channels import Channels, channels_of
 from gapy.descriptors.radial_basis import central_weight, density_cutoff
 from gapy.descriptors.radial_tables import RadialTables
@@ -153,15 +153,22 @@ class CompiledSOAP:
         on = channels_of(self.soap)
         return on, RadialTables.of_soap(self.soap, self.cutoff, on.n_pad)
 
-    def in_single(self) -> CompiledSOAP:
-        """The same with `forward` and `backward` in single precision; no other verb of it counts.
+    def rounded(self) -> CompiledSOAP:
+        """The same with densities and power spectra in single precision, forward and back.
 
-        Pair vectors come in, and x, forces and virial go out in double precision.
+        Only the verbs of `Passes` work of it, and `expand` and `spectrum`.
         """
         twin = copy(self)
         twin.tables = self.tables.in_single()
         twin._factor = self._factor.astype(np.float32)
         return twin
+
+    def in_single(self) -> Passes:
+        """A force call's passes in single precision.
+
+        Pair vectors come in, and x, forces and virial go out in double precision.
+        """
+        return Passes.of(self.rounded())
 
     # -- environments -----------------------------------------------------------------------
 

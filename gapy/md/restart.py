@@ -17,7 +17,8 @@ from gapy.structures.spins import known_signs, with_signs
 
 FORMAT = 1
 # A calculator that gives another energy for the stored positions is not the one of the run.
-ENERGY_TOLERANCE = 1e-6  # eV/atom
+ENERGY_TOLERANCE = {"single": 1e-5}  # eV/atom, of calculators of this precision
+OTHERS = 1e-6
 COUNT, VALUES = Number(0, whole=True), Map(Text(), Anything())
 HEADER = Record(
     {
@@ -29,8 +30,15 @@ HEADER = Record(
         "averages": VALUES,
         "sizes": Map(Text(), COUNT),
         "settings": Record({"ramp_steps": COUNT}, rest=Anything()),
-    }
+    },
+    {"precision": Optional(Text())},
 )
+
+
+def precision_of(calculator) -> str | None:
+    """What a calculator states as its `precision`, None for nothing."""
+    stated = getattr(calculator, "precision", None)
+    return stated if isinstance(stated, str) else None
 
 
 @dataclass(frozen=True)
@@ -65,6 +73,7 @@ class Checkpoint:
     averages: Averages
     sizes: dict[str, int]  # bytes of the appended files
     settings: dict
+    precision: str | None = None  # that the calculator states, if any
 
     def to_bytes(self) -> bytes:
         """The file's contents."""
@@ -77,6 +86,7 @@ class Checkpoint:
             "averages": asdict(self.averages),
             "sizes": self.sizes,
             "settings": self.settings,
+            "precision": self.precision,
         }
         signs = known_signs(self.atoms)
         buffer = io.BytesIO()
@@ -154,10 +164,19 @@ class Checkpoint:
         restored.set_momenta(self.atoms.get_momenta(), apply_constraint=False)
         return restored
 
+    def check_precision(self, precision: str | None) -> None:
+        """GapyError unless the calculator states the stored precision."""
+        # Files of older versions hold none.
+        if self.precision is not None and precision != self.precision:
+            raise GapyError(
+                f"precision: expected {self.precision}, in which the run was begun, got "
+                f"{precision}; restart with that one, or begin a new run in another directory"
+            )
+
     def check_energy(self, energy: float) -> None:
         """GapyError unless the calculator gives the stored energy for the stored positions."""
         difference = abs(energy - self.energy) / len(self.atoms)
-        if not difference <= ENERGY_TOLERANCE:
+        if not difference <= ENERGY_TOLERANCE.get(self.precision or "", OTHERS):
             raise GapyError(
                 f"calculator gives {energy:.9g} eV for the stored positions, the run had "
                 f"{self.energy:.9g} eV: it is another potential; restart with the same one, or "

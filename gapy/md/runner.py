@@ -15,7 +15,7 @@ from gapy.errors import GapyError, StructureError
 from gapy.md import files as names
 from gapy.md import kinetics, log, thermostats, watch
 from gapy.md.frames import evaluate, to_extxyz
-from gapy.md.restart import Averages, Checkpoint
+from gapy.md.restart import Averages, Checkpoint, precision_of
 from gapy.md.result import MDResult
 
 logger = logging.getLogger("gapy.md")
@@ -83,6 +83,7 @@ class Run:
         self.barostat = saved.barostat
         self.averages = saved.averages
         self.step = self.first_step = self.saved_step = saved.step
+        saved.check_precision(precision_of(calculator))
         self._evaluate_start(calculator)
         saved.check_energy(self.frame.calc.results["energy"])
         self.files.clear([names.RESULT])
@@ -212,6 +213,7 @@ class Run:
             averages=self.averages,
             sizes=sizes,
             settings=asdict(self.settings),
+            precision=precision_of(self.atoms.calc),
         )
         self.files.replace(names.CHECKPOINT, state.to_bytes())
         self.saved_step = self.step

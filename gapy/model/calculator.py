@@ -122,6 +122,11 @@ class GAPCalculator(Calculator):
             uncertainty=uncertainty, posterior_every=posterior_every, skin=skin, threads=threads
         )
 
+    @property
+    def precision(self) -> str:
+        """Of the potential: "double" or "single"."""
+        return self.potential.precision
+
     def _checks(self) -> dict:
         """What checks the value of each setting."""
         return {
@@ -161,7 +166,7 @@ class GAPCalculator(Calculator):
     def todict(self, skip_default=True) -> dict:
         """Settings, precision and hash of the model (`model_sha256`, as in `gapy info`); JSON."""
         settings = {name: getattr(self, name) for name in self._checks()}
-        model = {"model_sha256": self.potential.sha256, "precision": self.potential.precision}
+        model = {"model_sha256": self.potential.sha256, "precision": self.precision}
         return model | settings
 
     def __getstate__(self) -> dict:

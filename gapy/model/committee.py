@@ -22,7 +22,7 @@ from gapy.errors import GapyError
 from gapy.gp.neighbourhood import Neighbourhood
 from gapy.gp.samples import augmented, points_to_add, sample_weights
 from gapy.gp.terms import of_environments
-from gapy.model.calculator import GAPCalculator
+from gapy.model.calculator import OF_ASE, GAPCalculator
 from gapy.model.ensemble import MemberSums, evaluate_members, member_forces
 from gapy.model.local_energy import EnergyBlock, Quadratic
 from gapy.model.pair_table import PairTable, pair_tables, summed
@@ -263,6 +263,7 @@ class CommitteeCalculator(GAPCalculator):
 
     def __init__(self, committee: Committee, *, driver=None, skin=0.5, threads=1, **of_ase):
         self.committee = committee
+        self._refuse_unknown(of_ase, OF_ASE)  # samples have no other precision
         super().__init__(committee.potential, skin=skin, threads=threads, **of_ase)
         self.set(driver=driver)
 

@@ -14,6 +14,7 @@ import numpy as np
 from gapy._jit.covariance import energy_and_weights, quadratic_energy
 from gapy._jit.few_centres import few_centres
 from gapy._jit.few_rows import product
+from gapy.descriptors.base import Passes
 
 FEW = 6
 """Centres for which one pass over the inducing points takes less time than matrix products: half
@@ -108,17 +109,16 @@ class Projected:
 class EnergyBlock:
     """What one term says of the local energies of one species slot of its descriptor.
 
-    single: the descriptor with forward and backward passes in single precision, if these are to be
-    taken instead of its own.
+    single: the descriptor's passes in single precision, if these are to be taken.
     """
 
     descriptor: Any
     slot: int
     kernel: Kernel
     short_cut: Quadratic | Projected | None = None
-    single: Any = None
+    single: Passes | None = None
 
     @property
-    def passes(self):
-        """Whose `forward`, `backward` and `collect` are called."""
+    def passes(self) -> Any:
+        """What has the verbs of `Passes`."""
         return self.descriptor if self.single is None else self.single

@@ -69,10 +69,15 @@ class Potential:
     baselines: tuple[Baseline, ...] = ()
     precision: str = "double"
 
+    def __post_init__(self):
+        if self.precision not in PRECISIONS:
+            raise GapyError(f"precision: expected one of {PRECISIONS}, got {self.precision!r}")
+
     def __repr__(self) -> str:
         symbols = ", ".join(ase.data.chemical_symbols[z] for z in self.species)
         points = self.posterior.blocks[-1].stop
-        return f"Potential({symbols}; {points} inducing points, cutoff {self.cutoff:.2f} A)"
+        single = ", single precision" if self.precision == "single" else ""
+        return f"Potential({symbols}; {points} inducing points, cutoff {self.cutoff:.2f} A{single})"
 
     def __reduce__(self):
         # As a file holds it: nothing that is computed again, triangles without their zeros.
@@ -112,15 +117,25 @@ class Potential:
     def in_precision(self, precision: str) -> Potential:
         """The same model, evaluated in "double" or in "single" precision.
 
-        single: the descriptors and their projection, which are most of a force call, in half of the
-        time or so; kernel and sums stay in double precision. Forces differ by some 1e-6 eV/A
-        and energies by 1e-6 eV/atom (`benchmarks/precision.py`), less than any model errs by; take
-        double where differences of nearly equal energies count. A file does not hold it. Raises
-        GapyError for another word.
+        single: SOAPs and their projection, which are most of a force call; the kernel, sigmas and
+        sums stay in double precision, and so do other descriptors, posterior samples and `predict`.
+        Forces differ by a few 1e-5 eV/A and energies by less than 1e-5 eV/atom
+        (`benchmarks/precision.py`); take double where differences of nearly equal energies count. A
+        file does not hold it. Raises GapyError for another word.
         """
-        if precision not in PRECISIONS:
-            raise GapyError(f"precision: expected one of {PRECISIONS}, got {precision!r}")
-        return self if precision == self.precision else replace(self, precision=precision)
+        if precision == self.precision:
+            return self
+        if self._other.precision == precision:
+            return self._other
+        return replace(self, precision=precision)  # which refuses it
+
+    @cached_property
+    def _other(self) -> Potential:
+        """The same in the other precision, with all that was computed and does not depend on it."""
+        other = replace(self, precision="double" if self.precision == "single" else "single")
+        known = {k: v for k, v in self.__dict__.items() if k not in ("precision", "energy_blocks")}
+        other.__dict__.update(known)
+        return other
 
     @cached_property
     def pair_tables(self) -> tuple[PairTable, ...]:
@@ -359,10 +374,11 @@ class Potential:
         Mean and spread of their predictions are the posterior's without the first bracket of
         `predict`, the distance from the inducing points; environments of `cover` (structures like
         those to be computed) become inducing points of the samples, which includes it there. The
-        mean stays as it is; that of a reduced potential is the exact one, since samples differ
-        along directions that its mean does without. Raises GapyError for n < 1 or a negative seed.
+        mean stays as it is, in double precision; that of a reduced potential is the exact one, for
+        samples differ along directions that it does without. GapyError for n < 1 or a seed < 0.
         """
-        return sample(unreduced(self) if self.bases else self, n, seed, cover)
+        exact = self.in_precision("double")
+        return sample(unreduced(exact) if self.bases else exact, n, seed, cover)
 
     def with_references(self, structures) -> Potential:
         """A copy that remembers structures with their energies, checked when a file is loaded."""
@@ -379,6 +395,6 @@ class Potential:
         modelfile.write(path, *serialise.pack(self))
 
 
-def _restored(model: str, arrays: dict, precision: str) -> Potential:
+def _restored(model: str, arrays: dict, precision: str = "double") -> Potential:
     unpacked = serialise.unpack(json.loads(model), serialise.squares(arrays))
     return Potential(**unpacked, precision=precision)

@@ -32,6 +32,8 @@ def test_md_in_single_precision(cli, model_file, start, tmp_path):
     assert cli(*run, tmp_path / "b", "--steps", 2).code == 0
     assert cli(*run, tmp_path / "b", "--steps", 4, "--restart").code == 0
     assert cli(*run[:-2], "double", "-o", tmp_path / "double", "--steps", 4).code == 0
+    refused = cli(*run[:-2], "double", "-o", tmp_path / "b", "--steps", 6, "--restart")
+    assert "precision: expected single" in refused.error_line()
     one, other = read(tmp_path / "a/md.extxyz"), read(tmp_path / "b/md.extxyz")
     np.testing.assert_array_equal(one.positions, other.positions)
     double = read(tmp_path / "double/md.extxyz")

@@ -73,6 +73,7 @@ CASES = {
     "stored": {"run": ONE.replace("cual.gapy", "stored.gapy"), "data": "stored.data"},
     "member": {"run": ONE.replace("style gapy\n", "style gapy member 1\n", 1)},
     "single": {"run": ONE.replace("style gapy\n", "style gapy precision single\n", 1)},
+    "lent_single": {"run": ONE.replace("cual.gapy", "single")},
     "half": {"run": ONE.replace("style gapy\n", "style gapy precision half\n", 1)},
     "zbl": {"run": ZBL + QUIET_DUMP + "run 0\n", "quiet": True},
     "overlay": {"run": OVERLAY + DUMP + "run 0\n"},
@@ -254,7 +255,10 @@ def opened(way: str):
     """(LAMMPS object, function that runs lines) of a way."""
     arguments = ["-log", "none", "-screen", "none"]
     if way == "plugin":
-        lent = {"mean": gapy.load("cual.gapy")} if Path("cual.gapy").exists() else {}
+        lent = {}
+        if Path("cual.gapy").exists():
+            mean = gapy.load("cual.gapy")
+            lent = {"mean": mean, "single": mean.in_precision("single")}
         lmp = session.open_lammps(arguments, models=lent)
         return lmp, lambda lines: [lmp.command(line) for line in lines]
     lmp = session.new_lammps(arguments)

@@ -78,7 +78,7 @@ def reference(folder: Path, name: str):
     model = gapy.load(folder / (f"dear_{file}" if samples else file))
     if name in ("member", "lent"):
         model = model.sample(4).potentials[1]
-    precision = "single" if name == "single" else "double"
+    precision = "single" if name.endswith("single") else "double"
     atoms.calc = model.calculator(
         uncertainty="posterior" if samples else "cheap", precision=precision
     )

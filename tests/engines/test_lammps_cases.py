@@ -38,9 +38,9 @@ def folder(potential, train_frames, tmp_path_factory):
     folder = tmp_path_factory.mktemp("lammps")
     prepare(folder, potential, train_frames)
     every = (*SINGLE, *SAMPLES, "samples_never", "samples_every", "not_sampled", "samples_overlay")
-    run_cases(folder, 1, (*every, "zbl", "only_zbl", "single", "half"))
+    run_cases(folder, 1, (*every, "zbl", "only_zbl", "single", "lent_single", "half"))
     for ranks in RANKS[1:]:
-        run_cases(folder, ranks, (*every, "single"))
+        run_cases(folder, ranks, (*every, "single", "lent_single"))
     return folder
 
 
@@ -63,8 +63,9 @@ def test_equals_the_calculator(folder, name, ranks):
 
 
 @pytest.mark.parametrize("ranks", RANKS)
-def test_single_precision(folder, ranks):
-    result, atoms = Result(folder, "single", ranks), reference(folder, "single")
+@pytest.mark.parametrize("name", ["single", "lent_single"])
+def test_single_precision(folder, name, ranks):
+    result, atoms = Result(folder, name, ranks), reference(folder, name)
     assert_single(result, atoms)
     sigma = atoms.calc.results["forces_std"][:, 0]
     np.testing.assert_allclose(result.columns()["f_s"], sigma, rtol=1e-3, atol=1e-6)

@@ -8,12 +8,14 @@ import pytest
 from ase import units
 from ase.build import bulk
 from ase.md.verlet import VelocityVerlet
+from dscribe.descriptors import ACSF
 from helpers import random_structure, stillinger_weber, with_posterior
 from magnetic_iron import REACH, iron
 from potential_helpers import SYMBOLS, make, three_species
 
 import gapy
 from gapy import SparseGPRegressor
+from gapy._jit.few_rows import product, product_transposed
 from gapy.baselines import ZBL
 from gapy.descriptors import MagneticSOAP, ProjectedSOAP, smooth_soap
 from gapy.descriptors.mixed import MixedSOAP
@@ -132,15 +134,71 @@ def test_posterior_samples_work_on_the_same_environments():
     a = double.evaluate(atoms, force_std="posterior")
     b = single.evaluate(atoms, force_std="posterior")
     np.testing.assert_allclose(b.forces_std, a.forces_std, rtol=0.01)
-    spread = single.sample(4).evaluate(atoms).energy_members.std()
-    assert spread == pytest.approx(double.sample(4).evaluate(atoms).energy_members.std(), rel=1e-9)
 
 
-def test_full_uncertainty_is_that_of_double():
-    double, single = model("projected")
-    atoms = structures_for("projected")[0]
-    a, b = double.predict(atoms)[1], single.predict(atoms)[1]
-    np.testing.assert_array_equal(b.forces, a.forces)
+def test_samples_and_their_members_are_in_double_precision():
+    _, single = model("projected")
+    committee = single.sample(2)
+    assert committee.calculator().todict()["precision"] == "double"
+    assert committee.potentials[1].precision == "double"
+    with pytest.raises(GapyError, match="precision: expected one of the keywords"):
+        gapy.model.committee.CommitteeCalculator(committee, precision="single")
+
+
+@pytest.mark.parametrize("name", ["quadratic", "mixed"])
+def test_arrays_are_in_single_precision(name):
+    double, single = model(name)
+    atoms = structures_for(name)[0]
+    (env,) = double.environments(atoms).values()
+    block = single.energy_blocks[0]
+    begin, end = next(env.blocks(block.slot))
+    state, x_id = block.passes.forward(env, begin, end)
+    c_iku = state[0] if isinstance(state, tuple) else state
+    store = block.passes.gradient_store(env)
+    assert c_iku.dtype == store.dtype == np.float32 and x_id.dtype == np.float64
+    of_double = double.energy_blocks[0].passes.gradient_store(env)
+    assert of_double.dtype == np.float64
+
+
+@pytest.mark.parametrize("n_rows", [1, 3, 8, 20])
+def test_products_of_few_rows(n_rows):
+    rng = np.random.default_rng(n_rows)
+    x_id, b_dr = rng.normal(size=(n_rows, 37)), rng.normal(size=(37, 22))
+    single = x_id.astype(np.float32), b_dr.astype(np.float32)
+    for found, exact in (
+        (product(*single), x_id @ b_dr),
+        (product_transposed(product(*single), single[1]), x_id @ b_dr @ b_dr.T),
+    ):
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, exact, atol=1e-5 * np.abs(exact).max())
+
+
+def test_reduced_potentials_keep_their_precision():
+    single = of_silicon(n_components="off").in_precision("single")
+    reduced = (
+        three_species()
+        .in_precision("single")
+        .reduced(1e-3, [random_structure(np.random.default_rng(1), SYMBOLS, 6)])
+    )
+    assert reduced.precision == "single"
+    assert "single" in repr(reduced) and "single" not in repr(single.in_precision("double"))
+
+
+def test_descriptors_that_have_no_single_precision_stay_in_double():
+    frames = silicon_frames()
+    acsf = ACSF(r_cut=4.0, species=["Si"], g2_params=[[1.0, 2.0], [0.5, 2.5]], periodic=True)
+    double = make(acsf, frames, n_inducing=10)
+    found, expected = double.in_precision("single").evaluate(frames[0]), double.evaluate(frames[0])
+    np.testing.assert_array_equal(found.forces, expected.forces)
+
+
+def test_what_was_computed_serves_both_precisions():
+    double = of_silicon(n_components=20)
+    double.evaluate(silicon_frames()[3], force_std="cheap")
+    single = double.in_precision("single")
+    assert single.indicator_blocks is double.indicator_blocks
+    assert double.in_precision("single") is single
+    assert single.energy_blocks is not double.energy_blocks
 
 
 def test_energy_is_conserved():
@@ -178,6 +236,8 @@ def test_precision_is_no_part_of_the_file_but_of_a_pickle(tmp_path):
     assert (tmp_path / "single.gapy").read_bytes() == (tmp_path / "double.gapy").read_bytes()
     assert gapy.load(tmp_path / "single.gapy").precision == "double"
     assert pickle.loads(pickle.dumps(single)).precision == "single"
+    function, arguments = double.__reduce__()
+    assert function(*arguments[:2]).precision == "double"  # as older versions pickled it
 
 
 @pytest.mark.parametrize("word", ["float32", "", None, 32])

@@ -19,7 +19,7 @@ class GapyDriver(Dummy_driver):
     "single"; trust: whether the calculator that a baseline of the model names is imported."""
 
     def __init__(
-        self, model, start, uncertainty=True, precision="double", trust=False, verbose=False,
+        self, model, start, uncertainty=True, trust=False, verbose=False, *, precision="double",
         **others,
     ):  # fmt: skip
         import ase.io
