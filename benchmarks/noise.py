@@ -8,7 +8,8 @@ solved for every setting of a grid: sigma_E, sigma_F, and delta as learnt, 1 or 
 them is the one with the least product of energy and force error over the left-out structures of all
 splits. Printed are the errors with learnt noise over those of the best setting, of all structures
 and of every config_type with at least 20 of them (the others in one line), mean and two standard
-errors over splits.
+errors over splits. The best setting is known afterwards only: the last column is the ratio, to the
+same, of the setting that is best on the other splits (of one split alone, on itself).
 
 --rare keeps 11 structures of a config_type in training and tests on its others: whether the noise
 of few labels swallows them. --cache keeps the splits, so that another way to learn costs seconds.
@@ -198,31 +199,46 @@ def rmse(squared, chosen) -> np.ndarray:
     return np.sqrt(squared[..., chosen, :].mean(axis=-2))
 
 
+def best_setting(grids: list) -> int:
+    """The setting with the least product of energy and force error over all structures."""
+    pooled = np.concatenate(grids, axis=1).mean(axis=1)
+    return int(np.argmin(pooled.prod(axis=-1)))
+
+
+def mean_ratio(pairs: list) -> tuple[list, list]:
+    """Mean over splits of the ratios (2,) of pairs of errors, and two standard errors."""
+    ratio = np.array([a / b for a, b in pairs])
+    two = np.full(2, np.nan)
+    if len(ratio) > 1:
+        two = 2.0 * ratio.std(axis=0, ddof=1) / len(ratio) ** 0.5
+    return ratio.mean(axis=0).tolist(), two.tolist()
+
+
 def compare(found: list, counts: Counter, rare: str | None) -> dict:
-    """Ratios of errors, learnt over the best setting, of each line.
+    """Ratios of errors, learnt and chosen on the other splits over the best setting, of each line.
 
     found: of each split its groups, the squared errors of the grid and those of learnt noise.
     """
     lines = lines_of([f[0] for f in found], counts, rare)
-    pooled = np.concatenate([f[1] for f in found], axis=1).mean(axis=1)
-    best = int(np.argmin(pooled.prod(axis=-1)))
+    grids = [f[1] for f in found]
+    best = best_setting(grids)
+    elsewhere = [best_setting(grids[:k] + grids[k + 1 :] or grids) for k in range(len(found))]
     out = {"setting": dict(zip(("sigma_E", "sigma_F", "delta"), GRID[best])), "lines": {}}
     for name, masks in lines.items():
-        pairs = [
-            (rmse(learnt, mask), rmse(grid[best], mask))
-            for (_, grid, learnt), mask in zip(found, masks)
-            if mask.any()
-        ]
-        ratio = np.array([a / b for a, b in pairs])
-        two = np.full(2, np.nan)
-        if len(ratio) > 1:
-            two = 2.0 * ratio.std(axis=0, ddof=1) / len(ratio) ** 0.5
+        here = [(f, other, m) for f, other, m in zip(found, elsewhere, masks) if m.any()]
+        by_hand = [rmse(grid[best], m) for (_, grid, _), _, m in here]
+        learnt = [rmse(squared, m) for (_, _, squared), _, m in here]
+        chosen = [rmse(grid[other], m) for (_, grid, _), other, m in here]
+        ratio, two = mean_ratio(list(zip(learnt, by_hand)))
+        ratio_chosen, two_chosen = mean_ratio(list(zip(chosen, by_hand)))
         out["lines"][name] = {
             "structures": int(sum(m.sum() for m in masks)),
-            "learnt": np.sqrt(np.mean([a**2 for a, _ in pairs], axis=0)).tolist(),
-            "hand": np.sqrt(np.mean([b**2 for _, b in pairs], axis=0)).tolist(),
-            "ratio": ratio.mean(axis=0).tolist(),
-            "two_standard_errors": two.tolist(),
+            "learnt": np.sqrt(np.mean(np.square(learnt), axis=0)).tolist(),
+            "hand": np.sqrt(np.mean(np.square(by_hand), axis=0)).tolist(),
+            "ratio": ratio,
+            "two_standard_errors": two,
+            "chosen_on_other_splits": ratio_chosen,
+            "two_standard_errors_chosen": two_chosen,
         }
     return out
 
@@ -263,10 +279,12 @@ def show(name: str, result: dict) -> None:
     for line, values in result["lines"].items():
         (e, f), (he, hf) = values["learnt"], values["hand"]
         (re, rf), (se, sf) = values["ratio"], values["two_standard_errors"]
+        (ce, cf), (te, tf) = values["chosen_on_other_splits"], values["two_standard_errors_chosen"]
         hand = f"{1000 * setting['sigma_E']:g}, {setting['sigma_F']:g}, {delta}"
         print(
             f"| {name} | {line} ({values['structures']}) | {hand} | {1000 * he:.2f}, {hf:.4f} | "
-            f"{1000 * e:.2f}, {f:.4f} | {re:.3f} ± {se:.3f} | {rf:.3f} ± {sf:.3f} |",
+            f"{1000 * e:.2f}, {f:.4f} | {re:.3f} ± {se:.3f} | {rf:.3f} ± {sf:.3f} | "
+            f"{ce:.3f} ± {te:.3f}, {cf:.3f} ± {tf:.3f} |",
             flush=True,
         )
 
@@ -285,9 +303,9 @@ def main() -> None:
     arguments = parser.parse_args()
     print(
         "| set | group (left-out structures) | hand: meV/atom, eV/A, delta | errors by hand: "
-        "meV/atom, eV/A | learnt | energy ratio | force ratio |"
+        "meV/atom, eV/A | learnt | energy ratio | force ratio | chosen on the other splits |"
     )
-    print("|" + "---|" * 7, flush=True)
+    print("|" + "---|" * 8, flush=True)
     results = {}
     for name in arguments.only or CASES:
         results[name] = run_case(name, arguments)
