@@ -214,15 +214,29 @@ class ForceCalibration:
         )
 
 
+def best_ranking(
+    errors, indicators: Indicators, free, choices=CHOICES, margin=0.0
+) -> tuple[str, ...]:
+    """Indicators for sigma to follow: the first of `choices` that ranks the errors well enough.
+
+    errors (n, 3): left-out force residuals, eV/A; free (n,): whether the force is free of
+    symmetry. Well enough is a rank correlation over free atoms within `margin` of the best one.
+    """
+    if np.sum(free) < FEWEST:
+        return choices[0]
+    squared = (errors[free] ** 2).mean(axis=1)
+    ranks = [spearman(indicators.together(names)[free], squared) or 0.0 for names in choices]
+    return choices[int(np.argmax(np.array(ranks) >= max(ranks) - margin))]
+
+
 def calibrate_forces(
-    errors, indicators: Indicators, free, structure, beyond, *, choices=CHOICES, margin=0.0
+    errors, indicators: Indicators, free, structure, beyond, follows=ALL
 ) -> ForceCalibration:
     """Calibration on left-out errors: errors ~ N(0, sigma_F^2) with the form of ForceCalibration.
 
     errors (n, 3): left-out force residuals, eV/A; free (n,): whether the force is free of
-    symmetry; structure (n,): the number of the atom's structure. Only free atoms take part: they
-    choose which of `choices` sigma follows, the first whose rank correlation is within `margin` of
-    the best, and shape the curve, which maximises the likelihood. The sigmas are then scaled, by
+    symmetry; structure (n,): the number of the atom's structure; follows: see `best_ranking`. Only
+    free atoms shape the curve, which maximises the likelihood. The sigmas are then scaled, by
     one factor of the curve, so that 90 % of the errors of a new structure lie within 1.645 of them
     (`gapy.error_bars.coverage`), as with a normal distribution.
 
@@ -233,12 +247,8 @@ def calibrate_forces(
     if not np.any(free):
         return ForceCalibration(((beyond**2, float(beyond)),), float(beyond))
     squared = (errors[free] ** 2).mean(axis=1)
-    asked = {names: np.maximum(indicators.together(names), 1e-300)[free] for names in choices}
-    follows = choices[0]
-    if len(squared) >= FEWEST:
-        ranks = [spearman(asked[names], squared) or 0.0 for names in choices]
-        follows = choices[int(np.argmax(np.array(ranks) >= max(ranks) - margin))]
-    curve = _most_likely_curve(asked[follows], squared)
+    asked = np.maximum(indicators.together(follows), 1e-300)[free]
+    curve = _most_likely_curve(asked, squared)
     root_u = ForceCalibration(curve, follows=follows).sigma(indicators)[free]
     n_structures = len(np.unique(structure[free]))
     factor = _coverage_factor(errors[free], root_u, float(beyond), n_structures)

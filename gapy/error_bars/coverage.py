@@ -6,9 +6,10 @@ of the left-out ratios |e| / sigma that are at most q, all structures pooled,
 
     factor = q / 1.645,     K / (K + 1) F(q) = 0.90
 
-covers 90 % even if all ratios of the new structure were larger. The quantile itself, F(q) = 0.90,
-covers less: of structures of one ratio each 0.90 K / (K + 1). Source: Lee, Barber and Willett,
-arXiv:2306.06342 (2023), whose structures have equal weights where here all labels have.
+takes the ratios of the new one for larger than all others, and covers 90 % or a little more. The
+quantile itself, F(q) = 0.90, covers less: of structures of one ratio each, 0.90 K / (K + 1) in the
+mean. Source: Lee, Barber and Willett, arXiv:2306.06342 (2023); there all structures have the same
+weight, here all labels.
 """
 
 from __future__ import annotations

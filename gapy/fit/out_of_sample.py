@@ -18,6 +18,7 @@ from gapy.error_bars.calibration import (
     WITH_SPREAD_MARGIN,
     ForceCalibration,
     Indicators,
+    best_ranking,
     calibrate_forces,
     coarse_points,
 )
@@ -108,17 +109,18 @@ def calibrate(results, noise: Noise, terms) -> ForceCalibration:
     def rank(one: ForceCalibration) -> float:
         return spearman(one.sigma(indicators)[free], (errors[free] ** 2).mean(axis=1)) or 0.0
 
+    follows = best_ranking(errors, indicators, free)
     cheap = replace(
-        calibrate_forces(errors, indicators, free, structure, size),
+        calibrate_forces(errors, indicators, free, structure, size, follows),
         exponent=EXPONENT,
         coarse=coarse_points([t.zeta for t in terms]),
         energy=calibrate_energies(*np.reshape(energies, (-1, 3)).T),
     )
     if free.sum() < FEWEST:
         return cheap
+    follows = best_ranking(errors, indicators, free, WITH_SPREAD, WITH_SPREAD_MARGIN)
     seen = indicators._replace(spread=np.concatenate(drawn))
-    with_spread = {"choices": WITH_SPREAD, "margin": WITH_SPREAD_MARGIN}
-    posterior = calibrate_forces(errors, seen, free, structure, size, **with_spread)
+    posterior = calibrate_forces(errors, seen, free, structure, size, follows)
     gain = rank(posterior) - rank(cheap)
     return replace(cheap, posterior=posterior, gain=gain) if gain > 0.0 else cheap
 

@@ -99,8 +99,12 @@ def test_sigma_follows_what_ranks_the_left_out_errors(names):
     given = truth._replace(**{n: noise for n in calibration.ALL if n not in names})
     told = np.ones(800, dtype=bool)
     errors = errors * rng.normal(size=(800, 3))
-    found = calibration.calibrate_forces(errors, given, told, np.arange(800), 1.0)
+    assert calibration.best_ranking(errors, given, told) == names
+    found = calibration.calibrate_forces(errors, given, told, np.arange(800), 1.0, names)
     assert found.follows == names
+    # Of few atoms the first choice is taken.
+    told[calibration.FEWEST - 1 :] = False
+    assert calibration.best_ranking(errors, given, told) == calibration.ALL
 
 
 def test_forces_that_vanish_by_symmetry_rank_below_others():
