@@ -107,22 +107,34 @@ def fitted(
     path = folder / f"{name}-{every}{own}.gapy"
     if path.exists():
         return path, None
-    train = training_file(name, data, every, folder)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    command = [sys.executable, "-m", "gapy", "fit", str(train), "-o", str(path)]
-    command += shlex.split(further)
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    fit(training_file(name, data, every, folder), path, further)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return path, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
+def fit(train: Path, path: Path, further: str) -> None:
+    """`gapy fit` in a process of its own."""
+    command = [sys.executable, "-m", "gapy", "fit", str(train), "-o", str(path)]
+    command += shlex.split(further)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
 def training_file(name: str, data: Path | None, every: int, folder: Path) -> Path:
     """The training structures of a set as `gapy fit` reads them."""
+    train = folder / f"{name}-{every}.xyz"
+    write_labelled(
+        [s for part in CASES[name].train for s in structures_of(part, data)][::every], train
+    )
+    return train
+
+
+def write_labelled(structures, path: Path) -> None:
+    """Labelled structures as `gapy fit` reads them."""
     from ase.io import write
 
-    train = folder / f"{name}-{every}.xyz"
     frames = []
-    for s in [s for part in CASES[name].train for s in structures_of(part, data)][::every]:
+    for s in structures:
         atoms = s.atoms.copy()
         atoms.info = {"REF_energy": s.energy, "config_type": s.config_type}
         atoms.arrays = {k: atoms.arrays[k] for k in ("numbers", "positions")}
@@ -131,8 +143,7 @@ def training_file(name: str, data: Path | None, every: int, folder: Path) -> Pat
         if s.stress is not None:
             atoms.info["REF_stress"] = s.stress
         frames.append(atoms)
-    write(train, frames, format="extxyz")
-    return train
+    write(path, frames, format="extxyz")
 
 
 def large(test):

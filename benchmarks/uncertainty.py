@@ -1,7 +1,7 @@
 """What the error bars are worth: ranking, coverage, learnt noise, and groups never seen.
 
     python benchmarks/uncertainty.py --data DIR [--only NAME...] [--quick] [--zeta Z]
-        [--n-components N] [--json OUT.json]
+        [--n-components N] [--json OUT.json] [--splits N [--fit="OPTIONS"]]
 
 Two kinds of rows, each fit in a process of its own and one after the other:
 
@@ -15,6 +15,9 @@ Two kinds of rows, each fit in a process of its own and one after the other:
 
 Rank correlation and AUROC are also given of the sigma that follows the posterior of the force
 (`uncertainty="posterior"`), with what it follows; without it the two sigmas are the same.
+
+`--splits N` prints instead what the error bars of `gapy fit` cover of the structures of training
+files, each left out once (`splits.py`; sets of automatic.py).
 
 DIR as for accuracy.py. Figures of quippy: measured once, same sets and cutoffs.
 """
@@ -32,7 +35,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import splits
 from accuracy import CASES, missing, structures_of
+from automatic import SETS
 
 THRESHOLD = 3.0
 """An error counts as large above so many times the RMSE on structures like the training set."""
@@ -331,14 +336,20 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     default = os.environ.get("GAPY_BENCH_DATA")
     parser.add_argument("--data", type=Path, default=Path(default) if default else None)
-    parser.add_argument("--only", nargs="+", choices=NAMES, metavar="NAME", help=", ".join(NAMES))
+    parser.add_argument("--only", nargs="+", metavar="NAME", help=", ".join(NAMES))
     parser.add_argument("--json", type=Path, help="also write all figures to this file")
     parser.add_argument("--n-inducing", type=int, help="instead of each case's own, for a trial")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_INDUCING} inducing points")
     parser.add_argument("--zeta", type=int, default=4)
     parser.add_argument("--n-components", default="auto", help='"auto" (default) or "off"')
+    parser.add_argument("--splits", type=int, metavar="N", help=f"sets: {', '.join(SETS)}")
+    parser.add_argument("--fit", default="", metavar="OPTIONS", help="of gapy fit, with --splits")
     parser.add_argument("--one", choices=NAMES, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    names = SETS if arguments.splits else NAMES
+    arguments.only = arguments.only or list(names)
+    if unknown := set(arguments.only) - set(names):
+        parser.error(f"--only: expected some of {', '.join(names)}, got {', '.join(unknown)}")
     if arguments.quick and arguments.n_inducing is None:
         arguments.n_inducing = QUICK_INDUCING
     return arguments
@@ -350,8 +361,11 @@ def main() -> int:
     if arguments.one:
         arguments.json.write_text(json.dumps(run_one(arguments.one, arguments)))
         return 0
+    if arguments.splits:
+        splits.run(arguments)
+        return 0
     results, table, skipped = {}, [], []
-    for name in arguments.only or NAMES:
+    for name in arguments.only:
         absent = missing(case_of(name), arguments.data)
         if absent:
             skipped.append(f"skipped {name}: {', '.join(absent)} not found; see --data")

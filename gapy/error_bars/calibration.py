@@ -12,6 +12,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from gapy._support.ranking import spearman
+from gapy.error_bars.coverage import WITHIN, covering_factor
 from gapy.error_bars.energy import EnergyCalibration
 
 QUANTILES = (0.02, 0.34, 0.66, 0.98)
@@ -71,13 +72,11 @@ SMALL_FORCE = 0.01
 longer does. It is worth a factor of 1.5 in sigma between a force that vanishes and one of 1 eV/A,
 enough to rank atoms whose force vanishes by symmetry, right whatever the model, below others."""
 
-COVERED, WITHIN = 0.90, 1.64485
-"""Share of the errors that shall lie within so many sigmas, as with a normal distribution. Errors
-have longer tails, so that one factor cannot be right for all shares; this one is far enough out to
-matter and has enough errors beyond it to be measured."""
-
 FEWEST = 50
 """Atoms from which a curve and quantiles of their errors are taken."""
+
+FACTORS = (0.5, 2.0)
+"""Bounds of the factor by which the likeliest curve is scaled."""
 
 
 def coarse_points(zetas) -> tuple[float, int]:
@@ -215,35 +214,46 @@ class ForceCalibration:
         )
 
 
+def best_ranking(
+    errors, indicators: Indicators, free, choices=CHOICES, margin=0.0
+) -> tuple[str, ...]:
+    """Indicators for sigma to follow: the first of `choices` that ranks the errors well enough.
+
+    errors (n, 3): left-out force residuals, eV/A; free (n,): whether the force is free of
+    symmetry. Well enough is a rank correlation over free atoms within `margin` of the best one.
+    """
+    if np.sum(free) < FEWEST:
+        return choices[0]
+    squared = (errors[free] ** 2).mean(axis=1)
+    ranks = [spearman(indicators.together(names)[free], squared) or 0.0 for names in choices]
+    return choices[int(np.argmax(np.array(ranks) >= max(ranks) - margin))]
+
+
 def calibrate_forces(
-    errors, indicators: Indicators, free, sigma_forces, choices=CHOICES, margin=0.0
+    errors, indicators: Indicators, free, structure, beyond, follows=ALL
 ) -> ForceCalibration:
     """Calibration on left-out errors: errors ~ N(0, sigma_F^2) with the form of ForceCalibration.
 
     errors (n, 3): left-out force residuals, eV/A; free (n,): whether the force is free of
-    symmetry. Only such atoms take part: they choose which of `choices` sigma follows, the first
-    whose rank correlation is within `margin` of the best, and shape the curve, which maximises the
-    likelihood. The sigmas are then scaled, all by one factor, so that 90 % of the errors lie within
-    1.645 of them, as with a normal distribution.
+    symmetry; structure (n,): the number of the atom's structure; follows: see `best_ranking`. Only
+    free atoms shape the curve, which maximises the likelihood. The sigmas are then scaled, by
+    one factor of the curve, so that 90 % of the errors of a new structure lie within 1.645 of them
+    (`gapy.error_bars.coverage`), as with a normal distribution.
 
-    `beyond` is the rms force error expected where an environment is twice as far out as any seen;
-    the training set cannot tell, so it is set to `sigma_forces` here and to the rms force label by
-    the regressor. Without atoms, sigma is `sigma_forces` (eV/A) or, if larger, the root of the
-    indicator over 1 A, a neutral length scale.
+    `beyond` is the rms force error, eV/A, expected where an environment is twice as far out as any
+    seen; the training set cannot tell. Without atoms, sigma is `beyond` or, if larger, the root of
+    the indicator over 1 A, a neutral length scale.
     """
     if not np.any(free):
-        return ForceCalibration(((sigma_forces**2, float(sigma_forces)),), float(sigma_forces))
+        return ForceCalibration(((beyond**2, float(beyond)),), float(beyond))
     squared = (errors[free] ** 2).mean(axis=1)
-    asked = {names: np.maximum(indicators.together(names), 1e-300)[free] for names in choices}
-    follows = choices[0]
-    if len(squared) >= FEWEST:
-        ranks = [spearman(asked[names], squared) or 0.0 for names in choices]
-        follows = choices[int(np.argmax(np.array(ranks) >= max(ranks) - margin))]
-    curve = _most_likely_curve(asked[follows], squared)
-    sigma = ForceCalibration(curve, follows=follows).sigma(indicators)
-    factor = _coverage_factor(np.abs(errors[free]) / sigma[free, None])
+    asked = np.maximum(indicators.together(follows), 1e-300)[free]
+    curve = _most_likely_curve(asked, squared)
+    root_u = ForceCalibration(curve, follows=follows).sigma(indicators)[free]
+    n_structures = len(np.unique(structure[free]))
+    factor = _coverage_factor(errors[free], root_u, float(beyond), n_structures)
     scaled = tuple((g, factor * s) for g, s in curve)
-    return ForceCalibration(scaled, float(sigma_forces), follows).over(indicators)
+    return ForceCalibration(scaled, float(beyond), follows).over(indicators)
 
 
 def _most_likely_curve(indicator, squared) -> tuple[tuple[float, float], ...]:
@@ -284,8 +294,13 @@ def _most_likely_curve(indicator, squared) -> tuple[tuple[float, float], ...]:
     return tuple((float(g), float(s)) for g, s in zip(np.exp(at), np.exp(0.5 * values(found.x))))
 
 
-def _coverage_factor(z: np.ndarray) -> float:
-    """Factor for sigma from the errors in units of it, z (n, 3)."""
-    if len(z) < FEWEST:
+def _coverage_factor(errors, root_u, beyond, n_structures) -> float:
+    """Factor of the curve's sqrt(u), root_u (n,) eV/A, for errors (n, 3) within `beyond`.
+
+    An error lies within 1.645 sigma where u >= beyond^2 [exp(e^2 / (1.645 beyond)^2) - 1].
+    """
+    if len(errors) < FEWEST:
         return 1.0
-    return float(np.clip(np.quantile(z, COVERED) / WITHIN, 0.5, 2.0))
+    exponent = np.minimum((errors / (WITHIN * beyond)) ** 2, 700.0)  # exp of more is infinite
+    needed = WITHIN * beyond * np.sqrt(np.expm1(exponent))
+    return float(np.clip(covering_factor(needed / root_u[:, None], n_structures), *FACTORS))

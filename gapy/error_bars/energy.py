@@ -5,7 +5,8 @@
 with the posterior variances v_i of the N local energies. Errors of atoms that have nothing to do
 with one another add as a root, power 1/2; those of atoms of one kind add coherently, power 1. Which
 it is cannot be derived from the v_i, so the power is the likeliest of POWERS for the left-out
-errors of structures of several sizes, and the scale such that 90 % of them lie within 1.645 sigma.
+errors of structures of several sizes, and the scale such that 90 % of those of new structures lie
+within 1.645 sigma (`gapy.error_bars.coverage`).
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gapy.error_bars.coverage import covering_factor
+
 POWERS = (0.5, 0.75, 1.0)
-COVERED, WITHIN = 0.90, 1.64485
 FEWEST = 20
 """Structures from which a scale is taken; with fewer there is none."""
 
@@ -47,7 +49,7 @@ def calibrate_energies(errors, variances, n_atoms) -> EnergyCalibration | None:
     best, least = None, np.inf
     for power in sorted(POWERS, reverse=True):
         size = np.power(n_atoms, power) * np.sqrt(variances)
-        scale = float(np.quantile(errors / size, COVERED)) / WITHIN
+        scale = covering_factor(errors / size, len(errors))
         if not scale > 0.0:
             continue
         # Laplace's density, whose tail is that of errors with outliers: -log p = |e|/s + log s.

@@ -15,7 +15,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
-from gapy.error_bars.energy import COVERED, FEWEST, WITHIN
+from gapy.error_bars.coverage import COVERED, WITHIN
+from gapy.error_bars.energy import FEWEST
 from gapy.gp.noise import KINDS
 
 VANISHING = 1e-6

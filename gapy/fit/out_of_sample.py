@@ -13,10 +13,12 @@ from gapy.error_bars.calibration import (
     FIRST,
     NEAR,
     NEAR_LEAST,
+    SAMPLES,
     WITH_SPREAD,
     WITH_SPREAD_MARGIN,
     ForceCalibration,
     Indicators,
+    best_ranking,
     calibrate_forces,
     coarse_points,
 )
@@ -73,9 +75,10 @@ def calibrate(results, noise: Noise, terms) -> ForceCalibration:
     With that of the posterior variance of forces, if it ranks the errors better.
     """
     residuals, movable, gathered = [np.empty((0, 3))], [np.empty(0, dtype=bool)], [np.empty((0, 5))]
-    labels = [np.empty((0, 3))]
+    labels, drawn, numbers = [np.empty((0, 3))], [np.empty(0)], [np.empty(0, dtype=int)]
     energies = []  # left-out error, mean local variance, number of atoms
-    for one, stack, out in results:
+    rng = np.random.default_rng(0)
+    for number, (one, stack, out) in enumerate(results):
         if "energy" in stack.where:
             (error,) = stack.of("energy", out.residual)
             energies.append((error, (out.local_std**2).mean(), len(out.local_std)))
@@ -88,33 +91,44 @@ def calibrate(results, noise: Noise, terms) -> ForceCalibration:
         predicted = label - residual
         own = np.stack([out.first, out.distances, out.local_std**2], axis=1)
         squared = np.einsum("nc,nc->n", predicted, predicted)
-        spread = stack.of("forces", out.label_variance).reshape(-1, 3).mean(axis=1)
-        gathered.append(np.column_stack([worst_around(one.pairs, own), squared, spread]))
+        variance_nc = stack.of("forces", out.label_variance).reshape(-1, 3)
+        around = worst_around(one.pairs, own)
+        gathered.append(np.column_stack([around, squared, variance_nc.mean(axis=1)]))
+        drawn.append(as_sampled(variance_nc, rng))
         residuals.append(residual)
         labels.append(label)
+        numbers.append(np.full(len(residual), number))
     first, distances, variances, squared, spread = np.concatenate(gathered).T
     beyond = np.zeros(len(squared))
     indicators = Indicators(first, distances, variances, squared, beyond, spread)
     errors, free = np.concatenate(residuals), np.concatenate(movable)
     typical = np.sqrt((np.concatenate(labels) ** 2).mean()) if squared.size else 0.0
     size = max(float(typical), noise.forces)
-
-    def found(**options) -> ForceCalibration:
-        one = calibrate_forces(errors, indicators, free, noise.forces, **options)
-        one = replace(one, beyond=size)
-        return one.over(indicators) if one.largest > 0.0 else one
+    structure = np.concatenate(numbers)
 
     def rank(one: ForceCalibration) -> float:
         return spearman(one.sigma(indicators)[free], (errors[free] ** 2).mean(axis=1)) or 0.0
 
+    follows = best_ranking(errors, indicators, free)
     cheap = replace(
-        found(),
+        calibrate_forces(errors, indicators, free, structure, size, follows),
         exponent=EXPONENT,
         coarse=coarse_points([t.zeta for t in terms]),
         energy=calibrate_energies(*np.reshape(energies, (-1, 3)).T),
     )
     if free.sum() < FEWEST:
         return cheap
-    posterior = found(choices=WITH_SPREAD, margin=WITH_SPREAD_MARGIN)
+    follows = best_ranking(errors, indicators, free, WITH_SPREAD, WITH_SPREAD_MARGIN)
+    seen = indicators._replace(spread=np.concatenate(drawn))
+    posterior = calibrate_forces(errors, seen, free, structure, size, follows)
     gain = rank(posterior) - rank(cheap)
     return replace(cheap, posterior=posterior, gain=gain) if gain > 0.0 else cheap
+
+
+def as_sampled(variance_nc, rng) -> np.ndarray:
+    """Mean (n,) over components of variances (n, 3), as SAMPLES posterior samples give it.
+
+    It is what sigma has to go by: with the variances themselves, calibrated error bars that follow
+    them would cover 1.3 % less than they say.
+    """
+    return (variance_nc * rng.chisquare(SAMPLES, variance_nc.shape)).mean(axis=1) / SAMPLES

@@ -15,7 +15,7 @@ import numpy as np
 from ase import Atoms
 
 from gapy._support.voigt import is_crystal
-from gapy.error_bars.energy import WITHIN
+from gapy.error_bars.coverage import WITHIN
 from gapy.errors import GapyError, PackageError, PropertyError
 from gapy.properties import competing_phases
 from gapy.properties.at_temperature import motion

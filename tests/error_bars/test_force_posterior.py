@@ -202,3 +202,14 @@ def test_the_posterior_is_taken_where_it_ranks_errors_better(fitted, monkeypatch
     if tells:
         assert found.posterior.follows == ("spread",)
         assert found.posterior.beyond == found.beyond
+
+
+def test_sigma_is_calibrated_with_the_noise_of_few_samples():
+    """Drawn variances have the mean of the true ones and the noise that the engine's have."""
+    variance_nc = np.tile([[1.0, 2.0, 3.0]], (20000, 1))
+    drawn = leaving_out.as_sampled(variance_nc, np.random.default_rng(0))
+    samples = np.random.default_rng(1).normal(size=(20000, calibration.SAMPLES, 3))
+    samples *= np.sqrt(variance_nc[:, None])
+    expected = (samples**2).mean(axis=(1, 2))
+    for share in (0.05, 0.5, 0.95):
+        assert np.quantile(drawn, share) == pytest.approx(np.quantile(expected, share), rel=0.02)

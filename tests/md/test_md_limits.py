@@ -157,7 +157,7 @@ def test_largest_sigma_of_a_calibration():
     values = 10.0 ** rng.uniform(-7, -4, (3, 300))
     indicators = calibration.Indicators(*values, np.ones(300), np.zeros(300))
     errors, told = rng.normal(size=(300, 3)), np.ones(300, dtype=bool)
-    found = calibration.calibrate_forces(errors, indicators, told, 1.0)
+    found = calibration.calibrate_forces(errors, indicators, told, np.arange(300), 1.0)
     assert found.largest == found.sigma(indicators).max() == found.largest_seen
     numbers = found.to_dict()
     assert calibration.ForceCalibration.from_dict(numbers) == found
@@ -166,5 +166,5 @@ def test_largest_sigma_of_a_calibration():
     old = calibration.ForceCalibration.from_dict(numbers)
     assert (old.largest, old.largest_seen) == (0.0, found.curve[-1][1])
     # without forces nothing was calibrated, and there is nothing to take many times of
-    alone = calibration.calibrate_forces(errors, indicators, ~told, 0.1)
+    alone = calibration.calibrate_forces(errors, indicators, ~told, np.arange(300), 0.1)
     assert (alone.largest, alone.largest_seen) == (0.0, None)

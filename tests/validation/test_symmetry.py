@@ -137,6 +137,6 @@ def test_calibration_does_not_know_them():
     def calibrated(take):
         n = take.sum()
         given = calibration.Indicators(*values[:, take], np.ones(n), np.zeros(n))
-        return calibration.calibrate_forces(errors[take], given, told[take], 1.0)
+        return calibration.calibrate_forces(errors[take], given, told[take], np.arange(n), 1.0)
 
     assert calibrated(np.ones(600, dtype=bool)) == calibrated(told)
