@@ -51,11 +51,12 @@ class RadialTables:
 
     def in_single(self) -> RadialTables:
         """The same in single precision."""
-        table, weights, central_sn = (
-            aligned_copy(array.astype(np.float32))
-            for array in (self.table, self.weights, self.central_sn)
+        return replace(
+            self,
+            table=aligned_copy(_radial.in_single(self.table)),
+            weights=self.weights.astype(np.float32),
+            central_sn=self.central_sn.astype(np.float32),
         )
-        return replace(self, table=table, weights=weights, central_sn=central_sn)
 
     def of_kinds(self, species_k: np.ndarray, factor_k: np.ndarray) -> RadialTables:
         """For neighbours of kinds (K,): the species of each, and a factor of its weight."""

@@ -339,3 +339,23 @@ def test_quadratic_energy_and_squares(rng):
     np.testing.assert_allclose(g_id, 2.0 * x_id @ form, rtol=1e-14)
     covariance.squares(x_id, square_i)
     np.testing.assert_allclose(square_i, (x_id**2).sum(axis=1), rtol=1e-14)
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_table_in_single_precision_is_as_good_as_its_rounding(n):
+    def functions(r):
+        return eight([np.exp(-((r - 2) ** 2)), r**3 * np.exp(-r), np.sin(3 * r)])
+
+    coef, inv_h = radial.build_table(functions, 5.0)
+    tables = np.stack([(k + 1) * coef for k in range(n)])
+    single = radial.in_single(tables)
+    assert single.dtype == np.float32 and single.shape == (n, len(coef), 6, LANES)
+    exact = np.empty((2, LANES))
+    rough = np.empty((2, LANES), dtype=np.float32)
+    for r in np.linspace(0.01, 4.99, 97):
+        for table in range(n):
+            radial.radial_gradient(tables, table, inv_h, r, exact[0], exact[1], 0)
+            radial.radial_gradient(single, table, inv_h, r, rough[0], rough[1], 0)
+            np.testing.assert_allclose(rough, exact, atol=2e-6 * (table + 1))
+            radial.radial(single, table, inv_h, r, rough[0], 0)
+            np.testing.assert_allclose(rough[0], exact[0], atol=5e-7 * (table + 1))
