@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import shutil
+
 import gapy
-from peers import mlearn
+from peers import mlearn, rivals
 from peers.processes import script, timed
 from peers.timing import force_call
 
-CHEAPEST = "--n-max 8 --l-max 2 --n-components 40"
 MODELS = {
     "gapy automatic": {"stress": False, "flags": ""},
     "gapy automatic, with stress": {"stress": True, "flags": ""},
-    "gapy automatic, with stress, single": {"stress": True, "flags": "", "precision": "single"},
-    "gapy n8 l2": {"stress": True, "flags": CHEAPEST},
-    "gapy n8 l2, single": {"stress": True, "flags": CHEAPEST, "precision": "single"},
+    "gapy automatic, single": {"of": "gapy automatic, with stress", "precision": "single"},
+    "gapy automatic, sigma": {"of": "gapy automatic, with stress", "uncertainty": True},
+    "gapy automatic, single, sigma": {
+        "of": "gapy automatic, with stress",
+        "precision": "single",
+        "uncertainty": True,
+    },
+    "gapy n8 l2": {"stress": True, "flags": "--n-max 8 --l-max 2 --n-components 40"},
+    "gapy n8 l2, single": {"of": "gapy n8 l2", "precision": "single"},
     "gapy n8 l8, zeta 4": {"stress": False, "flags": "--r-cut 5.4"},
     "gapy n6 l4": {
         "stress": False,
@@ -24,13 +31,24 @@ MODELS = {
         "flags": "--r-cut 5.4 --n-max 4 --l-max 3 --zeta 2 --n-inducing 500",
     },
 }
-"""What they are and the flags that a user would give; noise is learnt in all of them. precision: of
-the evaluation."""
+"""What they are and the flags that a user would give; noise is learnt in all of them. of: the row
+whose model it is; precision of the evaluation; uncertainty: of the calculator."""
 QUICK = ("--n-max", "3", "--l-max", "3", "--n-inducing", "50")
 
 
 def fit(options, name: str, folder) -> dict:
-    """`gapy fit`, kernels compiled before; what it prints says what it chose."""
+    """`gapy fit`, kernels compiled before, or the fit of another row."""
+    if "of" in MODELS[name]:
+        figures = rivals.fitted(options, "ours", MODELS[name]["of"])
+        shutil.copy(rivals.folder(options, MODELS[name]["of"]) / "si.gapy", folder)
+    else:
+        figures = _fitted(options, name, folder)
+    potential = _loaded(name, folder)
+    errors = mlearn.test_errors(options, potential.calculator())
+    return {**figures, **errors, "note": _described(potential)}
+
+
+def _fitted(options, name: str, folder) -> dict:
     stress, flags = MODELS[name]["stress"], MODELS[name]["flags"]
     train = str(mlearn.train_file(options, stress=stress))
     command = [script("gapy"), "fit", train, "-o", str(folder / "si.gapy")]
@@ -39,13 +57,7 @@ def fit(options, name: str, folder) -> dict:
     if not options.quick:
         timed([*command, *QUICK], folder / "log")
         (folder / "si.gapy").unlink()
-    figures = timed(command, folder / "log")
-    potential = _loaded(name, folder)
-    return {
-        **mlearn.test_errors(options, potential.calculator()),
-        **figures,
-        "note": _described(potential),
-    }
+    return timed(command, folder / "log")
 
 
 def _described(potential) -> str:
@@ -65,4 +77,5 @@ def _loaded(name: str, folder):
 
 def call(options, name: str, folder, atoms):
     """A force call through ASE."""
-    return force_call(_loaded(name, folder), atoms)
+    uncertainty = MODELS[name].get("uncertainty", False)
+    return force_call(_loaded(name, folder), atoms, uncertainty=uncertainty)

@@ -51,13 +51,13 @@ def measure(options) -> dict:
 
 def fitted(options, module: str, name: str) -> dict:
     """Figures of a fit: kept ones, else those of a new one."""
-    folder = _folder(options, name)
-    kept = folder / "figures.json"
+    own = folder(options, name)
+    kept = own / "figures.json"
     if kept.exists():
         return json.loads(kept.read_text())
     print(f"  fitting {name}", file=sys.stderr)
-    folder.mkdir(parents=True, exist_ok=True)
-    figures = importlib.import_module(f"peers.{module}").fit(options, name, folder)
+    own.mkdir(parents=True, exist_ok=True)
+    figures = importlib.import_module(f"peers.{module}").fit(options, name, own)
     figures["module"] = module
     kept.write_text(json.dumps(figures, indent=2) + "\n")
     return figures
@@ -76,7 +76,7 @@ def times(options, models: dict) -> dict:
         notes.append(f"quippy not available: {error}")
     for name, figures in models.items():
         module = importlib.import_module(f"peers.{figures['module']}")
-        calls[name] = module.call(options, name, _folder(options, name), atoms)
+        calls[name] = module.call(options, name, folder(options, name), atoms)
     seconds = interleaved({name: cpu(call) for name, call in calls.items()}, options.repeat)
     return {
         "us_per_atom": {name: 1e6 * t / len(atoms) for name, t in seconds.items()},
@@ -84,5 +84,6 @@ def times(options, models: dict) -> dict:
     }
 
 
-def _folder(options, name: str) -> Path:
+def folder(options, name: str) -> Path:
+    """Of the model of a row."""
     return options.cached("rivals") / "".join(c if c.isalnum() else "-" for c in name)

@@ -1,6 +1,7 @@
 """Compiler flags and the decorator that every kernel shares."""
 
 import warnings
+from pathlib import Path
 
 import numba
 
@@ -10,6 +11,14 @@ FAST = {"reassoc", "contract", "nsz", "arcp"}
 
 NO_PLACE = "no locator available"
 """In numba's RuntimeError where it finds no directory to keep compiled code in."""
+
+
+SOURCES = tuple(
+    (path.name, path.stat().st_mtime_ns, path.stat().st_size)
+    for path in sorted(Path(__file__).parent.glob("*.py"))
+)
+"""State of all files of kernels. One calls another across files and has it compiled in, so that
+code kept from before a change of any of them is stale; numba looks at a kernel's own file only."""
 
 
 class _Warned:
@@ -28,7 +37,7 @@ def njit(**options):
 
     def decorate(function):
         try:
-            return compiled(function)
+            return _of_all_sources(compiled(function))
         except RuntimeError as error:
             if NO_PLACE not in str(error):
                 raise
@@ -36,6 +45,14 @@ def njit(**options):
             return uncached(function)
 
     return decorate
+
+
+def _of_all_sources(kernel):
+    """The kernel, whose compiled code on disk counts as long as no file of kernels changes."""
+    file = getattr(getattr(kernel, "_cache", None), "_cache_file", None)
+    if hasattr(file, "_source_stamp"):
+        file._source_stamp = (file._source_stamp, SOURCES)
+    return kernel
 
 
 def _warn() -> None:

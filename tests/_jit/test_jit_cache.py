@@ -1,5 +1,8 @@
 """Kernels are kept on disk where that is possible, and compile without a cache elsewhere."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -46,3 +49,38 @@ def test_every_kernel_uses_the_decorator_with_the_fallback():
     for path in folder.glob("*.py"):
         if path.name != "settings.py":
             assert "from numba import njit" not in path.read_text(), path.name
+
+
+KERNEL = """
+import sys
+from gapy._jit import settings
+
+if len(sys.argv) > 1:
+    settings.SOURCES += (sys.argv[1],)
+
+@settings.njit(cache=True)
+def double(x):
+    return 2.0 * x
+
+double(1.0)
+print(sum(double.stats.cache_hits.values()))
+"""
+
+
+def test_a_change_of_any_file_of_kernels_makes_all_compiled_code_stale(tmp_path):
+    (tmp_path / "kernel.py").write_text(KERNEL)
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "kept")}
+
+    def hits(*arguments) -> int:
+        command = [sys.executable, tmp_path / "kernel.py", *arguments]
+        done = subprocess.run(
+            command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        return int(done.stdout)
+
+    assert [hits(), hits(), hits("another"), hits("another")] == [0, 1, 0, 1]
+
+
+def test_all_files_of_kernels_count():
+    folder = Path(settings.__file__).parent
+    assert [name for name, _, _ in settings.SOURCES] == sorted(p.name for p in folder.glob("*.py"))
