@@ -7,6 +7,8 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "gapy"
 OWN = ("self", "cls", "super()")
+WITHOUT_PUBLIC_NAMES = ("soap", "cache_file")
+"""Of dscribe the settings of a SOAP, of numba what its compiled code is compared with."""
 ROOMS = ("_jit", "_support")
 METHODS_OF_NAMEDTUPLE = ("_asdict", "_fields", "_replace", "_make")
 
@@ -25,8 +27,8 @@ def private_access(source):
             if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)}  # fmt: skip
     for n in attributes:
         holder = ast.unparse(n.value)
-        # dscribe has no public names for the settings of a SOAP.
-        allowed = holder in OWN or holder.split(".")[-1] == "soap" or n.attr in own
+        excused = holder.split(".")[-1] in WITHOUT_PUBLIC_NAMES
+        allowed = holder in OWN or excused or n.attr in own
         if is_private(n.attr) and not allowed and n.attr not in METHODS_OF_NAMEDTUPLE:
             yield n.lineno, ast.unparse(n)
     for n in ast.walk(tree):

@@ -49,9 +49,10 @@ def njit(**options):
 
 def _of_all_sources(kernel):
     """The kernel, whose compiled code on disk counts as long as no file of kernels changes."""
-    file = getattr(getattr(kernel, "_cache", None), "_cache_file", None)
-    if hasattr(file, "_source_stamp"):
-        file._source_stamp = (file._source_stamp, SOURCES)
+    # There is no public way; without these names numba goes by the kernel's own file.
+    cache_file = getattr(getattr(kernel, "_cache", None), "_cache_file", None)
+    if hasattr(cache_file, "_source_stamp"):
+        cache_file._source_stamp = (cache_file._source_stamp, SOURCES)
     return kernel
 
 

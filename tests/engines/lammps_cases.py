@@ -57,7 +57,7 @@ pair_coeff 1 2 zbl 29 13
 QUIET_DUMP = DUMP.replace("fix s all pair 1 gapy sigma 1", "").replace(
     "compute g all pair gapy", ""
 )
-STOPPING = "pair_style gapy max_force_std 1.25 frame {out}.xyz\npair_coeff * * cual.gapy Cu Al\n"
+STOPPING = "pair_style gapy max_force_std 1.4 frame {out}.xyz\npair_coeff * * cual.gapy Cu Al\n"
 
 CASES = {
     "alloy": {"run": ONE},
@@ -145,7 +145,7 @@ CASES = {
     },
     "touching": {"run": ONE, "data": "touching.data"},
     "no_frame": {
-        "run": STOPPING.replace("1.25 frame {out}.xyz", "0.1 frame none/here.xyz") + "run 400\n",
+        "run": STOPPING.replace("1.4 frame {out}.xyz", "0.1 frame none/here.xyz") + "run 400\n",
     },
 }  # fmt: skip
 CHARGES = """
